@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# gpcvm. `make help` lists the targets. Everything is built under build/.
+#
+# CC, CFLAGS, LDFLAGS, DESTDIR, PREFIX are honoured; V=1 shows the commands;
+# SAN=address,undefined builds with sanitizers (into build/san, dynamically
+# linked: the sanitizers' runtimes do not go into a static file).
+
+CC	?= gcc
+CFLAGS	?= -O2 -g
+PREFIX	?= /usr/local
+O	:= build$(if $(SAN),/san)
+
+comma	:= ,
+Q	:= $(if $(V),,@)
+say	= $(if $(V),@:,@printf '  %-7s %s\n' $(1) $(2))
+
+WARN	:= -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes \
+	   -Wpointer-arith -Wvla -Wshadow -Wundef
+VERSION	:= 0.1
+CPPFLAGS += -D_GNU_SOURCE -Ivmm -I. -DGPCVM_VERSION='"$(VERSION)"'
+BASE	:= -std=gnu11 $(WARN) -pthread -fno-common -MMD -MP
+ifdef SAN
+BASE	+= -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer
+LINK	:= -fsanitize=$(SAN) -pthread
+else
+LINK	:= -static -pthread
+endif
+LIBS	:= -lfdt -lcap
+
+SRCS	:= $(filter-out vmm/main.c,$(wildcard vmm/*.c)) $(wildcard devices/*.c)
+OBJS	:= $(SRCS:%.c=$(O)/%.o)
+
+.PHONY: all demo check test bench install clean format lint help deps
+all: $(O)/gpcvm
+
+include guest/build.mk
+include tests/build.mk
+
+$(O)/gpcvm: $(O)/vmm/main.o $(OBJS) $(O)/guest/image.o
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LINK) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(O)/%.o: %.c
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(BASE) -c -o $@ $<
+
+install: $(O)/gpcvm
+	install -D -m 755 $(O)/gpcvm $(DESTDIR)$(PREFIX)/bin/gpcvm
+	$(Q)for m in docs/*.[1-9]; do \
+		install -D -m 644 $$m $(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/$${m##*/} || exit; \
+	done
+
+clean:
+	rm -rf build
+
+C_FILES	= $(wildcard vmm/*.[ch] devices/*.[ch] guest/*.[ch] tests/*/*.[ch])
+
+format:
+	clang-format -i $(C_FILES)
+
+help:
+	@echo 'all      build/gpcvm, one static file'
+	@echo 'demo     set up, build, and show what gpcvm does on this machine'
+	@echo 'check    the developer loop: build, format, unit tests, a short host test'
+	@echo 'test     set up, build, and run every test (also under sanitizers)'
+	@echo 'lint     clang-format and clang-tidy'
+	@echo 'bench    ratios against bare ioctls and QEMU; also as build/bench.json'
+	@echo 'install  into $$DESTDIR$$PREFIX'
+	@echo 'format   rewrite the sources in the project style'
+	@echo 'clean    remove build/'
+
+-include $(wildcard $(O)/*/*.d $(O)/*/*/*.d)

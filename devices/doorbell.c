@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The guest's agent: how operations reach it and reports come from it. */
+#include <inttypes.h>
+#include <libfdt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "board.h"
+#include "clock.h"
+#include "devices/doorbell.h"
+#include "status.h"
+
+static const char *const vectors[32] = {
+	"#DE", "#DB", "NMI", "#BP", "#OF", "#BR", "#UD", "#NM",
+	"#DF", NULL,  "#TS", "#NP", "#SS", "#GP", "#PF", NULL,
+	"#MF", "#AC", "#MC", "#XM", "#VE", "#CP",
+};
+
+static const char *vector_name(uint64_t vector)
+{
+	return vector < 32 && vectors[vector] ? vectors[vector] : "exception";
+}
+
+/* ---- reports ------------------------------------------------------------ */
+
+static void report(struct board *b, struct vcpu *v, const uint64_t *w)
+{
+	static const struct {
+		const char *what;
+		unsigned int words;
+	} rows[] = {
+		[REPORT_CLOCK_BACKWARDS] = { "clock went backwards", 2 },
+		[REPORT_CLOCK_ODD] = { "clock version stays odd", 1 },
+		[REPORT_CLOCK_SILENT] = { "clock page reads as zeros", 0 },
+		[REPORT_CLOCK_BACK] = { "clock is back, version", 1 },
+		[REPORT_STEAL_BACKWARDS] = { "steal time went backwards", 2 },
+		[REPORT_STEAL_ODD] = { "steal version stays odd", 1 },
+		[REPORT_STEAL_SILENT] = { "steal time is not updated, version",
+					  1 },
+		[REPORT_STEAL_BACK] = { "steal time is back, version", 1 },
+	};
+
+	if (!w[0] || w[0] >= sizeof(rows) / sizeof(rows[0]))
+		event_add(b->events, EVENT_GUEST,
+			  "vcpu %u: report %" PRIu64 " (unknown)", v->index,
+			  w[0]);
+	else if (rows[w[0]].words == 2)
+		event_add(b->events, EVENT_GUEST,
+			  "vcpu %u: %s: %" PRIu64 " then %" PRIu64, v->index,
+			  rows[w[0]].what, w[1], w[2]);
+	else if (rows[w[0]].words == 1)
+		event_add(b->events, EVENT_GUEST, "vcpu %u: %s: %" PRIu64,
+			  v->index, rows[w[0]].what, w[1]);
+	else
+		event_add(b->events, EVENT_GUEST, "vcpu %u: %s", v->index,
+			  rows[w[0]].what);
+}
+
+static void exception(struct board *b, struct vcpu *v, const uint64_t *w)
+{
+	event_add(b->events, EVENT_GUEST,
+		  "vcpu %u: unexpected %s (vector %" PRIu64
+		  "), error code 0x%" PRIx64 ", rip 0x%" PRIx64
+		  ", cr2 0x%" PRIx64,
+		  v->index, vector_name(w[0]), w[0], w[1], w[2], w[7]);
+	fprintf(stderr,
+		"gpcvm: vCPU %u: unexpected %s in the guest\n"
+		"  error %016" PRIx64 "  rip %016" PRIx64 "  cs %04" PRIx64
+		"  rflags %08" PRIx64 "\n  rsp   %016" PRIx64 "  ss  %04" PRIx64
+		"  cr2 %016" PRIx64 "\n",
+		v->index, vector_name(w[0]), w[1], w[2], w[3], w[4], w[5], w[6],
+		w[7]);
+}
+
+static void exception_regs(const uint64_t *w, bool low)
+{
+	static const char *const names[2][8] = {
+		{ "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "cr3" },
+		{ "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15" },
+	};
+
+	for (int i = 0; i < 8; i++)
+		fprintf(stderr, "  %-5s %016" PRIx64 "%s", names[!low][i], w[i],
+			i % 4 == 3 ? "\n" : "");
+}
+
+static void panic(struct board *b, struct vcpu *v, const uint64_t *w)
+{
+	char text[DB_WORDS * 8 + 1];
+
+	memcpy(text, w, sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	for (char *p = text; *p; p++)
+		if (*p < ' ' || *p > '~')
+			*p = '?';
+	b->end(b->machine, STATUS_GUEST, "vCPU %u: guest panic: %s", v->index,
+	       text);
+}
+
+/* ---- the port ----------------------------------------------------------- */
+
+static void words_from_regs(const struct kvm_regs *r, uint64_t *w)
+{
+	w[0] = r->rbx;
+	w[1] = r->rcx;
+	w[2] = r->rsi;
+	w[3] = r->rdi;
+	w[4] = r->r8;
+	w[5] = r->r9;
+	w[6] = r->r10;
+	w[7] = r->r11;
+}
+
+static void words_to_regs(const uint64_t *w, struct kvm_regs *r)
+{
+	r->rbx = w[0];
+	r->rcx = w[1];
+	r->rsi = w[2];
+	r->rdi = w[3];
+	r->r8 = w[4];
+	r->r9 = w[5];
+	r->r10 = w[6];
+	r->r11 = w[7];
+}
+
+static void at_door(struct vcpu *v, const struct kvm_regs *regs, bool wait)
+{
+	struct agent *a = &v->agent;
+
+	words_from_regs(regs, a->words);
+	a->back = (uint16_t)(regs->rax >> DB_SEQ_SHIFT);
+	a->waiting = wait;
+	a->polling = !wait;
+	a->lost = false;
+}
+
+static void ready(struct board *b, struct vcpu *v, const uint64_t *w)
+{
+	if (w[1] != DB_VERSION || w[0] != v->index) {
+		b->end(b->machine, STATUS_GUEST,
+		       "vCPU %u: the guest says it is vCPU %" PRIu64
+		       " and speaks doorbell version %" PRIu64 ", not %d",
+		       v->index, w[0], w[1], DB_VERSION);
+		return;
+	}
+	__atomic_store_n(&v->agent.there, true, __ATOMIC_RELEASE);
+	b->ready(b->machine, v);
+}
+
+static void call(struct board *b, struct vcpu *v, const struct kvm_regs *regs)
+{
+	uint64_t w[DB_WORDS];
+
+	words_from_regs(regs, w);
+	switch (regs->rax & DB_LOW_MASK) {
+	case DB_READY:
+		ready(b, v, w);
+		break;
+	case DB_NEXT:
+		at_door(v, regs, true);
+		break;
+	case DB_POLL:
+		at_door(v, regs, false);
+		break;
+	case DB_START_APS:
+		b->start_aps(b->machine, (uint32_t)w[0]);
+		break;
+	case DB_REPORT:
+		report(b, v, w);
+		break;
+	case DB_EXCEPTION:
+		exception(b, v, w);
+		break;
+	case DB_EXC_REGS0:
+		exception_regs(w, true);
+		break;
+	case DB_EXC_REGS1:
+		exception_regs(w, false);
+		b->end(b->machine, STATUS_GUEST,
+		       "vCPU %u: an exception that the guest did not expect",
+		       v->index);
+		break;
+	case DB_PANIC:
+		panic(b, v, w);
+		break;
+	case DB_EXIT:
+		b->end(b->machine, (int)(w[0] & 0xff), "the guest has ended");
+		break;
+	default:
+		event_add(b->events, EVENT_GUEST,
+			  "vcpu %u: unknown doorbell call 0x%" PRIx64, v->index,
+			  (uint64_t)regs->rax);
+	}
+}
+
+static void port_access(void *arg, struct vcpu *v, uint16_t port,
+			unsigned int size, bool write, uint8_t *data)
+{
+	struct kvm_regs regs;
+
+	(void)port;
+	if (!write || size != 4) {
+		memset(data, 0xff, size);
+		return;
+	}
+	if (!kvm_get_regs(v->fd, &regs))
+		call(arg, v, &regs);
+}
+
+/* ---- operations --------------------------------------------------------- */
+
+static int hand_out(struct vcpu *v, const struct agent_op *op, struct err *e)
+{
+	struct agent *a = &v->agent;
+	struct kvm_regs regs;
+	int r = kvm_get_regs(v->fd, &regs);
+
+	if (r)
+		return err_kvm(e, -r, "KVM_GET_REGS of vCPU %u", v->index);
+	if (!++a->seq) /* 0 is what a guest that has just come up says */
+		a->seq++;
+	words_to_regs(op->in, &regs);
+	regs.rax = op->op | (uint64_t)a->seq << DB_SEQ_SHIFT;
+	r = kvm_set_regs(v->fd, &regs);
+	if (r)
+		return err_kvm(e, -r, "KVM_SET_REGS of vCPU %u", v->index);
+	a->waiting = a->polling = false;
+	__atomic_store_n(&a->give_up, false, __ATOMIC_RELAXED);
+	__atomic_store_n(&a->op_since, now_ns(), __ATOMIC_RELEASE);
+	return 0;
+}
+
+int agent_call(struct vcpu *v, struct agent_op *op, struct err *e)
+{
+	struct agent *a = &v->agent;
+	int r = 0;
+
+	if (!a->waiting && !a->polling)
+		return err_state(e,
+				 "vCPU %u is %s: it has not come back from the "
+				 "operation before",
+				 v->index,
+				 v->halted ? "halted" : "not at the doorbell");
+	if (hand_out(v, op, e))
+		return -1;
+	for (;;) {
+		if (vcpu_step(v) == STEP_END) {
+			__atomic_store_n(&v->stop, true, __ATOMIC_RELEASE);
+			r = err_state(e, "the machine ends");
+			break;
+		}
+		if ((a->waiting || a->polling) && a->back == a->seq) {
+			memcpy(op->out, a->words, sizeof(op->out));
+			break;
+		}
+		if (v->halted) { /* OP_HALT: it comes back when it is woken */
+			memset(op->out, 0, sizeof(op->out));
+			break;
+		}
+		if (__atomic_load_n(&a->give_up, __ATOMIC_ACQUIRE)) {
+			a->lost = true;
+			r = err_state(
+				e,
+				"vCPU %u has not come back from the operation "
+				"within %u s",
+				v->index,
+				(unsigned int)(AGENT_DEADLINE_NS / NS_PER_SEC));
+			break;
+		}
+	}
+	__atomic_store_n(&a->op_since, 0, __ATOMIC_RELEASE);
+	return r;
+}
+
+void agent_fault_text(const struct agent_op *op, char *buf, unsigned int len)
+{
+	snprintf(buf, len,
+		 "%s, error code 0x%" PRIx64 ", rip 0x%" PRIx64
+		 ", cr2 0x%" PRIx64,
+		 vector_name(op->out[1]), op->out[2], op->out[3], op->out[4]);
+}
+
+int agent_do(struct vcpu *v, struct agent_op *op, struct err *e)
+{
+	char text[128];
+
+	if (agent_call(v, op, e))
+		return -1;
+	switch (op->out[0]) {
+	case ST_OK:
+		return 0;
+	case ST_FAULT:
+		agent_fault_text(op, text, sizeof(text));
+		return err_kvm(e, 0, "the guest took %s", text);
+	case ST_TORN:
+		return err_kvm(e, 0,
+			       "the guest found no consistent copy in %d tries",
+			       OP_TRIES);
+	default:
+		return err_unsupported(
+			e, "this guest does not know operation %u", op->op);
+	}
+}
+
+bool agent_overdue(struct vcpu *v, uint64_t now)
+{
+	uint64_t since = __atomic_load_n(&v->agent.op_since, __ATOMIC_ACQUIRE);
+
+	if (!since || now < since + AGENT_DEADLINE_NS)
+		return false;
+	__atomic_store_n(&v->agent.give_up, true, __ATOMIC_RELEASE);
+	vcpu_kick(v);
+	return true;
+}
+
+/* ---- the device --------------------------------------------------------- */
+
+static int init(struct board *b, void **state, struct err *e)
+{
+	struct bus_range r = { DB_PORT, 4, "doorbell", b, port_access };
+
+	*state = NULL;
+	if (bus_claim(&b->bus, &r))
+		return err_state(e, "port 0x%x is taken", DB_PORT);
+	return 0;
+}
+
+static int fdt_node(void *fdt)
+{
+	fdt32_t reg[] = { cpu_to_fdt32(1), cpu_to_fdt32(DB_PORT),
+			  cpu_to_fdt32(4) };
+	int r = fdt_begin_node(fdt, "doorbell@i510");
+
+	if (!r)
+		r = fdt_property_string(fdt, "compatible", "gpcvm,doorbell");
+	if (!r)
+		r = fdt_property(fdt, "reg", reg, sizeof(reg));
+	return r ? r : fdt_end_node(fdt);
+}
+
+const struct device doorbell_device = {
+	.name = "doorbell",
+	.init = init,
+	.fdt = fdt_node,
+};

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The host's side of guest/doorbell.h. */
+#ifndef GPCVM_DEVICES_DOORBELL_H
+#define GPCVM_DEVICES_DOORBELL_H
+
+#include <stdint.h>
+
+#include "err.h"
+#include "guest/doorbell.h"
+#include "vcpu.h"
+
+/* How long the guest may take for one operation before it is given up. */
+#define AGENT_DEADLINE_NS UINT64_C(10000000000)
+
+struct agent_op {
+	unsigned int op; /* OP_* */
+	uint64_t in[DB_WORDS];
+	uint64_t out[DB_WORDS]; /* out[0] is the status, ST_* */
+};
+
+/*
+ * On the vCPU's thread, in a JOB_AGENT job: have the guest do one operation.
+ * Returns 0 when it came back, whatever its status; -1 (state) when it did
+ * not.
+ */
+int agent_call(struct vcpu *v, struct agent_op *op, struct err *e);
+/* The same, and any status but ST_OK is an error as well. */
+int agent_do(struct vcpu *v, struct agent_op *op, struct err *e);
+/* "#PF, error code 0x2, at rip 0x..., cr2 0x..." for an ST_FAULT. */
+void agent_fault_text(const struct agent_op *op, char *buf, unsigned int len);
+/* Main thread: is an operation of @v overdue? Then it is given up; true. */
+bool agent_overdue(struct vcpu *v, uint64_t now);
+
+#endif

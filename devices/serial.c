@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * An 8250 (16450: no FIFO is promised) at 0x3f8: output to stdout, input from
+ * stdin, polled. Registers: the 16550 data sheet, table "Summary of
+ * Registers". There is no interrupt controller in this machine to raise its
+ * interrupt on, so IIR always says "none pending".
+ */
+#include <errno.h>
+#include <libfdt.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "board.h"
+
+#define PORT	0x3f8
+#define RX_SIZE 256
+
+enum { RBR_THR, IER, IIR_FCR, LCR, MCR, LSR, MSR, SCR };
+
+#define LSR_DR	 0x01
+#define LSR_THRE 0x20
+#define LSR_TEMT 0x40
+#define LCR_DLAB 0x80
+#define MCR_LOOP 0x10
+#define IIR_NONE 0x01
+#define MSR_IDLE 0xb0 /* carrier, data set ready, clear to send */
+
+struct serial {
+	struct board *board;
+	pthread_mutex_t lock;
+	uint8_t ier, lcr, mcr, scr, dll, dlm;
+	uint8_t rx[RX_SIZE];
+	unsigned int head, tail;
+	struct loop_source in;
+	bool listening;	 /* stdin is in the loop */
+	bool out_failed; /* said once */
+	bool raw;	 /* the terminal is ours: restore it */
+	struct termios saved;
+};
+
+static void put(struct serial *s, uint8_t c)
+{
+	ssize_t n;
+
+	do {
+		n = write(STDOUT_FILENO, &c, 1);
+	} while (n < 0 && errno == EINTR);
+	if (n != 1 && !s->out_failed) {
+		s->out_failed = true;
+		event_add(s->board->events, EVENT_MACHINE,
+			  "serial output is lost: %s", strerrordesc_np(errno));
+	}
+}
+
+static void push(struct serial *s, uint8_t c)
+{
+	if (s->head - s->tail < RX_SIZE)
+		s->rx[s->head++ % RX_SIZE] = c;
+}
+
+static uint8_t read_reg(struct serial *s, unsigned int reg)
+{
+	bool dlab = s->lcr & LCR_DLAB;
+
+	switch (reg) {
+	case RBR_THR:
+		if (dlab)
+			return s->dll;
+		return s->head != s->tail ? s->rx[s->tail++ % RX_SIZE] : 0;
+	case IER:
+		return dlab ? s->dlm : s->ier;
+	case IIR_FCR:
+		return IIR_NONE;
+	case LCR:
+		return s->lcr;
+	case MCR:
+		return s->mcr;
+	case LSR:
+		return (uint8_t)(LSR_THRE | LSR_TEMT |
+				 (s->head != s->tail ? LSR_DR : 0));
+	case MSR:
+		/* Loopback wires the modem outputs to the inputs. */
+		if (s->mcr & MCR_LOOP)
+			return (uint8_t)((s->mcr & 0x0c) << 4 |
+					 (s->mcr & 0x02) << 3 |
+					 (s->mcr & 0x01) << 5);
+		return MSR_IDLE;
+	default:
+		return s->scr;
+	}
+}
+
+static void write_reg(struct serial *s, unsigned int reg, uint8_t c)
+{
+	bool dlab = s->lcr & LCR_DLAB;
+
+	switch (reg) {
+	case RBR_THR:
+		if (dlab)
+			s->dll = c;
+		else if (s->mcr & MCR_LOOP)
+			push(s, c);
+		else
+			put(s, c);
+		break;
+	case IER:
+		if (dlab)
+			s->dlm = c;
+		else
+			s->ier = c & 0x0f;
+		break;
+	case LCR:
+		s->lcr = c;
+		break;
+	case MCR:
+		s->mcr = c & 0x1f;
+		break;
+	case SCR:
+		s->scr = c;
+		break;
+	default: /* FCR: no FIFO; LSR and MSR are read-only */
+		break;
+	}
+}
+
+static void port_access(void *arg, struct vcpu *v, uint16_t port,
+			unsigned int size, bool write, uint8_t *data)
+{
+	struct serial *s = arg;
+
+	(void)v;
+	pthread_mutex_lock(&s->lock);
+	if (write)
+		write_reg(s, port - PORT, data[0]);
+	else
+		data[0] = read_reg(s, port - PORT);
+	pthread_mutex_unlock(&s->lock);
+	if (!write && size > 1) /* registers are a byte wide */
+		memset(data + 1, 0xff, size - 1);
+}
+
+/* ---- stdin -------------------------------------------------------------- */
+
+static void stop_listening(struct serial *s)
+{
+	if (s->listening)
+		loop_remove(s->board->loop, &s->in);
+	s->listening = false;
+}
+
+static void input(void *arg, uint32_t events)
+{
+	struct serial *s = arg;
+	uint8_t buf[RX_SIZE];
+	ssize_t n = read(STDIN_FILENO, buf, sizeof(buf));
+
+	(void)events;
+	if (n < 0 && (errno == EINTR || errno == EAGAIN))
+		return;
+	if (n <= 0) {
+		stop_listening(s);
+		return;
+	}
+	pthread_mutex_lock(&s->lock);
+	for (ssize_t i = 0; i < n; i++)
+		push(s, buf[i]);
+	pthread_mutex_unlock(&s->lock);
+}
+
+/* Characters as they are typed and without echo, but Ctrl-C still ends gpcvm.
+ * Never from the background: the kernel would stop us (SIGTTOU). */
+static void take_terminal(struct serial *s)
+{
+	struct termios t;
+
+	if (!isatty(STDIN_FILENO) || tcgetpgrp(STDIN_FILENO) != getpgrp() ||
+	    tcgetattr(STDIN_FILENO, &s->saved))
+		return;
+	t = s->saved;
+	t.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
+	t.c_cc[VMIN] = 1;
+	t.c_cc[VTIME] = 0;
+	s->raw = !tcsetattr(STDIN_FILENO, TCSANOW, &t);
+}
+
+static int init(struct board *b, void **state, struct err *e)
+{
+	struct serial *s = calloc(1, sizeof(*s));
+	struct bus_range r = { PORT, 8, "serial", s, port_access };
+
+	*state = s;
+	if (!s)
+		return err_os(e, ENOMEM, "memory for the serial port");
+	s->board = b;
+	pthread_mutex_init(&s->lock, NULL);
+	if (bus_claim(&b->bus, &r))
+		return err_state(e, "port 0x%x is taken", PORT);
+	take_terminal(s);
+	s->in = (struct loop_source){ STDIN_FILENO, input, s };
+	/* A terminal that is another job's would stop us on read (SIGTTIN);
+	 * a plain file cannot be polled, and is no console. */
+	if (s->raw || !isatty(STDIN_FILENO))
+		s->listening = !loop_add(b->loop, &s->in, EPOLLIN);
+	return 0;
+}
+
+static void release(struct board *b, void *state)
+{
+	struct serial *s = state;
+
+	(void)b;
+	if (!s)
+		return;
+	stop_listening(s);
+	if (s->raw)
+		tcsetattr(STDIN_FILENO, TCSADRAIN, &s->saved);
+	pthread_mutex_destroy(&s->lock);
+	free(s);
+}
+
+static int fdt_node(void *fdt)
+{
+	fdt32_t reg[] = { cpu_to_fdt32(1), cpu_to_fdt32(PORT),
+			  cpu_to_fdt32(8) };
+	int r = fdt_begin_node(fdt, "serial@i3f8");
+
+	if (!r)
+		r = fdt_property_string(fdt, "compatible", "ns16550a");
+	if (!r)
+		r = fdt_property(fdt, "reg", reg, sizeof(reg));
+	if (!r)
+		r = fdt_property_u32(fdt, "clock-frequency", 1843200);
+	return r ? r : fdt_end_node(fdt);
+}
+
+const struct device serial_device = {
+	.name = "serial",
+	.init = init,
+	.free = release,
+	.fdt = fdt_node,
+};

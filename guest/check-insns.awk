@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Reads `objdump -d --no-show-raw-insn` of the guest and fails on instructions
+# that a KVM which emulates every instruction does not know, or that use state
+# the guest does not save. objdump -d only takes sections of code; names of
+# symbols, in <>, are not looked at.
+BEGIN { FS = "\t" }
+NF >= 2 && $1 ~ /^ *[0-9a-f]+: *$/ {
+	insn = $2
+	gsub(/<[^>]*>|#.*/, "", insn)
+	nr++
+	if (insn ~ /%[xyz]mm[0-9]|%mm[0-7]|%st|%k[0-7]/ ||
+	    insn ~ /(^|[^a-z0-9])(int3|int|into|rdtscp|xgetbv|cmpxchg16b)([^a-z0-9]|$)/ ||
+	    insn ~ /\(bad\)/) {
+		printf "guest: instruction not allowed:%s%s\n", $1, insn
+		bad = 1
+	}
+}
+END {
+	if (!nr)
+		print "guest: no instructions found: is objdump working?"
+	exit bad || !nr
+}

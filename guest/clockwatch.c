@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Watches this vCPU's clock and steal time and reports what must not be: time
+ * that goes back, a page that stays odd or silent. Each is told once when it
+ * begins and, where it lasts, once when it ends. Between, serves operations;
+ * one that writes the MSR of a page moves the watch with it.
+ */
+#include "pv.h"
+
+#define POLL_EVERY   32
+#define SILENT_POLLS 64 /* each is a KVM_RUN, and each updates steal time */
+
+struct watch {
+	uint64_t last;	/* ns, the last that was good; 0: none yet */
+	uint64_t fault; /* REPORT_* that holds now; 0: none */
+	bool went_back; /* the reading before this one did */
+};
+
+struct steal_watch {
+	struct watch w;
+	uint32_t version, polls; /* unchanged for so many polls */
+};
+
+static void report(uint64_t what, uint64_t a, uint64_t b)
+{
+	uint64_t w[DB_WORDS] = { what, a, b };
+
+	db_call(DB_REPORT, w);
+}
+
+/* @fault: REPORT_* or 0; @back: what tells that it is over. */
+static void set_fault(struct watch *w, uint64_t fault, uint64_t back,
+		      uint64_t version)
+{
+	if (fault == w->fault)
+		return;
+	w->fault = fault;
+	report(fault ? fault : back, version, 0);
+}
+
+static void set_now(struct watch *w, uint64_t now, uint64_t backwards)
+{
+	bool back = now < w->last;
+
+	if (back && !w->went_back)
+		report(backwards, w->last, now);
+	w->went_back = back;
+	w->last = now;
+}
+
+static void watch_clock(struct percpu *pc, struct watch *w)
+{
+	struct clock_copy c;
+	uint64_t fault = 0;
+
+	if (!pv_read_clock(pc->clock & ~1ULL, &c)) {
+		/* An even version that keeps changing is only bad luck. */
+		if (!(c.t.version & 1))
+			return;
+		fault = REPORT_CLOCK_ODD;
+	} else if (!(c.t.version | c.t.tsc_timestamp | c.t.system_time |
+		     c.t.tsc_to_system_mul)) {
+		fault = REPORT_CLOCK_SILENT;
+	}
+	set_fault(w, fault, REPORT_CLOCK_BACK, c.t.version);
+	if (!fault)
+		set_now(w, pv_now(&c), REPORT_CLOCK_BACKWARDS);
+}
+
+static void watch_steal(struct percpu *pc, struct steal_watch *s)
+{
+	struct steal_copy c;
+	uint64_t fault = 0;
+
+	if (!pv_read_steal(pc->steal & ~63ULL, &c)) {
+		if (!(c.version & 1))
+			return;
+		fault = REPORT_STEAL_ODD;
+	} else if (c.version != s->version) {
+		s->version = c.version;
+		s->polls = 0;
+	} else if (s->polls >= SILENT_POLLS) {
+		fault = REPORT_STEAL_SILENT;
+	}
+	set_fault(&s->w, fault, REPORT_STEAL_BACK, c.version);
+	if (!fault)
+		set_now(&s->w, c.steal, REPORT_STEAL_BACKWARDS);
+}
+
+static uint64_t try_pages(struct percpu *pc, uint64_t *w UNUSED)
+{
+	uint64_t clock = pc->clock & ~1ULL, steal = pc->steal & ~63ULL;
+
+	if (pc->clock & 1) {
+		if (!map_range(pc->m, clock, 32))
+			return ST_BAD_OP;
+		(void)*(volatile char *)clock;
+	}
+	if (pc->steal & 1) {
+		if (!map_range(pc->m, steal, 64))
+			return ST_BAD_OP;
+		(void)*(volatile char *)steal;
+	}
+	return ST_OK;
+}
+
+/* The MSRs may be given anything: what cannot be read is not watched. */
+static void follow(struct percpu *pc, uint64_t old_clock, uint64_t old_steal)
+{
+	uint64_t status = pc->w[0];
+
+	if (guarded(pc, pc->w, try_pages) != ST_OK) {
+		if (pc->clock != old_clock)
+			pc->clock = 0;
+		if (pc->steal != old_steal)
+			pc->steal = 0;
+	}
+	pc->w[0] = status;
+}
+
+/* The host's operations, one after the other, until it has none. */
+static void poll(struct percpu *pc, struct steal_watch *s)
+{
+	uint32_t op;
+
+	while ((op = agent_ask(pc, DB_POLL)) != OP_NONE) {
+		uint64_t clock = pc->clock, steal = pc->steal;
+
+		agent_serve(pc, op);
+		if (clock != pc->clock || steal != pc->steal)
+			follow(pc, clock, steal);
+		if (steal != pc->steal)
+			s->polls = 0;
+	}
+	pc->w[0] = ST_OK;
+	s->polls++;
+}
+
+void clockwatch_run(struct percpu *pc)
+{
+	struct steal_watch steal = { .polls = 0 };
+	struct watch clock = { .last = 0 };
+
+	follow(pc, 0, 0);
+	for (;;) {
+		for (int i = 0; i < POLL_EVERY; i++) {
+			if (pc->clock & 1)
+				watch_clock(pc, &clock);
+			if (pc->steal & 1)
+				watch_steal(pc, &steal);
+		}
+		poll(pc, &steal);
+	}
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * How the tiny guest and the host talk: the doorbell, one 32-bit port.
+ *
+ * The guest loads eax with a call, eight words into rbx rcx rsi rdi r8 r9 r10
+ * r11 (word 0..7) and executes OUT. One exit carries all of it: the host reads
+ * the registers, and for DB_NEXT and DB_POLL writes its answer into them. No
+ * memory is shared, so it works wherever the guest's memory comes from; OUT
+ * with a register operand needs no instruction emulation (SVM and VMX report
+ * its length), so it works where KVM cannot read the guest's memory.
+ *
+ * This header is for C and assembly, on both sides.
+ */
+#ifndef GPCVM_DOORBELL_H
+#define GPCVM_DOORBELL_H
+
+#define DB_PORT	     0x510
+#define DB_VERSION   1
+#define DB_WORDS     8
+
+/* Calls, in the low 16 bits of eax. */
+#define DB_READY     1 /* w0 vCPU, w1 DB_VERSION: this vCPU serves operations */
+#define DB_NEXT	     2 /* w0 status, w1..7 results of the last; waits for the next */
+#define DB_POLL	     3 /* the same; answers OP_NONE at once if there is none */
+#define DB_START_APS 4 /* w0 physical address of their 32-bit entry */
+#define DB_REPORT    5 /* w0 REPORT_*, w1..7 its words: an event, guest goes on */
+#define DB_EXCEPTION                                                           \
+	6		/* w0 vector, w1 error code, w2 rip, w3 cs, w4 rflags,
+			  * w5 rsp, w6 ss, w7 cr2: unexpected; EXC_REGS follow */
+#define DB_EXC_REGS0 7	/* rax rbx rcx rdx rsi rdi rbp cr3 at the exception */
+#define DB_EXC_REGS1 8	/* r8..r15; the host does not return from this one */
+#define DB_PANIC     9	/* w0..7: 64 bytes of text: the guest cannot go on */
+#define DB_EXIT	     10 /* w0 status: the guest ends the machine, as planned */
+
+/*
+ * DB_NEXT and DB_POLL: the answer has the operation in the low 16 bits of rax
+ * and a sequence number in bits 16..31, which the guest hands back in the same
+ * bits of eax with the operation's result, so that a result which comes too
+ * late is not taken for another operation's. The first call of all passes 0.
+ */
+#define DB_SEQ_SHIFT 16
+#define DB_LOW_MASK  0xffff
+
+/* Operations, and the words that go in, from w0 on -> come out, from w1 on (w0
+ * is then the status). A word that neither side names may hold anything. */
+#define OP_NONE	     0
+#define OP_NOP	     1 /* -> */
+#define OP_READ	     2 /* gpa, len 1..56 -> bytes in w1..7, memory order */
+#define OP_WRITE     3 /* gpa, size 1|2|4|8, value -> */
+#define OP_FILL	     4 /* gpa, len, byte -> */
+#define OP_HASH	     5 /* gpa, len (of 8), hash so far -> hash */
+#define OP_RDMSR     6 /* index -> value */
+#define OP_WRMSR     7 /* index, value -> */
+#define OP_HYPERCALL 8 /* nr, a0, a1, a2, a3 -> rax */
+#define OP_CANARY                                                              \
+	9 /* gpa, CANARY_* -> CANARY_* state, offset of a difference */
+#define OP_TOUCH 10 /* gpa, len, write? -> pages touched */
+#define OP_HALT	 11 /* HLT, then -> */
+#define OP_CLOCK                                                               \
+	12		  /* gpa -> version, tsc_timestamp, system_time,
+			 * mul | shift << 32 | flags << 40, tsc, tries */
+#define OP_STEAL       13 /* gpa -> version, steal, flags | preempted << 32, tries */
+
+#define HASH_INIT      0xcbf29ce484222325 /* FNV-1a, 64 bits, a word at a time */
+#define HASH_PRIME     0x100000001b3
+
+/* OP_CANARY fills a page with words that follow from a secret only this vCPU
+ * knows, or looks whether they still stand. */
+#define CANARY_PLANT   0 /* request, and the state that answers it */
+#define CANARY_CHECK   1 /* request */
+#define CANARY_INTACT  2
+#define CANARY_ZEROS   3 /* the whole page reads as zeros */
+#define CANARY_CHANGED 4
+#define CANARY_NONE    5 /* never planted at this address by this vCPU */
+
+/* Status of an operation. */
+#define ST_OK	       0
+#define ST_FAULT       1 /* w1 vector, w2 error code, w3 rip, w4 cr2 */
+#define ST_BAD_OP                                                              \
+	2 /* unknown operation, argument out of its range, or an
+		     * address that cannot be mapped: not below 2^47, or no
+		     * page-table page is left in the pool */
+#define ST_TORN		       3 /* no consistent copy after OP_TRIES tries; words as for OK */
+
+#define OP_TRIES	       1000
+
+/* What clockwatch reports, once when it begins and once when it ends. */
+#define REPORT_CLOCK_BACKWARDS 1 /* before, now (ns) */
+#define REPORT_CLOCK_ODD       2 /* version: stays odd */
+#define REPORT_CLOCK_SILENT    3 /* the page reads as zeros */
+#define REPORT_CLOCK_BACK      4 /* version: data again after silence or odd */
+#define REPORT_STEAL_BACKWARDS 5 /* before, now (ns) */
+#define REPORT_STEAL_ODD       6 /* version */
+#define REPORT_STEAL_SILENT    7 /* version: not updated across many exits */
+#define REPORT_STEAL_BACK      8 /* version */
+
+/*
+ * Entry. Every vCPU starts in 32-bit protected mode, flat segments, paging
+ * off, interrupts off, with
+ *	eax = ENTRY_MAGIC	ebx = vCPU index
+ *	ecx = its vCPU area	esi = device tree
+ *	edi = the loader's copy list (only where the loader runs)
+ * vCPU 0 starts first, at the ELF entry or, where the image has to be copied
+ * (guest memory that the host cannot write), at the loader; the others start
+ * at the address that vCPU 0 gives with DB_START_APS. All addresses are
+ * physical and below 4 GiB. The areas of all vCPUs lie side by side; they are
+ * page-aligned and all zeros when their vCPU starts.
+ *
+ * The guest maps MAP_STATIC bytes from 0 on before it has read anything: the
+ * device tree, the vCPU areas and the pool of page-table pages lie in there.
+ */
+#define ENTRY_MAGIC	       0x67706376 /* "gpcv" */
+#define VCPU_AREA_SIZE	       8192	  /* stacks, TSS, the vCPU's own data */
+#define MAP_STATIC	       0x4000000  /* 64 MiB */
+
+/* The fixed part of the guest's physical memory, all below 2 MiB. */
+#define WINDOW_BASE	       0x10000 /* shared with the host in every mode */
+#define WINDOW_SIZE	       0x90000
+#define LOADER_BASE	       0x10000	/* the loader's code, in the window */
+#define IMAGE_BASE	       0x100000 /* the image: text, data, bss */
+
+/*
+ * The loader's copy list: 32-bit little-endian words, in the window.
+ *	entry, count, then count times { destination, source, bytes }
+ * The loader copies, then zeroes nothing (the host puts bss into the list as
+ * source 0: fill with zeros), and jumps to entry with all registers as given.
+ */
+
+#endif

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The tiny guest, inside. Everything that one vCPU owns is in its area (struct
+ * percpu, the exception stack, the main stack); everything that all share is
+ * in struct machine, which vCPU 0 fills from the device tree.
+ *
+ * Write for few instructions: there are KVMs that emulate each one of them.
+ */
+#ifndef GPCVM_GUEST_H
+#define GPCVM_GUEST_H
+
+#include "doorbell.h"
+
+/* The vCPU's area, for entry.S and trap.S; FS base points to its start. */
+#define PC_CANARY     0x28 /* where gcc's stack protector looks: %fs:0x28 */
+#define PC_FIXUP      0x30
+#define PC_FIXUP_SP   0x38
+#define PC_GDT	      0x40
+#define PC_GDTR	      0x6e
+#define PC_TSS	      0x80
+#define PC_TSS_IST1   (PC_TSS + 0x24)
+
+#define PERCPU_ROOM   0x400 /* struct percpu fits in here */
+#define EXC_STACK_TOP 0xc00 /* 2 KiB for exceptions below it */
+
+/* Selectors. */
+#define SEL_CODE      0x08
+#define SEL_DATA      0x10
+#define SEL_TSS	      0x18
+#define GDT_LIMIT     39
+#define NR_VECTORS    32
+#define STUB_SIZE     16 /* bytes between the entries of two vectors */
+
+#define CANARY_SLOTS  32 /* pages that a vCPU remembers; the oldest goes first */
+
+#ifndef __ASSEMBLER__
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+/* What trap.S pushes, lowest address first. */
+struct frame {
+	uint64_t r15, r14, r13, r12, r11, r10, r9, r8;
+	uint64_t rbp, rdi, rsi, rdx, rcx, rbx, rax;
+	uint64_t vector, error;
+	uint64_t rip, cs, rflags, rsp, ss;
+};
+
+struct percpu;
+
+struct guest { /* a built-in guest: what follows DB_READY */
+	const char *name;
+	void (*run)(struct percpu *pc);
+};
+
+struct machine {
+	uint32_t lock; /* of the page tables and the pool */
+	uint32_t nr_cpus;
+	uint64_t pool, pool_end; /* pages not yet used for page tables */
+	uint64_t areas, areas_end;
+	uint64_t ram, ram_private; /* bytes */
+	const char *model;
+	const char *guest; /* its name, not terminated; NULL: the first */
+	uint32_t guest_len;
+	void (*run)(struct percpu *pc);
+	bool has_serial;
+};
+
+struct percpu {
+	struct machine *m;
+	uint32_t index;
+	bool trapping; /* in the exception handler */
+	bool amd;      /* valid with has_vendor: VMMCALL, not VMCALL */
+	bool has_vendor;
+	uint8_t canary_next;
+	uint64_t clock, steal; /* MSR values: gpa | 1, or bit 0 clear: off */
+	uint64_t pad;
+	uint64_t stack_canary;
+	uint64_t fixup, fixup_sp; /* where an exception goes on; 0: nowhere */
+	uint64_t gdt[5];
+	uint8_t gdtr_pad[6];
+	uint16_t gdtr_limit;
+	uint64_t gdtr_base;
+	uint64_t pad2;
+	uint32_t tss[26];
+	uint32_t seq; /* of the operation being served, in its place in eax */
+	uint64_t w[DB_WORDS];
+	uint64_t secret_masked, secret_mask;
+	uint64_t planted[CANARY_SLOTS]; /* gpa | 1 */
+};
+
+#define OFFSET_IS(member, offset)                                              \
+	_Static_assert(offsetof(struct percpu, member) == (offset),            \
+		       "entry.S and trap.S know the offset of " #member)
+OFFSET_IS(stack_canary, PC_CANARY);
+OFFSET_IS(fixup, PC_FIXUP);
+OFFSET_IS(fixup_sp, PC_FIXUP_SP);
+OFFSET_IS(gdt, PC_GDT);
+OFFSET_IS(gdtr_limit, PC_GDTR);
+OFFSET_IS(gdtr_base, PC_GDTR + 2);
+OFFSET_IS(tss, PC_TSS);
+_Static_assert(sizeof(struct percpu) <= PERCPU_ROOM, "PERCPU_ROOM");
+_Static_assert(EXC_STACK_TOP - PERCPU_ROOM >= 1536, "exception stack");
+_Static_assert(sizeof(struct frame) % 16 == 0, "stack alignment in trap.S");
+_Static_assert(EXC_STACK_TOP % 16 == 0, "the CPU aligns it anyway");
+
+#define UNUSED __attribute__((unused))
+
+/* Guest memory, whatever is in it. */
+typedef uint64_t __attribute__((may_alias)) word64;
+typedef uint32_t __attribute__((may_alias)) word32;
+typedef uint16_t __attribute__((may_alias)) word16;
+
+/* entry.S, doorbell.S, trap.S */
+void entry(void); /* 32-bit; where every vCPU starts */
+/* Ring with @call in eax and @w, which takes the answer; returns rax. */
+uint64_t db_call(uint32_t call, uint64_t *w);
+/* Run @fn with @w, which is pc->w; an exception ends it with ST_FAULT and the
+ * words that doorbell.h tells. */
+uint64_t guarded(struct percpu *pc, uint64_t *w,
+		 uint64_t (*fn)(struct percpu *pc, uint64_t *w));
+
+/* main.c */
+void guest_main(uint64_t index, struct percpu *pc, const void *fdt);
+_Noreturn void halt(void);
+
+/* trap.c */
+void trap(struct frame *f);
+
+/* panic.c: a text that grows, and the end of the guest with one */
+struct text {
+	char s[DB_WORDS * 8];
+	uint32_t len;
+};
+void text_str(struct text *t, const char *s);
+void text_num(struct text *t, uint64_t v, unsigned int base);
+_Noreturn void panic(struct text *t);
+/* @text, a blank, @v in hexadecimal. */
+_Noreturn void panic_with(const char *text, uint64_t v);
+
+/* fdt.c */
+void fdt_read(struct machine *m, const void *fdt);
+struct percpu *percpu_of(const struct machine *m, uint32_t index);
+
+/* paging.c: make [gpa, gpa + len) accessible at its own address */
+bool map_range(struct machine *m, uint64_t gpa, uint64_t len);
+
+/* agent.c */
+typedef uint64_t op_fn(struct percpu *pc, uint64_t *w);
+/* Send the last result with @call, DB_NEXT or DB_POLL; returns OP_*. */
+uint32_t agent_ask(struct percpu *pc, uint32_t call);
+void agent_serve(struct percpu *pc, uint32_t op);
+void agent_run(struct percpu *pc);
+
+/* The operations: ops_*.c */
+op_fn op_nop, op_read, op_write, op_fill, op_hash, op_touch;
+op_fn op_rdmsr, op_wrmsr, op_hypercall, op_halt;
+op_fn op_canary, op_clock, op_steal;
+
+/* The other guests. */
+void hello_run(struct percpu *pc);
+void clockwatch_run(struct percpu *pc);
+
+/* string.c has what the compiler and libfdt need of <string.h>, and this */
+_Noreturn void __stack_chk_fail(void);
+
+static inline void outb(uint16_t port, uint8_t v)
+{
+	asm volatile("outb %0, %1" ::"a"(v), "Nd"(port));
+}
+
+static inline uint8_t inb(uint16_t port)
+{
+	uint8_t v;
+
+	asm volatile("inb %1, %0" : "=a"(v) : "Nd"(port));
+	return v;
+}
+
+/* LFENCE keeps RDTSC behind the loads before it (lfence_rdtsc of Linux). */
+static inline uint64_t rdtsc(void)
+{
+	uint32_t lo, hi;
+
+	asm volatile("lfence; rdtsc" : "=a"(lo), "=d"(hi)::"memory");
+	return (uint64_t)hi << 32 | lo;
+}
+
+static inline void barrier(void)
+{
+	asm volatile("" ::: "memory");
+}
+
+#endif
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The pages that KVM writes for the guest, and how to read them consistently.
+ * (Documentation/virt/kvm/x86/msr.rst) */
+#ifndef GPCVM_GUEST_PV_H
+#define GPCVM_GUEST_PV_H
+
+#include "guest.h"
+
+struct pvclock_vcpu_time_info {
+	uint32_t version; /* odd while KVM writes */
+	uint32_t pad0;
+	uint64_t tsc_timestamp;
+	uint64_t system_time;
+	uint32_t tsc_to_system_mul;
+	int8_t tsc_shift;
+	uint8_t flags;
+	uint8_t pad[2];
+};
+
+struct kvm_steal_time {
+	uint64_t steal;
+	uint32_t version;
+	uint32_t flags;
+	uint8_t preempted;
+	uint8_t u8_pad[3];
+	uint32_t pad[11];
+};
+
+_Static_assert(sizeof(struct pvclock_vcpu_time_info) == 32, "KVM's ABI");
+_Static_assert(sizeof(struct kvm_steal_time) == 64, "KVM's ABI");
+
+struct clock_copy {
+	struct pvclock_vcpu_time_info t;
+	uint64_t tsc;
+	uint32_t tries;
+};
+
+struct steal_copy {
+	uint64_t steal;
+	uint32_t version, flags;
+	uint8_t preempted;
+	uint32_t tries;
+};
+
+/* false: no consistent copy in OP_TRIES tries; @c is the last. */
+bool pv_read_clock(uint64_t gpa, struct clock_copy *c);
+bool pv_read_steal(uint64_t gpa, struct steal_copy *c);
+
+/* What the clock says at c->tsc, in ns. */
+uint64_t pv_now(const struct clock_copy *c);
+
+#endif

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# `make check` is the developer's loop; `make test` is everything, and sets up
+# what it needs. Both end with "N passed, N failed, N skipped".
+
+include tests/unit/build.mk
+include tests/fuzz/build.mk
+include tests/bench/build.mk
+
+.PHONY: deps-build deps-test host host-short lint demo-run check-run test-run
+
+# SKIP_DEPS=1: everything is there, do not look.
+deps-build deps-test deps-bench:
+	$(Q)$(if $(SKIP_DEPS),:,tests/deps $(@:deps-%=%))
+
+lint:
+	$(call say,LINT,clang-format)
+	$(Q)clang-format --dry-run --Werror $(C_FILES)
+	$(call say,LINT,clang-tidy)
+	$(Q)tests/tidy $(O)/tidy $(C_FILES)
+
+host: $(O)/gpcvm
+	$(Q)tests/host/run --gpcvm $(O)/gpcvm --counts $(O)/host.counts $(T)
+
+host-short: $(O)/gpcvm
+	$(Q)tests/host/run --gpcvm $(O)/gpcvm --counts $(O)/host.counts --short
+
+# Set-up first, then a make of its own, so that -j cannot mix the two.
+check:
+	$(Q)$(MAKE) --no-print-directory deps-test
+	$(Q)tests/all check $(O)
+
+test:
+	$(Q)$(MAKE) --no-print-directory deps-test
+	$(Q)tests/all test $(O)
+
+demo:
+	$(Q)$(MAKE) --no-print-directory deps-build
+	$(Q)$(MAKE) --no-print-directory $(O)/gpcvm
+	$(Q)tests/host/demo $(O)/gpcvm
+
+bench:
+	$(Q)$(MAKE) --no-print-directory deps-bench
+	$(Q)$(MAKE) --no-print-directory $(O)/gpcvm $(O)/tests/bench/floor
+	$(Q)tests/bench/run --build $(O)

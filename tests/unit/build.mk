@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# One program per module: tests/unit/test_*.c, with cmocka. They are linked
+# dynamically, against an archive of all of gpcvm's objects, so that each pulls
+# in what it tests and no more. `make unit V=1` shows every test.
+
+UNIT_SRCS := $(sort $(wildcard tests/unit/test_*.c))
+UNIT_BINS := $(UNIT_SRCS:%.c=$(O)/%)
+UNIT_COUNTS := $(O)/tests/unit/counts
+
+# Made anew each time: ar would keep the members whose sources are gone.
+$(O)/libgpcvm.a: $(OBJS)
+	$(call say,AR,$@)
+	$(Q)rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
+$(UNIT_BINS): $(O)/tests/unit/%: $(O)/tests/unit/%.o $(O)/libgpcvm.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(filter-out -static,$(LINK)) $(LDFLAGS) -o $@ $< \
+		$(O)/libgpcvm.a -Wl,--as-needed $(LIBS) -lcmocka
+
+.PHONY: unit unit-build
+unit-build: $(UNIT_BINS)
+
+unit: $(UNIT_BINS)
+	$(Q)V=$(V) tests/unit/run $(UNIT_COUNTS) $^

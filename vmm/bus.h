@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Port dispatch. Filled before the guest runs and then only read. A port that
+ * nobody claims reads as all ones, swallows writes, and is logged once.
+ */
+#ifndef GPCVM_BUS_H
+#define GPCVM_BUS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct vcpu;
+
+#define BUS_MAX 32
+
+struct bus_range {
+	uint16_t port, count;
+	const char *name;
+	void *arg;
+	/* @data: @size bytes (1, 2, 4), to be filled when !@write. Called on
+	 * the vCPU's thread. */
+	void (*access)(void *arg, struct vcpu *v, uint16_t port,
+		       unsigned int size, bool write, uint8_t *data);
+};
+
+struct bus {
+	struct bus_range ranges[BUS_MAX];
+	unsigned int nr;
+	uint64_t seen[65536 / 64]; /* unclaimed ports that were logged */
+};
+
+/* -1 when the table is full or the ports are taken. */
+int bus_claim(struct bus *b, const struct bus_range *r);
+/* @count accesses, @data holds @count * @size bytes. Returns false on the
+ * first access to a port that nobody claims. */
+bool bus_access(struct bus *b, struct vcpu *v, uint16_t port, unsigned int size,
+		unsigned int count, bool write, uint8_t *data);
+
+#endif

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* help, status, caps, gpc, quit: what there is, and the end of it. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "commands.h"
+#include "guests.h"
+#include "num.h"
+#include "probe.h"
+
+static void help_row(const struct command *c, struct json *j)
+{
+	json_object(j, NULL);
+	json_str(j, "name", c->name);
+	json_str(j, "args", c->args);
+	json_str(j, "help", c->help);
+	json_object_end(j);
+}
+
+int cmd_help(struct request *rq)
+{
+	const struct command *c;
+
+	if (!rq->argc) {
+		json_array(&rq->reply, "commands");
+		for (unsigned int i = 0; i < commands_nr; i++)
+			help_row(&commands[i], &rq->reply);
+		json_array_end(&rq->reply);
+		return 0;
+	}
+	c = command_find(rq->argv[0]);
+	if (!c)
+		return err_range(&rq->err,
+				 "no command '%.64s': help lists them",
+				 rq->argv[0]);
+	json_str(&rq->reply, "name", c->name);
+	json_str(&rq->reply, "args", c->args);
+	json_str(&rq->reply, "help", c->help);
+	if (c->more)
+		json_str(&rq->reply, "more", c->more);
+	return 0;
+}
+
+static void slots_json(struct machine *m, struct json *j)
+{
+	json_array(j, "slots");
+	pthread_rwlock_rdlock(&m->memory.lock);
+	for (unsigned int i = 0; i < m->memory.nr_slots; i++) {
+		const struct mem_slot *s = &m->memory.slots[i];
+
+		json_object(j, NULL);
+		json_num(j, "slot", i);
+		json_hex(j, "gpa", s->gpa);
+		json_hex(j, "size", s->size);
+		if (m->memory.mode != MEM_ANON) {
+			json_num(j, "file", s->file);
+			json_hex(j, "offset", s->offset);
+		}
+		json_bool(j, "present", s->present);
+		json_object_end(j);
+	}
+	pthread_rwlock_unlock(&m->memory.lock);
+	json_array_end(j);
+}
+
+static void vcpus_json(struct machine *m, struct json *j)
+{
+	json_array(j, "vcpus");
+	for (unsigned int i = 0; i < m->nr_vcpus; i++) {
+		struct vcpu *v = &m->vcpus[i];
+
+		json_object(j, NULL);
+		json_num(j, "vcpu", i);
+		json_str(j, "state", vcpu_state_name(vcpu_state(v)));
+		json_bool(j, "agent",
+			  __atomic_load_n(&v->agent.there, __ATOMIC_ACQUIRE));
+		json_num(j, "runs",
+			 __atomic_load_n(&v->runs, __ATOMIC_RELAXED));
+		json_num(j, "exits",
+			 __atomic_load_n(&v->exits, __ATOMIC_RELAXED));
+		json_object_end(j);
+	}
+	json_array_end(j);
+}
+
+int cmd_status(struct request *rq)
+{
+	struct machine *m = rq->m;
+	struct json *j = &rq->reply;
+	uint64_t ready = __atomic_load_n(&m->ready_ns, __ATOMIC_ACQUIRE);
+
+	json_str(j, "version", GPCVM_VERSION);
+	json_num(j, "pid", (uint64_t)getpid());
+	json_str(j, "guest", m->cfg->guest);
+	json_str(j, "memory",
+		 mem_mode_name(m->memory.mode, m->memory.no_direct_map));
+	if (m->memory.mode != MEM_ANON) {
+		json_str(j, "family", gmem_family_name(m->offer.family));
+		json_hex(j, "gmem_flags", m->memory.gmem_flags);
+	}
+	json_num(j, "mem", memory_size(&m->memory));
+	json_hex(j, "own_end", m->layout.own_end);
+	json_bool(j, "guard", m->cfg->guard);
+	json_str(j, "pv", m->cfg->flavour == PV_KVM ? "kvm" : "xen");
+	json_str(j, "pv_layout", m->cfg->packed ? "packed" : "separate");
+	json_num(j, "up_ns", now_ns() - m->born_ns);
+	if (ready)
+		json_num(j, "ready_ns", ready - m->born_ns);
+	else
+		json_null(j, "ready_ns");
+	json_num(j, "events", events_last(&m->events));
+	json_num(j, "kernel_messages", m->events.kernel);
+	slots_json(m, j);
+	vcpus_json(m, j);
+	return 0;
+}
+
+int cmd_caps(struct request *rq)
+{
+	struct probe p;
+
+	if (probe_run(&p, rq->m->cfg->device, &rq->err))
+		return -1;
+	probe_json(&p, &rq->reply);
+	return 0;
+}
+
+static const char *attribute(struct machine *m, uint64_t gpa)
+{
+	if (m->memory.mode != MEM_GMEM_PRIVATE)
+		return "none";
+	return memory_is_private(&m->memory, gpa) ? "private" : "shared";
+}
+
+static void backing(struct machine *m, uint64_t gpa, char *buf, size_t len)
+{
+	const struct mem_slot *s;
+
+	pthread_rwlock_rdlock(&m->memory.lock);
+	s = memory_slot(&m->memory, gpa);
+	if (!s)
+		snprintf(buf, len, "no slot");
+	else if (m->memory.mode == MEM_ANON)
+		snprintf(buf, len, "anon, slot %ju%s",
+			 (uintmax_t)(s - m->memory.slots),
+			 s->present ? "" : " (deleted)");
+	else
+		snprintf(buf, len,
+			 "gmem file %u offset 0x%" PRIx64 ", slot %ju%s",
+			 s->file, s->offset + (gpa - s->gpa),
+			 (uintmax_t)(s - m->memory.slots),
+			 s->present ? "" : " (deleted)");
+	pthread_rwlock_unlock(&m->memory.lock);
+}
+
+int cmd_gpc(struct request *rq)
+{
+	struct machine *m = rq->m;
+	struct json *j = &rq->reply;
+
+	json_array(j, "pages");
+	for (unsigned int i = 0; i < m->pv.nr; i++) {
+		const struct pv_page *p = &m->pv.pages[i];
+		uint64_t gpa = __atomic_load_n(&p->gpa, __ATOMIC_ACQUIRE);
+		char text[80];
+
+		backing(m, gpa, text, sizeof(text));
+		json_object(j, NULL);
+		json_str(j, "name", p->name);
+		json_str(j, "kind", p->kind->compatible + sizeof("gpcvm,") - 1);
+		json_num(j, "vcpu", p->vcpu);
+		json_hex(j, "gpa", gpa);
+		json_bool(j, "on", __atomic_load_n(&p->on, __ATOMIC_ACQUIRE));
+		json_str(j, "cached_by", p->kind->cached_by);
+		json_str(j, "backing", text);
+		json_str(j, "attribute", attribute(m, gpa));
+		json_str(j, "predicted",
+			 pv_predicted_name(__atomic_load_n(&p->predicted,
+							   __ATOMIC_ACQUIRE)));
+		json_object_end(j);
+	}
+	json_array_end(j);
+	return 0;
+}
+
+int cmd_quit(struct request *rq)
+{
+	uint64_t code = 0;
+
+	if (rq->argc && num_parse_range(rq->argv[0], "the exit status", 0, 255,
+					&code, &rq->err))
+		return -1;
+	json_num(&rq->reply, "code", code);
+	machine_end(rq->m, (int)code, "quit");
+	return 0;
+}

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* log, subscribe; and leak, storm, record, which this version refuses. */
+#include <string.h>
+#include <unistd.h>
+
+#include "commands.h"
+#include "control.h"
+#include "num.h"
+
+#define LOG_DEFAULT 20
+
+int cmd_log(struct request *rq)
+{
+	struct events *ev = &rq->m->events;
+	uint64_t n = LOG_DEFAULT, last = events_last(ev), seq;
+	struct event e;
+
+	if (rq->argc && num_parse_range(rq->argv[0], "how many events", 1,
+					EVENTS_KEPT, &n, &rq->err))
+		return -1;
+	json_array(&rq->reply, "events");
+	for (seq = last > n ? last - n + 1 : 1; seq <= last; seq++)
+		if (event_get(ev, seq, &e))
+			event_json(&e, &rq->reply, NULL);
+	json_array_end(&rq->reply);
+	return 0;
+}
+
+int cmd_subscribe(struct request *rq)
+{
+	bool off = rq->argc;
+
+	if (off && strcmp(rq->argv[0], "off"))
+		return err_usage(&rq->err, "subscribe %.32s: off or nothing",
+				 rq->argv[0]);
+	control_subscribe(rq->owner, !off);
+	json_bool(&rq->reply, "subscribed", !off);
+	json_num(&rq->reply, "last", events_last(&rq->m->events));
+	return 0;
+}
+
+int cmd_leak(struct request *rq)
+{
+	struct pv_page *page;
+	uint64_t gpa;
+
+	if (strcmp(rq->argv[0], "all") && request_gpa(rq, 0, &gpa, &page))
+		return -1;
+	if (access("/proc/kcore", F_OK))
+		return err_unsupported(
+			&rq->err,
+			"this kernel has no /proc/kcore "
+			"(CONFIG_PROC_KCORE), through which the direct map "
+			"can be seen");
+	return err_unsupported(&rq->err, "gpcvm " GPCVM_VERSION
+					 " cannot search /proc/kcore");
+}
+
+int cmd_storm(struct request *rq)
+{
+	return err_unsupported(&rq->err, "gpcvm " GPCVM_VERSION
+					 " has no storm: pipeline the "
+					 "operations over several connections");
+}
+
+int cmd_record(struct request *rq)
+{
+	return err_unsupported(&rq->err, "gpcvm " GPCVM_VERSION
+					 " does not record: log has what "
+					 "was sent");
+}

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* pv, poke, check: the caches switched, used and judged. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "commands.h"
+#include "num.h"
+
+/* ---- pv ----------------------------------------------------------------- */
+
+static int do_switch(struct request *rq, struct vcpu *v)
+{
+	bool on = rq->arg[1];
+	struct pv_page *p = rq->page;
+
+	if (pv_switch(p, v, on, rq->arg[0], &rq->err))
+		return -1;
+	json_str(&rq->reply, "name", p->name);
+	json_hex(&rq->reply, "gpa", rq->arg[0]);
+	json_bool(&rq->reply, "on", on);
+	return 0;
+}
+
+static int check_target(struct request *rq, const struct pv_page *p,
+			uint64_t gpa)
+{
+	/* KVM wants the clock aligned to 4 and steal time to 64; a gpc does not
+	 * cross pages (arch/x86/kvm/x86.c, kvm_set_msr_common). */
+	uint64_t align = p->kind->stride;
+
+	if (gpa & (align - 1))
+		return err_range(&rq->err,
+				 "gpa 0x%" PRIx64
+				 " for %s must be a multiple of "
+				 "%" PRIu64,
+				 gpa, p->name, align);
+	if (memory_check(&rq->m->memory, gpa, p->kind->size, 1, &rq->err))
+		return -1;
+	return machine_guard(rq->m, gpa, p->kind->size, &rq->err);
+}
+
+int cmd_pv(struct request *rq)
+{
+	struct pv_page *p = request_page(rq, 0), *other;
+	const char *what = rq->argv[1];
+	bool move = !strcmp(what, "move"), off = !strcmp(what, "off");
+
+	if (!p)
+		return -1;
+	if (!move && !off && strcmp(what, "on"))
+		return err_usage(&rq->err, "pv %s %.32s: off, on or move GPA",
+				 p->name, what);
+	if (rq->argc != (move ? 3 : 2))
+		return err_usage(&rq->err, "pv %s %s%s", p->name, what,
+				 move ? " GPA" : "");
+	rq->arg[0] = __atomic_load_n(&p->gpa, __ATOMIC_ACQUIRE);
+	rq->arg[1] = !off;
+	rq->page = p;
+	if (move && (request_gpa(rq, 2, &rq->arg[0], &other) ||
+		     check_target(rq, p, rq->arg[0])))
+		return -1;
+	return request_on_vcpu(rq, p->vcpu, JOB_AGENT, do_switch, NULL);
+}
+
+/* ---- poke, check -------------------------------------------------------- */
+
+static int do_poke(struct request *rq, struct vcpu *v)
+{
+	json_str(&rq->reply, "name", rq->page->name);
+	return pv_poke(rq->page, v, &rq->reply, &rq->err);
+}
+
+int cmd_poke(struct request *rq)
+{
+	rq->page = request_page(rq, 0);
+	if (!rq->page)
+		return -1;
+	return request_on_vcpu(rq, rq->page->vcpu, JOB_AGENT, do_poke, NULL);
+}
+
+static int do_check(struct request *rq, struct vcpu *v)
+{
+	enum pv_verdict verdict;
+
+	return pv_check(rq->page, v, &rq->reply, &verdict, &rq->err);
+}
+
+/* One page of `check all`: an object in the array; a failure is its verdict
+ * too, so that one vCPU in trouble does not hide the others. */
+static int do_check_one(struct request *rq, struct vcpu *v)
+{
+	enum pv_verdict verdict;
+
+	json_object(&rq->reply, NULL);
+	if (pv_check(rq->page, v, &rq->reply, &verdict, &rq->err)) {
+		verdict = VERDICT_UNSUPPORTED;
+		json_str(&rq->reply, "verdict", pv_verdict_name(verdict));
+		json_str(&rq->reply, "why", rq->err.msg);
+	}
+	json_object_end(&rq->reply);
+	rq->counts[verdict]++;
+	if (verdict > (enum pv_verdict)rq->arg[0])
+		rq->arg[0] = verdict;
+	return 0;
+}
+
+static int check_next(struct request *rq);
+
+static int check_done(struct request *rq)
+{
+	json_array_end(&rq->reply);
+	for (unsigned int i = 0; i <= VERDICT_TORN; i++)
+		if (rq->counts[i] || i == VERDICT_FRESH)
+			json_num(&rq->reply,
+				 pv_verdict_name((enum pv_verdict)i),
+				 rq->counts[i]);
+	json_str(&rq->reply, "verdict",
+		 pv_verdict_name((enum pv_verdict)rq->arg[0]));
+	return 0;
+}
+
+static int check_next(struct request *rq)
+{
+	struct pv_vm *pv = &rq->m->pv;
+
+	if (rq->index == pv->nr)
+		return check_done(rq);
+	rq->page = &pv->pages[rq->index++];
+	return request_on_vcpu(rq, rq->page->vcpu, JOB_AGENT, do_check_one,
+			       check_next);
+}
+
+int cmd_check(struct request *rq)
+{
+	if (!strcmp(rq->argv[0], "all")) {
+		rq->index = 0;
+		rq->arg[0] = VERDICT_FRESH;
+		memset(rq->counts, 0, sizeof(rq->counts));
+		json_array(&rq->reply, "pages");
+		return check_next(rq);
+	}
+	rq->page = request_page(rq, 0);
+	if (!rq->page)
+		return -1;
+	return request_on_vcpu(rq, rq->page->vcpu, JOB_AGENT, do_check, NULL);
+}

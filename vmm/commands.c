@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <string.h>
+
+#include "commands.h"
+#include "num.h"
+
+const struct command commands[] = {
+	{ "help", "[CMD]", "this table, or one row of it", NULL, 0, 1,
+	  cmd_help },
+	{ "status", "", "the machine: memory, slots, vCPUs, time", NULL, 0, 0,
+	  cmd_status },
+	{ "caps", "", "what the host kernel offers, as gpcvm probe tells it",
+	  "Asked by the running gpcvm, which has given up its privileges: what only root may "
+	  "open shows as missing here and not in gpcvm probe.",
+	  0, 0, cmd_caps },
+	{ "gpc", "", "every pv page: where it is and what caches it",
+	  "\"predicted\" is what gpcvm expects of the cache from the operations it has seen. It "
+	  "is never the source of a verdict.",
+	  0, 0, cmd_gpc },
+	{ "punch", "GPA [LEN]",
+	  "give pages back: fallocate(PUNCH_HOLE) on the gmem file",
+	  "In mode anon: MADV_DONTNEED. The guest reads zeros there afterwards. LEN is one page "
+	  "if it is not given.",
+	  1, 2, cmd_punch },
+	{ "allocate", "GPA [LEN]",
+	  "bring pages in: fallocate() on the gmem file",
+	  "In mode anon: MADV_POPULATE_WRITE.", 1, 2, cmd_allocate },
+	{ "attr", "GPA [LEN] private|shared", "KVM_SET_MEMORY_ATTRIBUTES",
+	  "Only in mode gmem-private. Private and shared are different pages: content does not "
+	  "move from one to the other.",
+	  2, 3, cmd_attr },
+	{ "prefault", "VCPU GPA [LEN]",
+	  "KVM_PRE_FAULT_MEMORY: map pages for the guest", NULL, 2, 3,
+	  cmd_prefault },
+	{ "poison", "GPA", "memory failure on that page (MADV_HWPOISON)",
+	  "Takes a page of RAM from the host until it reboots.", 1, 1,
+	  cmd_poison },
+	{ "slot", "delete|restore|move SLOT [GPA]",
+	  "change a memslot under live caches",
+	  "restore brings a deleted or moved slot back to where it was at the start. Slots with "
+	  "the guest's own memory are refused.",
+	  2, 3, cmd_slot },
+	{ "pv", "NAME off|on|move [GPA]",
+	  "deactivate, activate or move a pv page's cache",
+	  "Goes through the guest's own MSR write. on takes the page back to where it was last.",
+	  2, 3, cmd_pv },
+	{ "poke", "NAME", "make the kernel use that page's cache now",
+	  "clockN: KVM_SET_CLOCK, one millisecond ahead, then one KVM_RUN. stealN: one KVM_RUN.",
+	  1, 1, cmd_poke },
+	{ "check", "NAME|all",
+	  "poke, have the guest read the page, and judge it",
+	  "Verdicts: fresh (the guest saw data written after the poke), stale (it did not), torn "
+	  "(inconsistent), absent (the page cannot be reached), unsupported. \"pfn_changed\" says "
+	  "whether another host page is behind it than at the last check, where that can be seen.",
+	  1, 1, cmd_check },
+	{ "guest", "VCPU OP [ARG]...",
+	  "have the guest's agent do something; guest VCPU help lists OP", NULL,
+	  2, LINE_MAX_WORDS, cmd_guest },
+	{ "vcpu", "VCPU pause|resume|regs|pin [CPU]",
+	  "a vCPU's thread and registers",
+	  "Reading registers lets the vCPU leave the guest for a moment.", 2, 3,
+	  cmd_vcpu },
+	{ "mem", "GPA [LEN]", "what the host sees there, where it can see",
+	  "Looks without bringing pages in: \"resident\" counts those that were there, others show "
+	  "as zeros. In gmem-private that is the shared alias.",
+	  1, 2, cmd_mem },
+	{ "leak", "GPA|all",
+	  "is that page reachable through the host's direct map?", NULL, 1, 1,
+	  cmd_leak },
+	{ "storm", "ARG...", "the same operations in a tight in-process loop",
+	  NULL, 0, LINE_MAX_WORDS, cmd_storm },
+	{ "record", "FILE|stop", "write down what is sent", NULL, 1, 1,
+	  cmd_record },
+	{ "log", "[N]", "the last N events (20)", NULL, 0, 1, cmd_log },
+	{ "subscribe", "[off]",
+	  "send events as they happen, a line each, until off",
+	  "A client that reads too slowly misses some: \"seq\" then has a gap.",
+	  0, 1, cmd_subscribe },
+	{ "quit", "[CODE]",
+	  "end the machine, cleanly; gpcvm exits with CODE (0)", NULL, 0, 1,
+	  cmd_quit },
+};
+
+const unsigned int commands_nr = ARRAY_SIZE(commands);
+
+const struct command *command_find(const char *name)
+{
+	for (unsigned int i = 0; i < commands_nr; i++)
+		if (!strcmp(commands[i].name, name))
+			return &commands[i];
+	return NULL;
+}

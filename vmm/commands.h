@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Requests and the one table of commands. The control socket, the help and the
+ * reference manual are drawn from it. A new command is one handler and one row.
+ */
+#ifndef GPCVM_COMMANDS_H
+#define GPCVM_COMMANDS_H
+
+#include "err.h"
+#include "json.h"
+#include "machine.h"
+#include "text.h"
+
+struct request;
+
+/*
+ * A handler, on the main thread: fills rq->reply with fields and returns 0, or
+ * fills rq->err and returns -1, or hands the rest to a vCPU with
+ * request_on_vcpu() and returns what that returns.
+ */
+typedef int (*command_fn)(struct request *rq);
+typedef int (*request_vcpu_fn)(struct request *rq, struct vcpu *v);
+
+#define REQUEST_PENDING 1
+
+struct command {
+	const char *name;
+	const char *args;
+	const char *help;      /* one line */
+	const char *more;      /* the manual's paragraph; NULL: none */
+	unsigned int min, max; /* arguments */
+	command_fn fn;
+};
+
+extern const struct command commands[];
+extern const unsigned int commands_nr;
+
+struct request {
+	struct machine *m;
+	void *owner; /* the client; NULL once nobody waits for the reply */
+	void (*finished)(struct request *rq); /* main thread; frees it */
+	const struct command *cmd;
+	struct json reply;
+	struct err err;
+	uint64_t start_ns;
+	int argc;
+	char *argv[LINE_MAX_WORDS]; /* argv[0] is the first argument */
+	char line[LINE_MAX_BYTES + 1];
+
+	/* On a vCPU: */
+	struct vcpu_job job;
+	struct vcpu *vcpu;
+	request_vcpu_fn on_vcpu;
+	command_fn then;	 /* main thread, after it; NULL: finished */
+	bool started, over, ran; /* started, over: atomic */
+	int result;
+	struct request *next; /* in the list of pending ones */
+
+	/* The handler's own. */
+	uint64_t arg[6];
+	struct pv_page *page;
+	const void *row;
+	unsigned int index, counts[8];
+};
+
+/* NULL if there is none of that name. */
+const struct command *command_find(const char *name);
+
+/*
+ * Parse rq->line (changed) and run it. Returns 0 or -1 when it is over, with
+ * the reply complete in rq->reply, or REQUEST_PENDING: rq->finished is called
+ * later. @line_len: bytes of rq->line, without newline.
+ */
+int request_run(struct request *rq, size_t line_len);
+/* A reply to what never became a request. */
+void request_refuse(struct json *reply, const struct err *e);
+/* Nobody waits any more: end it early. */
+void request_abandon(struct request *rq);
+
+/* Pending requests of a machine, and what drives them: main thread. */
+struct pending {
+	struct request *first;
+	int done_fd; /* eventfd: a vCPU has finished a job */
+	int timer_fd;
+	bool armed; /* the timer runs */
+	struct loop_source done, tick;
+	struct machine *m;
+};
+
+int pending_init(struct machine *m, struct pending *p, struct err *e);
+void pending_free(struct pending *p);
+
+/* ---- for handlers ------------------------------------------------------- */
+
+/* Run @fn on the vCPU's thread, then @then (may be NULL) on the main one.
+ * JOB_AGENT is refused at once where no agent will come. */
+int request_on_vcpu(struct request *rq, unsigned int vcpu, enum job_kind kind,
+		    request_vcpu_fn fn, command_fn then);
+/* A vCPU's number from argument @i. */
+int request_vcpu(struct request *rq, int i, unsigned int *out);
+/* The pv page that argument @i names, or NULL and an error. */
+struct pv_page *request_page(struct request *rq, int i);
+/* A gpa (a number or a pv page's name) from argument @i; *page is set to the
+ * page, or NULL. Not checked against RAM. */
+int request_gpa(struct request *rq, int i, uint64_t *gpa,
+		struct pv_page **page);
+/* GPA [LEN] from argument @i on: whole pages in RAM. A name stands for its
+ * page; without LEN one page. */
+int request_pages(struct request *rq, int i, uint64_t *gpa, uint64_t *len);
+
+/* ---- handlers (cmd_*.c) ------------------------------------------------- */
+
+int cmd_help(struct request *rq);
+int cmd_status(struct request *rq);
+int cmd_caps(struct request *rq);
+int cmd_gpc(struct request *rq);
+int cmd_punch(struct request *rq);
+int cmd_allocate(struct request *rq);
+int cmd_attr(struct request *rq);
+int cmd_prefault(struct request *rq);
+int cmd_poison(struct request *rq);
+int cmd_slot(struct request *rq);
+int cmd_pv(struct request *rq);
+int cmd_poke(struct request *rq);
+int cmd_check(struct request *rq);
+int cmd_guest(struct request *rq);
+int cmd_vcpu(struct request *rq);
+int cmd_mem(struct request *rq);
+int cmd_leak(struct request *rq);
+int cmd_storm(struct request *rq);
+int cmd_record(struct request *rq);
+int cmd_log(struct request *rq);
+int cmd_subscribe(struct request *rq);
+int cmd_quit(struct request *rq);
+
+#endif

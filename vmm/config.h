@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the user asked for: filled once, then only read. */
+#ifndef GPCVM_CONFIG_H
+#define GPCVM_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "host.h"
+#include "memory.h"
+#include "pv.h"
+
+#define CONFIG_MAX_VCPUS 4096
+
+struct config {
+	const char *device; /* /dev/kvm */
+	bool mem_auto;
+	enum mem_mode mode;
+	bool no_direct_map;
+	struct gmem_force force;
+	uint64_t mem; /* bytes; ignored where slots are given */
+	unsigned int nr_slots;
+	struct mem_slot_plan slots[MEM_MAX_SLOTS];
+	unsigned int vcpus;
+	enum pv_flavour flavour;
+	bool packed;
+	const char *guest;    /* "agent", "hello", "clockwatch" */
+	const char *control;  /* path of the socket; NULL: none */
+	const char *dump_dtb; /* write the tree there and end; NULL */
+	bool bounce;	      /* load through the window, in any mode */
+	bool guard; /* refuse commands that would hit the guest's own memory */
+	bool quiet;
+};
+
+#endif

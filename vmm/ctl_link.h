@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The client's end of a control socket: requests out, lines in. */
+#ifndef GPCVM_CTL_LINK_H
+#define GPCVM_CTL_LINK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "ctl_args.h"
+#include "ctl_render.h"
+#include "err.h"
+
+struct ctl_link {
+	int fd;
+	bool closed; /* the machine's end is; lines may be left in the buffer */
+	char *buf;
+	size_t start, len, cap; /* lines not yet taken: buf[start..len) */
+	size_t seen;		/* no newline before it */
+	unsigned long waiting;	/* requests without a reply so far */
+	bool quit_answered;	/* with success, and nothing was sent since */
+};
+
+/* Connect to @path; for up to @wait_s seconds also to one that is not there
+ * yet or that nobody listens at yet. */
+int link_open(struct ctl_link *l, const char *path, unsigned int wait_s,
+	      struct err *e);
+void link_close(struct ctl_link *l);
+
+/* Send one request. -1: the connection is lost. Takes in what arrives
+ * meanwhile, so that two full buffers do not block each other. */
+int link_send(struct ctl_link *l, const struct request *q);
+
+/* Read what is there, without waiting. -1 if memory ran out. */
+int link_fill(struct ctl_link *l);
+
+/* Wait for the next line. -1: no more will come. */
+int link_wait(struct ctl_link *l);
+
+/* The next whole line without its newline, NUL-terminated, or NULL. Belongs to
+ * @l until the next link_fill() or link_send(). */
+const char *link_line(struct ctl_link *l, size_t *n);
+
+/* To call with each line: counts replies. Returns what it is. */
+enum reply_kind link_account(struct ctl_link *l, const char *line, size_t n);
+
+#endif

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "board.h"
+#include "num.h"
+
+const struct device *const devices[] = {
+	&serial_device,
+	&doorbell_device,
+	&debug_exit_device,
+};
+
+const unsigned int devices_nr = ARRAY_SIZE(devices);

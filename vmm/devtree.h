@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The machine, described to the guest as a flattened device tree. */
+#ifndef GPCVM_DEVTREE_H
+#define GPCVM_DEVTREE_H
+
+#include "layout.h"
+#include "pv.h"
+
+struct devtree {
+	const struct config *cfg;
+	const struct layout *layout;
+	const struct memory *memory;
+	const struct pv_vm *pv;
+};
+
+/* Returns a tree of at most layout->fdt.len bytes, to be freed by the caller;
+ * its size in *len. NULL on failure. */
+void *devtree_build(const struct devtree *m, size_t *len, struct err *e);
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * One thin function per ioctl. Each returns what the ioctl returns when it is
+ * not negative, else -errno; nothing is retried, logged or judged here.
+ * Addresses and lengths are in bytes; file descriptors belong to the caller.
+ */
+#ifndef GPCVM_KVM_H
+#define GPCVM_KVM_H
+
+#include <stdint.h>
+
+#include "abi.h"
+
+#define KVM_MAX_CPUID 256
+
+struct kvm_cpuid_table { /* struct kvm_cpuid2 with room */
+	struct kvm_cpuid2 head;
+	struct kvm_cpuid_entry2 entries[KVM_MAX_CPUID];
+};
+
+/* /dev/kvm */
+int kvm_open(const char *path);
+int kvm_api_version(int kvm);
+int kvm_check_extension(int fd, long cap); /* /dev/kvm or VM */
+int kvm_vcpu_mmap_size(int kvm);
+int kvm_supported_cpuid(int kvm, struct kvm_cpuid_table *t);
+int kvm_create_vm(int kvm, unsigned long type);
+
+/* VM */
+int kvm_enable_cap(int vm, uint32_t cap, uint64_t arg0);
+int kvm_create_vcpu(int vm, unsigned long index);
+int kvm_set_memory_region(int vm, uint32_t slot, uint32_t flags, uint64_t gpa,
+			  uint64_t size, uint64_t hva);
+int kvm_set_memory_region2(int vm, const struct gpc_memory_region2 *r);
+int kvm_create_guest_memfd(int vm, uint64_t size, uint64_t flags);
+int kvm_set_memory_attributes(int vm, uint64_t gpa, uint64_t size,
+			      uint64_t attributes);
+int kvm_get_clock(int vm, struct kvm_clock_data *d);
+int kvm_set_clock(int vm, uint64_t ns);
+int kvm_create_irqchip(int vm);
+
+/* vCPU */
+int kvm_run(int vcpu);
+int kvm_get_regs(int vcpu, struct kvm_regs *r);
+int kvm_set_regs(int vcpu, const struct kvm_regs *r);
+int kvm_get_sregs(int vcpu, struct kvm_sregs *s);
+int kvm_set_sregs(int vcpu, const struct kvm_sregs *s);
+int kvm_set_cpuid(int vcpu, const struct kvm_cpuid_table *t);
+int kvm_get_msr(int vcpu, uint32_t index, uint64_t *value);
+int kvm_set_msr(int vcpu, uint32_t index, uint64_t value);
+int kvm_kvmclock_ctrl(int vcpu);
+/* On return *gpa and *size say what is left to do. */
+int kvm_pre_fault_memory(int vcpu, uint64_t *gpa, uint64_t *size);
+
+#endif

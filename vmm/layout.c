@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <inttypes.h>
+#include <string.h>
+
+#include "guest/doorbell.h"
+#include "layout.h"
+
+/* What the tree needs: a fixed part, and a few nodes for each vCPU. */
+#define FDT_BASE     8192
+#define FDT_PER_VCPU 512
+#define FDT_PER_SLOT 256
+
+/* slot 0 ends on such a boundary */
+#define OWN_ALIGN    (64 * KIB)
+
+static uint64_t table_pages(const struct mem_plan *plan)
+{
+	uint64_t n = 16; /* for slots that move */
+
+	for (unsigned int i = 0; i < plan->nr; i++) {
+		const struct mem_slot_plan *s = &plan->slots[i];
+		uint64_t last = s->gpa + s->size - 1;
+
+		n += (last >> 30) - (s->gpa >> 30) + 1;
+		n += (last >> 39) - (s->gpa >> 39) + 1;
+	}
+	return n;
+}
+
+static void add_slot(struct mem_plan *plan, uint64_t gpa, uint64_t size,
+		     uint64_t *offset)
+{
+	while (size) {
+		uint64_t n = size < SLOT_MAX ? size : SLOT_MAX;
+
+		plan->slots[plan->nr++] = (struct mem_slot_plan){
+			.gpa = gpa, .size = n, .offset = *offset
+		};
+		gpa += n;
+		size -= n;
+		*offset += n;
+	}
+}
+
+/* RAM as it would be in one piece below and one above the hole. */
+static void plain_plan(struct mem_plan *plan, uint64_t mem)
+{
+	uint64_t low = mem < LOW_RAM_END ? mem : LOW_RAM_END, offset = 0;
+
+	plan->nr = 0;
+	add_slot(plan, 0, low, &offset);
+	add_slot(plan, 4 * GIB, mem - low, &offset);
+}
+
+/* Cut slot 0 in two at @own_end. */
+static void split_own(struct mem_plan *plan, uint64_t own_end)
+{
+	struct mem_slot_plan *s = plan->slots;
+
+	memmove(s + 1, s, plan->nr * sizeof(*s));
+	plan->nr++;
+	s[0].size = own_end;
+	s[1].gpa += own_end;
+	s[1].offset += own_end;
+	s[1].size -= own_end;
+}
+
+static uint64_t put(struct span *s, uint64_t at, uint64_t len)
+{
+	s->gpa = at;
+	s->len = align_up(len, PAGE_SIZE);
+	return at + s->len;
+}
+
+static uint64_t ram_from_zero(const struct mem_plan *plan)
+{
+	uint64_t end = 0;
+
+	/* Slots in any order: grow until none continues. */
+	for (unsigned int round = 0; round < plan->nr; round++)
+		for (unsigned int i = 0; i < plan->nr; i++)
+			if (plan->slots[i].gpa == end)
+				end += plan->slots[i].size;
+	return end;
+}
+
+int layout_make(struct layout *l, const struct config *cfg, enum mem_mode mode,
+		bool no_direct_map, uint64_t image_len, struct err *e)
+{
+	uint64_t at, ram;
+	char need[24], have[24];
+
+	memset(l, 0, sizeof(*l));
+	l->plan.mode = mode;
+	l->plan.no_direct_map = no_direct_map;
+	if (cfg->nr_slots) {
+		l->plan.nr = cfg->nr_slots;
+		memcpy(l->plan.slots, cfg->slots, sizeof(l->plan.slots));
+	} else {
+		plain_plan(&l->plan, cfg->mem);
+	}
+	if (mem_plan_check(&l->plan, e))
+		return -1;
+	put(&l->window, WINDOW_BASE, WINDOW_SIZE);
+	at = put(&l->image, IMAGE_BASE, image_len);
+	at = put(&l->fdt, at,
+		 FDT_BASE + l->plan.nr * FDT_PER_SLOT +
+			 (uint64_t)cfg->vcpus * FDT_PER_VCPU);
+	at = put(&l->tables, at, table_pages(&l->plan) * PAGE_SIZE);
+	at = put(&l->areas, at, (uint64_t)cfg->vcpus * VCPU_AREA_SIZE);
+	l->own_end = align_up(at, OWN_ALIGN);
+	at = put(&l->pv, l->own_end,
+		 pv_layout_size(cfg->flavour, cfg->packed, cfg->vcpus));
+	ram = ram_from_zero(&l->plan);
+	/* And one page that is free, for commands to play with. */
+	if (at + PAGE_SIZE > ram)
+		return err_range(
+			e,
+			"%s of RAM from gpa 0 on is too little for %u vCPUs: "
+			"at least %s",
+			num_size(ram, have), cfg->vcpus,
+			num_size(align_up(at + PAGE_SIZE, MIB), need));
+	if (!cfg->nr_slots)
+		split_own(&l->plan, l->own_end);
+	return 0;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Where everything is in guest memory, for the built-in guests:
+ *
+ *	0		the window, shared with the host in every mode
+ *	IMAGE_BASE	the image, then page by page the device tree, the pool
+ *			for page tables, the vCPU areas
+ *	own_end		the pv pages, then free RAM
+ *
+ * Without --slot, slot 0 is what lies below own_end and slot 1 the rest (up to
+ * the hole below 4 GiB), so that a slot with pv pages can be deleted or moved
+ * under a running guest; more slots follow above 4 GiB. All of them are cut
+ * from one gmem file.
+ */
+#ifndef GPCVM_LAYOUT_H
+#define GPCVM_LAYOUT_H
+
+#include "config.h"
+#include "num.h"
+
+struct span {
+	uint64_t gpa, len;
+};
+
+struct layout {
+	struct span window, image, fdt, tables, areas;
+	uint64_t own_end; /* below it is the guest's own memory */
+	struct span pv;
+	struct mem_plan plan;
+};
+
+/* RAM ends here below 4 GiB, as on a PC (I/O APIC, local APIC). */
+#define LOW_RAM_END (3 * GIB)
+/* KVM allocates 8 bytes a page for a slot in one piece where it has no
+ * two-dimensional paging (memslot_rmap_alloc), at most INT_MAX. */
+#define SLOT_MAX    (128 * GIB)
+
+/* @image_len: memory that the image takes from IMAGE_BASE on, bss included. */
+int layout_make(struct layout *l, const struct config *cfg, enum mem_mode mode,
+		bool no_direct_map, uint64_t image_len, struct err *e);
+
+#endif

@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Putting a machine together, and taking it apart. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "devtree.h"
+#include "guest/doorbell.h"
+#include "kvm.h"
+#include "machine.h"
+#include "machine_vcpu.h"
+#include "status.h"
+
+/* ---- the end ------------------------------------------------------------ */
+
+void machine_end(struct machine *m, int status, const char *fmt, ...)
+{
+	const uint64_t one = 1;
+	va_list ap;
+
+	pthread_mutex_lock(&m->end_lock);
+	if (!m->ending) {
+		m->status = status;
+		va_start(ap, fmt);
+		vsnprintf(m->reason, sizeof(m->reason), fmt, ap);
+		va_end(ap);
+		event_add(&m->events, EVENT_MACHINE, "ends with status %d: %s",
+			  status, m->reason);
+		__atomic_store_n(&m->ending, true, __ATOMIC_RELEASE);
+		if (write(m->end_fd, &one, sizeof(one)) < 0)
+			complain("eventfd: %s", strerrordesc_np(errno));
+	}
+	pthread_mutex_unlock(&m->end_lock);
+}
+
+static void on_end(void *arg, uint32_t events)
+{
+	struct machine *m = arg;
+
+	(void)events;
+	m->loop.stop = true;
+}
+
+static void board_end(void *machine, int status, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static void board_end(void *machine, int status, const char *fmt, ...)
+{
+	char text[200];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	machine_end(machine, status, "%s", text);
+}
+
+static void board_show_regs(void *machine, struct vcpu *v)
+{
+	machine_show_regs(machine, v);
+}
+
+static void board_ready(void *machine, struct vcpu *v)
+{
+	struct machine *m = machine;
+	uint64_t ns;
+
+	if (__atomic_add_fetch(&m->ready, 1, __ATOMIC_ACQ_REL) != m->nr_vcpus)
+		return;
+	ns = now_ns();
+	__atomic_store_n(&m->ready_ns, ns, __ATOMIC_RELEASE);
+	event_add(&m->events, EVENT_MACHINE,
+		  "guest ready: %u vCPUs, %" PRIu64 " us after the start",
+		  m->nr_vcpus, (ns - m->born_ns) / 1000);
+	(void)v;
+}
+
+/* ---- making it ---------------------------------------------------------- */
+
+static int make_loop(struct machine *m, struct err *e)
+{
+	pthread_mutex_init(&m->end_lock, NULL);
+	m->loop.fd = m->end_fd = m->events.wake = -1;
+	if (events_init(&m->events, e) || loop_init(&m->loop, e))
+		return -1;
+	m->end_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (m->end_fd < 0)
+		return err_os(e, errno, "eventfd for the machine");
+	m->end_source = (struct loop_source){ m->end_fd, on_end, m };
+	if (loop_add(&m->loop, &m->end_source, EPOLLIN))
+		return err_os(e, errno, "epoll_ctl");
+	return 0;
+}
+
+static void free_loop(struct machine *m)
+{
+	events_free(&m->events);
+	loop_free(&m->loop);
+	if (m->end_fd >= 0)
+		close(m->end_fd);
+	pthread_mutex_destroy(&m->end_lock);
+}
+
+static int choose_mode(struct machine *m, enum mem_mode *mode, bool *ndm,
+		       struct err *e)
+{
+	const struct config *cfg = m->cfg;
+
+	*mode = cfg->mode;
+	*ndm = cfg->no_direct_map;
+	if (!cfg->mem_auto && *mode == MEM_ANON)
+		return 0;
+	host_gmem_offer(m->kvm, &cfg->force, &m->offer);
+	if (cfg->mem_auto)
+		return mem_mode_auto(&m->offer, mode, ndm, e);
+	return mem_mode_check(&m->offer, *mode, *ndm, e);
+}
+
+static int make_vm(struct machine *m, struct err *e)
+{
+	enum mem_mode mode;
+	bool ndm;
+	int r;
+
+	m->kvm = m->vm = -1;
+	m->kvm = host_open_kvm(m->cfg->device, e);
+	if (m->kvm < 0 || choose_mode(m, &mode, &ndm, e) ||
+	    image_open(&m->image, e) ||
+	    layout_make(&m->layout, m->cfg, mode, ndm,
+			m->image.end - IMAGE_BASE, e))
+		return -1;
+	r = kvm_check_extension(m->kvm, KVM_CAP_MAX_VCPUS);
+	if (r > 0 && m->cfg->vcpus > (unsigned int)r)
+		return err_range(e, "--vcpus %u: this KVM has at most %d",
+				 m->cfg->vcpus, r);
+	m->vm = kvm_create_vm(m->kvm, mem_mode_vm_type(mode));
+	if (m->vm < 0)
+		return err_kvm(e, -m->vm, "KVM_CREATE_VM of type %lu",
+			       mem_mode_vm_type(mode));
+	/* Or KVM would patch VMCALL into VMMCALL in the guest's text, and a
+	 * KVM that emulates would do so for ever; without the quirk the
+	 * guest gets the #UD. Not there before 6.0: nothing to switch off. */
+	r = kvm_check_extension(m->vm, KVM_CAP_DISABLE_QUIRKS2);
+	if (r > 0 && r & KVM_X86_QUIRK_FIX_HYPERCALL_INSN)
+		kvm_enable_cap(m->vm, KVM_CAP_DISABLE_QUIRKS2,
+			       KVM_X86_QUIRK_FIX_HYPERCALL_INSN);
+	return 0;
+}
+
+static void free_vm(struct machine *m)
+{
+	if (m->vm >= 0)
+		close(m->vm);
+	if (m->kvm >= 0)
+		close(m->kvm);
+}
+
+/* In gmem-private everything is private but the window. */
+static int make_private(struct machine *m, struct err *e)
+{
+	const struct span *w = &m->layout.window;
+	int r;
+
+	if (m->memory.mode != MEM_GMEM_PRIVATE)
+		return 0;
+	r = kvm_enable_cap(m->vm, KVM_CAP_EXIT_HYPERCALL,
+			   1 << GPC_HC_MAP_GPA_RANGE);
+	if (r < 0)
+		event_add(&m->events, EVENT_MACHINE,
+			  "no KVM_CAP_EXIT_HYPERCALL (%s): the guest cannot "
+			  "convert memory",
+			  strerrordesc_np(-r));
+	for (unsigned int i = 0; i < m->memory.nr_slots; i++)
+		if (memory_set_private(&m->memory, m->memory.slots[i].gpa,
+				       m->memory.slots[i].size, true, e))
+			return -1;
+	return memory_set_private(&m->memory, w->gpa, w->len, false, e);
+}
+
+static int make_memory(struct machine *m, struct err *e)
+{
+	if (memory_create(&m->memory, &m->layout.plan, m->vm, &m->offer, e))
+		return -1;
+	return make_private(m, e);
+}
+
+static void free_memory(struct machine *m)
+{
+	memory_destroy(&m->memory);
+}
+
+static int make_pv(struct machine *m, struct err *e)
+{
+	return pv_init(&m->pv, m->vm, &m->memory, m->cfg->flavour,
+		       m->cfg->packed, m->cfg->vcpus, m->layout.pv.gpa, e);
+}
+
+static void free_pv(struct machine *m)
+{
+	pv_free(&m->pv);
+}
+
+static int make_devices(struct machine *m, struct err *e)
+{
+	m->board.events = &m->events;
+	m->board.loop = &m->loop;
+	m->board.machine = m;
+	m->board.end = board_end;
+	m->board.start_aps = machine_start_aps;
+	m->board.ready = board_ready;
+	m->board.show_regs = board_show_regs;
+	m->device_state = calloc(devices_nr, sizeof(*m->device_state));
+	if (!m->device_state)
+		return err_os(e, ENOMEM, "memory for the devices");
+	for (unsigned int i = 0; i < devices_nr; i++)
+		if (devices[i]->init(&m->board, &m->device_state[i], e))
+			return -1;
+	return 0;
+}
+
+static void free_devices(struct machine *m)
+{
+	for (unsigned int i = 0; m->device_state && i < devices_nr; i++)
+		if (devices[i]->free)
+			devices[i]->free(&m->board, m->device_state[i]);
+	free(m->device_state);
+}
+
+static void *build_tree(struct machine *m, size_t *len, struct err *e)
+{
+	struct devtree d = { m->cfg, &m->layout, &m->memory, &m->pv };
+
+	return devtree_build(&d, len, e);
+}
+
+static int make_guest(struct machine *m, struct err *e)
+{
+	bool bounce = m->cfg->bounce || m->memory.mode == MEM_GMEM_PRIVATE;
+	size_t len;
+	void *tree = build_tree(m, &len, e);
+	int r;
+
+	if (!tree)
+		return -1;
+	r = image_load(&m->image, &m->memory, &m->layout, tree, len, bounce,
+		       &m->start, &m->copy_list, e);
+	free(tree);
+	return r;
+}
+
+static const struct {
+	int (*make)(struct machine *m, struct err *e);
+	void (*free)(struct machine *m);
+} steps[] = {
+	{ make_loop, free_loop },
+	{ make_vm, free_vm },
+	{ make_memory, free_memory },
+	{ make_pv, free_pv },
+	{ make_devices, free_devices },
+	{ make_guest, NULL },
+	{ machine_make_vcpus, machine_free_vcpus },
+};
+
+int machine_create(struct machine *m, const struct config *cfg, struct err *e)
+{
+	memset(m, 0, sizeof(*m));
+	m->cfg = cfg;
+	m->born_ns = now_ns();
+	for (unsigned int i = 0; i < ARRAY_SIZE(steps); i++) {
+		m->steps_done++; /* a step cleans up after itself half done */
+		if (steps[i].make(m, e))
+			return -1;
+	}
+	return 0;
+}
+
+void machine_destroy(struct machine *m)
+{
+	while (m->steps_done) {
+		m->steps_done--;
+		if (steps[m->steps_done].free)
+			steps[m->steps_done].free(m);
+	}
+}
+
+/* ---- the rest ----------------------------------------------------------- */
+
+int machine_guard(struct machine *m, uint64_t gpa, uint64_t len, struct err *e)
+{
+	if (!m->cfg->guard || gpa >= m->layout.own_end)
+		return 0;
+	return err_state(e,
+			 "gpa 0x%" PRIx64 ", length 0x%" PRIx64
+			 " reaches into the "
+			 "guest's own memory (below 0x%" PRIx64
+			 "): gpcvm run --no-guard "
+			 "lets it",
+			 gpa, len, m->layout.own_end);
+}
+
+int machine_dump_dtb(struct machine *m, struct err *e)
+{
+	const char *path = m->cfg->dump_dtb;
+	size_t len, put = 0;
+	void *tree = build_tree(m, &len, e);
+	int fd, r = 0;
+
+	if (!tree)
+		return -1;
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	if (fd < 0)
+		r = err_os(e, errno, "--dump-dtb %s", path);
+	while (!r && put < len) {
+		ssize_t n = write(fd, (char *)tree + put, len - put);
+
+		if (n < 0)
+			r = err_os(e, errno, "--dump-dtb %s: writing %zu bytes",
+				   path, len);
+		else
+			put += (size_t)n;
+	}
+	if (fd >= 0 && close(fd) && !r)
+		r = err_os(e, errno, "--dump-dtb %s", path);
+	free(tree);
+	return r;
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The machine: memory, vCPUs, devices, pv pages, the guest in it, its end. */
+#ifndef GPCVM_MACHINE_H
+#define GPCVM_MACHINE_H
+
+#include "board.h"
+#include "config.h"
+#include "event.h"
+#include "layout.h"
+#include "loader.h"
+#include "loop.h"
+#include "memory.h"
+#include "pv.h"
+#include "vcpu.h"
+
+struct pending;
+
+struct machine {
+	const struct config *cfg;
+	int kvm, vm;
+	struct gmem_offer offer;
+	struct kvm_cpuid_table *cpuid; /* until the vCPUs are made */
+	struct memory memory;
+	struct layout layout;
+	struct image image;
+	struct events events;
+	struct loop loop;
+	struct board board;
+	void **device_state;
+	struct pv_vm pv;
+	struct vcpu *vcpus;
+	unsigned int nr_vcpus;	   /* that were made */
+	uint32_t start, copy_list; /* where vCPU 0 begins; see loader.h */
+	uint64_t born_ns,
+		ready_ns;	 /* ready_ns: the last vCPU's agent; atomic */
+	unsigned int ready;	 /* vCPUs whose agent is there; atomic */
+	unsigned int steps_done; /* of machine_create, for machine_destroy */
+
+	struct pending *pending; /* requests under way; set by pending_init() */
+
+	pthread_mutex_t end_lock;
+	bool ending; /* atomic; set once */
+	int status;  /* of the process, once ending */
+	char reason[256];
+	int end_fd; /* eventfd: wakes the main thread */
+	struct loop_source end_source;
+};
+
+/* Everything that needs rights is opened here; nothing runs yet. Where it
+ * fails, machine_destroy() cleans up what there is. */
+int machine_create(struct machine *m, const struct config *cfg, struct err *e);
+void machine_destroy(struct machine *m);
+/* Start the vCPUs. */
+int machine_start(struct machine *m, struct err *e);
+/* Stop and join them. */
+void machine_stop(struct machine *m);
+
+/* Any thread; the first call counts. The main loop stops. */
+void machine_end(struct machine *m, int status, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/* Registers of a vCPU, on its own thread, to stderr. */
+void machine_show_regs(struct machine *m, struct vcpu *v);
+
+/* Refuse (state) what would hit the guest's own memory, unless --no-guard. */
+int machine_guard(struct machine *m, uint64_t gpa, uint64_t len, struct err *e);
+
+/* The exit handler of all vCPUs; @arg is the machine. */
+enum step machine_exit(struct vcpu *v, void *arg);
+/* Write the machine's tree to cfg->dump_dtb. */
+int machine_dump_dtb(struct machine *m, struct err *e);
+
+#endif

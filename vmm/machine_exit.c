@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Why a vCPU left the guest, and what follows from it. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "machine.h"
+#include "status.h"
+
+static void segment_line(const char *name, const struct kvm_segment *s)
+{
+	fprintf(stderr,
+		"  %-4s %04x base %016" PRIx64 " limit %08x type %x%s%s\n",
+		name, s->selector, (uint64_t)s->base, s->limit, s->type,
+		s->l ? " 64-bit" : "", s->present ? "" : " not present");
+}
+
+void machine_show_regs(struct machine *m, struct vcpu *v)
+{
+	struct kvm_regs r;
+	struct kvm_sregs s;
+
+	(void)m;
+	if (kvm_get_regs(v->fd, &r) || kvm_get_sregs(v->fd, &s)) {
+		fprintf(stderr, "  (KVM does not hand out the registers)\n");
+		return;
+	}
+	fprintf(stderr,
+		"vCPU %u:\n"
+		"  rip %016llx  rsp %016llx  rflags %08llx\n"
+		"  rax %016llx  rbx %016llx  rcx %016llx  rdx %016llx\n"
+		"  rsi %016llx  rdi %016llx  rbp %016llx\n"
+		"  r8  %016llx  r9  %016llx  r10 %016llx  r11 %016llx\n"
+		"  r12 %016llx  r13 %016llx  r14 %016llx  r15 %016llx\n"
+		"  cr0 %08llx  cr2 %016llx  cr3 %016llx  cr4 %08llx  efer %04llx\n",
+		v->index, r.rip, r.rsp, r.rflags, r.rax, r.rbx, r.rcx, r.rdx,
+		r.rsi, r.rdi, r.rbp, r.r8, r.r9, r.r10, r.r11, r.r12, r.r13,
+		r.r14, r.r15, s.cr0, s.cr2, s.cr3, s.cr4, s.efer);
+	segment_line("cs", &s.cs);
+	segment_line("ss", &s.ss);
+	segment_line("ds", &s.ds);
+}
+
+/* The machine cannot go on: registers, the reason, the end. */
+static enum step fail(struct machine *m, struct vcpu *v, int status,
+		      const char *why)
+{
+	event_add(&m->events, EVENT_EXIT, "vcpu %u: %s", v->index, why);
+	machine_end(m, status, "vCPU %u: %s", v->index, why);
+	machine_show_regs(m, v);
+	return STEP_END;
+}
+
+static enum step on_io(struct machine *m, struct vcpu *v)
+{
+	struct kvm_run *run = v->run;
+	uint8_t *data = (uint8_t *)run + run->io.data_offset;
+	bool write = run->io.direction == KVM_EXIT_IO_OUT;
+
+	if (!bus_access(&m->board.bus, v, run->io.port, run->io.size,
+			run->io.count, write, data))
+		event_add(&m->events, EVENT_EXIT,
+			  "vcpu %u: %s port 0x%x, which nobody claims "
+			  "(logged once)",
+			  v->index, write ? "writes" : "reads", run->io.port);
+	return STEP_GO;
+}
+
+static enum step on_mmio(struct machine *m, struct vcpu *v)
+{
+	struct kvm_run *run = v->run;
+	uint64_t page = run->mmio.phys_addr / PAGE_SIZE + 1;
+
+	/* Once for a page that is hit again and again. */
+	if (page != v->mmio_page)
+		event_add(&m->events, EVENT_EXIT,
+			  "vcpu %u: %s %u bytes at gpa 0x%" PRIx64
+			  ", where no slot is",
+			  v->index, run->mmio.is_write ? "writes" : "reads",
+			  run->mmio.len, (uint64_t)run->mmio.phys_addr);
+	v->mmio_page = page;
+	v->mmio++;
+	if (!run->mmio.is_write)
+		memset(run->mmio.data, 0xff, sizeof(run->mmio.data));
+	return STEP_GO;
+}
+
+static enum step on_memory_fault(struct machine *m, struct vcpu *v)
+{
+	const struct gpc_memory_fault *f = (const void *)&v->run->hw;
+	char why[160];
+
+	snprintf(why, sizeof(why),
+		 "memory fault: %s access to gpa 0x%" PRIx64
+		 ", length 0x%" PRIx64 ", which is %s",
+		 f->flags & GPC_MEMORY_EXIT_PRIVATE ? "private" : "shared",
+		 (uint64_t)f->gpa, (uint64_t)f->size,
+		 memory_is_private(&m->memory, f->gpa) ? "private" : "shared");
+	return fail(m, v, STATUS_MEMORY_FAULT, why);
+}
+
+/* KVM_HC_MAP_GPA_RANGE: the guest converts memory (api.rst,
+ * KVM_CAP_EXIT_HYPERCALL: args are gpa, pages, attributes). */
+static enum step on_hypercall(struct machine *m, struct vcpu *v)
+{
+	struct kvm_run *run = v->run;
+	uint64_t gpa = run->hypercall.args[0], pages = run->hypercall.args[1];
+	bool private = run->hypercall.args[2] & GPC_MAP_GPA_RANGE_ENCRYPTED;
+	struct err e;
+
+	run->hypercall.ret = (uint64_t)-22; /* -KVM_EINVAL */
+	if (run->hypercall.nr != GPC_HC_MAP_GPA_RANGE ||
+	    pages > UINT64_MAX / PAGE_SIZE)
+		return STEP_GO;
+	if (machine_guard(m, gpa, pages * PAGE_SIZE, &e) ||
+	    memory_set_private(&m->memory, gpa, pages * PAGE_SIZE, private,
+			       &e)) {
+		event_add(&m->events, EVENT_GUEST,
+			  "vcpu %u: convert refused: %s", v->index, e.msg);
+		return STEP_GO;
+	}
+	run->hypercall.ret = 0;
+	pv_invalidate(&m->pv, gpa, pages * PAGE_SIZE, false);
+	event_add(&m->events, EVENT_GUEST,
+		  "vcpu %u: gpa 0x%" PRIx64 ", %" PRIu64 " pages to %s",
+		  v->index, gpa, pages, private ? "private" : "shared");
+	return STEP_GO;
+}
+
+static enum step on_internal(struct machine *m, struct vcpu *v)
+{
+	struct kvm_run *run = v->run;
+	char why[200];
+	int n = snprintf(why, sizeof(why), "KVM internal error, suberror %u",
+			 run->internal.suberror);
+
+	for (unsigned int i = 0; i < run->internal.ndata && i < 4 && n > 0 &&
+				 (size_t)n < sizeof(why);
+	     i++)
+		n += snprintf(why + n, sizeof(why) - (size_t)n, "%s0x%" PRIx64,
+			      i ? " " : ", data ",
+			      (uint64_t)run->internal.data[i]);
+	return fail(m, v, STATUS_KVM, why);
+}
+
+static enum step on_system(struct machine *m, struct vcpu *v)
+{
+	machine_end(m, STATUS_OK, "vCPU %u: the guest asks for %s", v->index,
+		    v->run->system_event.type == KVM_SYSTEM_EVENT_RESET
+			    ? "a reset"
+			    : "shutdown");
+	return STEP_END;
+}
+
+static enum step dispatch(struct machine *m, struct vcpu *v)
+{
+	char why[128];
+
+	switch (v->run->exit_reason) {
+	case KVM_EXIT_IO:
+		return on_io(m, v);
+	case KVM_EXIT_MMIO:
+		return on_mmio(m, v);
+	case KVM_EXIT_HLT:
+		v->halted = true;
+		return STEP_GO;
+	case KVM_EXIT_INTR:
+	case KVM_EXIT_IRQ_WINDOW_OPEN:
+		return STEP_GO;
+	case KVM_EXIT_HYPERCALL:
+		return on_hypercall(m, v);
+	case GPC_EXIT_MEMORY_FAULT:
+		return on_memory_fault(m, v);
+	case KVM_EXIT_SYSTEM_EVENT:
+		return on_system(m, v);
+	case KVM_EXIT_SHUTDOWN:
+		return fail(m, v, STATUS_TRIPLE_FAULT,
+			    "triple fault (KVM_EXIT_SHUTDOWN)");
+	case KVM_EXIT_INTERNAL_ERROR:
+		return on_internal(m, v);
+	case KVM_EXIT_FAIL_ENTRY:
+		snprintf(why, sizeof(why),
+			 "the hardware refuses to enter the "
+			 "guest, reason 0x%" PRIx64,
+			 (uint64_t)v->run->fail_entry
+				 .hardware_entry_failure_reason);
+		return fail(m, v, STATUS_KVM, why);
+	case KVM_EXIT_UNKNOWN:
+		snprintf(why, sizeof(why), "KVM_RUN failed: %s",
+			 strerrordesc_np(
+				 (int)-(int64_t)v->run->hw.hardware_exit_reason)
+				 ?: "unknown exit");
+		return fail(m, v, STATUS_KVM, why);
+	default:
+		snprintf(why, sizeof(why),
+			 "KVM exit %u, which gpcvm does not know",
+			 v->run->exit_reason);
+		return fail(m, v, STATUS_KVM, why);
+	}
+}
+
+enum step machine_exit(struct vcpu *v, void *arg)
+{
+	struct machine *m = arg;
+	enum step s = dispatch(m, v);
+
+	return __atomic_load_n(&m->ending, __ATOMIC_ACQUIRE) ? STEP_END : s;
+}

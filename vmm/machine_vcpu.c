@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The machine's vCPUs: registers they start with, starting and stopping. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "guest/doorbell.h"
+#include "kvm.h"
+#include "machine_vcpu.h"
+#include "status.h"
+
+#define CR0_PE	     (1U << 0)
+#define CR0_ET	     (1U << 4)
+#define RFLAGS_FIXED 2
+
+static int set_cpuid(struct machine *m, int fd, unsigned int index,
+		     struct err *e)
+{
+	int r;
+
+	for (unsigned int i = 0; i < m->cpuid->head.nent; i++) {
+		struct kvm_cpuid_entry2 *c = &m->cpuid->entries[i];
+
+		/* The local APIC's id; the x2APIC's in the extended leaves. */
+		if (c->function == 1)
+			c->ebx = (c->ebx & 0x00ffffff) | (index & 0xff) << 24;
+		else if (c->function == 0xb || c->function == 0x1f)
+			c->edx = index;
+	}
+	r = kvm_set_cpuid(fd, m->cpuid);
+	return r < 0 ? err_kvm(e, -r, "KVM_SET_CPUID2 of vCPU %u", index) : 0;
+}
+
+static struct kvm_segment flat(uint8_t type, uint16_t selector)
+{
+	return (struct kvm_segment){
+		.limit = 0xffffffff,
+		.selector = selector,
+		.type = type,
+		.present = 1,
+		.db = 1,
+		.s = 1,
+		.g = 1,
+	};
+}
+
+/* 32-bit protected mode, flat, paging off: guest/doorbell.h, "Entry". */
+static int set_sregs(int fd, unsigned int index, struct err *e)
+{
+	struct kvm_sregs s;
+	int r = kvm_get_sregs(fd, &s);
+
+	if (r)
+		return err_kvm(e, -r, "KVM_GET_SREGS of vCPU %u", index);
+	s.cs = flat(0xb, 8);
+	s.ds = s.es = s.fs = s.gs = s.ss = flat(0x3, 16);
+	s.cr0 = CR0_PE | CR0_ET;
+	r = kvm_set_sregs(fd, &s);
+	return r ? err_kvm(e, -r, "KVM_SET_SREGS of vCPU %u", index) : 0;
+}
+
+static int set_regs(struct machine *m, int fd, unsigned int index,
+		    uint32_t entry, struct err *e)
+{
+	struct kvm_regs regs = {
+		.rax = ENTRY_MAGIC,
+		.rbx = index,
+		.rcx = m->layout.areas.gpa + (uint64_t)index * VCPU_AREA_SIZE,
+		.rsi = m->layout.fdt.gpa,
+		.rdi = m->copy_list,
+		.rip = entry,
+		.rflags = RFLAGS_FIXED,
+	};
+	int r = kvm_set_regs(fd, &regs);
+
+	return r ? err_kvm(e, -r, "KVM_SET_REGS of vCPU %u", index) : 0;
+}
+
+static int make_vcpu(struct machine *m, unsigned int index, size_t run_size,
+		     struct err *e)
+{
+	struct vcpu *v = &m->vcpus[index];
+	int fd = kvm_create_vcpu(m->vm, index);
+
+	if (fd < 0)
+		return err_kvm(e, -fd, "KVM_CREATE_VCPU %u", index);
+	m->nr_vcpus = index + 1; /* the fd is the vCPU's from here on */
+	if (vcpu_init(v, index, fd, run_size, e))
+		return -1;
+	v->exit = machine_exit;
+	v->exit_arg = m;
+	v->hold = index != 0;
+	if (set_cpuid(m, fd, index, e) || set_sregs(fd, index, e))
+		return -1;
+	return set_regs(m, fd, index, m->start, e);
+}
+
+int machine_make_vcpus(struct machine *m, struct err *e)
+{
+	unsigned int n = m->cfg->vcpus;
+	int size = kvm_vcpu_mmap_size(m->kvm), r;
+
+	m->vcpus = calloc(n, sizeof(*m->vcpus));
+	m->cpuid = calloc(1, sizeof(*m->cpuid));
+	if (!m->vcpus || !m->cpuid)
+		return err_os(e, ENOMEM, "memory for %u vCPUs", n);
+	if (size < 0)
+		return err_kvm(e, -size, "KVM_GET_VCPU_MMAP_SIZE");
+	r = kvm_supported_cpuid(m->kvm, m->cpuid);
+	if (r)
+		return err_kvm(e, -r, "KVM_GET_SUPPORTED_CPUID");
+	for (unsigned int i = 0; i < n; i++)
+		if (make_vcpu(m, i, (size_t)size, e))
+			return -1;
+	free(m->cpuid);
+	m->cpuid = NULL;
+	return 0;
+}
+
+void machine_free_vcpus(struct machine *m)
+{
+	for (unsigned int i = 0; i < m->nr_vcpus; i++)
+		vcpu_free(&m->vcpus[i]);
+	free(m->vcpus);
+	free(m->cpuid);
+}
+
+int machine_start(struct machine *m, struct err *e)
+{
+	vcpu_signals();
+	for (unsigned int i = 0; i < m->nr_vcpus; i++)
+		if (vcpu_start(&m->vcpus[i], e))
+			return -1;
+	return 0;
+}
+
+void machine_stop(struct machine *m)
+{
+	for (unsigned int i = 0; i < m->nr_vcpus; i++)
+		vcpu_stop(&m->vcpus[i]);
+	for (unsigned int i = 0; i < m->nr_vcpus; i++)
+		vcpu_join(&m->vcpus[i]);
+}
+
+void machine_start_aps(void *machine, uint32_t entry)
+{
+	struct machine *m = machine;
+	struct err e;
+
+	for (unsigned int i = 1; i < m->nr_vcpus; i++) {
+		struct vcpu *v = &m->vcpus[i];
+
+		/* It holds outside of KVM_RUN until the release: its fd may be
+		 * used from here. A guest that asks twice is told off. */
+		if (vcpu_state(v) != VCPU_NEW) {
+			event_add(&m->events, EVENT_GUEST,
+				  "asks to start vCPU %u again", i);
+			continue;
+		}
+		if (set_regs(m, v->fd, i, entry, &e)) {
+			machine_end(m, STATUS_KVM, "%s", e.msg);
+			return;
+		}
+		vcpu_release(v);
+	}
+}

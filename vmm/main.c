@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <stdio.h>
+#include <string.h>
+
+#include "ctl.h"
+#include "err.h"
+#include "num.h"
+#include "probe.h"
+#include "run.h"
+#include "status.h"
+
+/* One row a subcommand; each has a file of its own. */
+static const struct {
+	const char *name;
+	int (*main)(int argc, char **argv);
+	const char *help;
+} subcommands[] = {
+	{ "run", run_main, "start a machine" },
+	{ "ctl", ctl_main, "talk to one over its control socket" },
+	{ "probe", probe_main, "what this kernel offers, and what is missing" },
+};
+
+static void usage(FILE *to)
+{
+	fputs("Usage: gpcvm SUBCOMMAND [OPTION]...\n"
+	      "A small virtual machine monitor that exercises KVM's gfn_to_pfn_caches\n"
+	      "on guest_memfd.\n\n",
+	      to);
+	for (unsigned int i = 0; i < ARRAY_SIZE(subcommands); i++)
+		fprintf(to, "  gpcvm %-6s %s\n", subcommands[i].name,
+			subcommands[i].help);
+	fputs("\ngpcvm SUBCOMMAND --help tells more; gpcvm --version.\n", to);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 2) {
+		usage(stderr);
+		return STATUS_USAGE;
+	}
+	for (unsigned int i = 0; i < ARRAY_SIZE(subcommands); i++)
+		if (!strcmp(argv[1], subcommands[i].name))
+			return subcommands[i].main(argc - 1, argv + 1);
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "help")) {
+		usage(stdout);
+		return STATUS_OK;
+	}
+	if (!strcmp(argv[1], "--version")) {
+		puts("gpcvm " GPCVM_VERSION);
+		return STATUS_OK;
+	}
+	complain("no subcommand '%s': gpcvm --help lists them", argv[1]);
+	return STATUS_USAGE;
+}

@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Making the guest's memory, and looking at it from the host. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "kvm.h"
+#include "memory_piece.h"
+#include "num.h"
+
+static int create_file(struct memory *m, unsigned int i, uint64_t size,
+		       struct err *e)
+{
+	struct mem_file *f = &m->files[i];
+	char s[24];
+	void *map;
+
+	f->size = size;
+	f->fd = kvm_create_guest_memfd(m->vm, size, m->gmem_flags);
+	if (f->fd < 0)
+		return err_kvm(
+			e, -f->fd,
+			"KVM_CREATE_GUEST_MEMFD of %s with flags 0x%" PRIx64,
+			num_size(size, s), m->gmem_flags);
+	if (m->mode != MEM_GMEM)
+		return 0;
+	map = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		   MAP_SHARED | MAP_NORESERVE, f->fd, 0);
+	if (map == MAP_FAILED)
+		return err_os(e, errno, "mmap of a gmem file of %s",
+			      num_size(size, s));
+	f->map = map;
+	return 0;
+}
+
+static int create_files(struct memory *m, const struct mem_plan *plan,
+			struct err *e)
+{
+	uint64_t size[MEM_MAX_FILES] = { 0 };
+
+	if (m->mode == MEM_ANON)
+		return 0;
+	for (unsigned int i = 0; i < plan->nr; i++) {
+		const struct mem_slot_plan *s = &plan->slots[i];
+
+		if (s->offset + s->size > size[s->file])
+			size[s->file] = s->offset + s->size;
+	}
+	for (unsigned int i = 0; i < MEM_MAX_FILES; i++) {
+		if (!size[i])
+			continue;
+		m->nr_files = i + 1;
+		if (create_file(m, i, size[i], e))
+			return -1;
+	}
+	return 0;
+}
+
+/* Tell KVM about a slot at @gpa; size 0 deletes it. */
+int memory_bind(struct memory *m, unsigned int id, uint64_t gpa, uint64_t size)
+{
+	struct mem_slot *s = &m->slots[id];
+	struct gpc_memory_region2 r = {
+		.slot = id,
+		.flags = GPC_MEM_GUEST_MEMFD,
+		.guest_phys_addr = gpa,
+		.memory_size = size,
+		.userspace_addr = (uintptr_t)s->hva,
+		.guest_memfd_offset = s->offset,
+	};
+
+	if (m->mode == MEM_ANON)
+		return kvm_set_memory_region(m->vm, id, 0, gpa, size,
+					     (uintptr_t)s->hva);
+	r.guest_memfd = (uint32_t)m->files[s->file].fd;
+	return kvm_set_memory_region2(m->vm, &r);
+}
+
+static int create_slot(struct memory *m, unsigned int id,
+		       const struct mem_slot_plan *p, struct err *e)
+{
+	struct mem_slot *s = &m->slots[id];
+	char size[24];
+	void *map;
+	int r;
+
+	*s = (struct mem_slot){
+		.gpa = p->gpa,
+		.home = p->gpa,
+		.size = p->size,
+		.file = p->file,
+		.offset = p->offset,
+	};
+	if (m->mode == MEM_GMEM) {
+		s->hva = m->files[p->file].map + p->offset;
+	} else {
+		map = mmap(NULL, p->size, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		if (map == MAP_FAILED)
+			return err_os(e, errno,
+				      "mmap of %s of anonymous memory",
+				      num_size(p->size, size));
+		s->hva = map;
+	}
+	m->nr_slots = id + 1;
+	r = memory_bind(m, id, s->gpa, s->size);
+	if (r < 0)
+		return err_kvm(
+			e, -r,
+			"KVM refuses memory slot %u (%s at gpa 0x%" PRIx64
+			", offset 0x%" PRIx64 ")",
+			id, num_size(p->size, size), p->gpa, p->offset);
+	s->present = true;
+	return 0;
+}
+
+static uint64_t gmem_flags(const struct mem_plan *plan,
+			   const struct gmem_offer *o)
+{
+	uint64_t flags = plan->mode == MEM_GMEM ? o->shared_flags : 0;
+
+	return plan->no_direct_map ? flags | o->no_direct_map : flags;
+}
+
+int memory_create(struct memory *m, const struct mem_plan *plan, int vm,
+		  const struct gmem_offer *offer, struct err *e)
+{
+	memset(m, 0, sizeof(*m));
+	m->vm = vm;
+	m->mode = plan->mode;
+	m->no_direct_map = plan->no_direct_map;
+	m->gmem_flags = gmem_flags(plan, offer);
+	for (unsigned int i = 0; i < MEM_MAX_FILES; i++)
+		m->files[i].fd = -1;
+	attrs_init(&m->attrs);
+	pthread_rwlock_init(&m->lock, NULL);
+	/* Only an opener with CAP_SYS_ADMIN is shown pfns
+	 * (fs/proc/task_mmu.c, pagemap_read): open it while that lasts. */
+	m->pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	if (mem_plan_check(plan, e) || create_files(m, plan, e))
+		return -1;
+	for (unsigned int i = 0; i < plan->nr; i++)
+		if (create_slot(m, i, &plan->slots[i], e))
+			return -1;
+	return 0;
+}
+
+void memory_destroy(struct memory *m)
+{
+	for (unsigned int i = 0; i < m->nr_slots; i++)
+		if (m->mode != MEM_GMEM && m->slots[i].hva)
+			munmap(m->slots[i].hva, m->slots[i].size);
+	for (unsigned int i = 0; i < m->nr_files; i++) {
+		if (m->files[i].map)
+			munmap(m->files[i].map, m->files[i].size);
+		if (m->files[i].fd >= 0)
+			close(m->files[i].fd);
+	}
+	if (m->pagemap >= 0)
+		close(m->pagemap);
+	attrs_free(&m->attrs);
+	pthread_rwlock_destroy(&m->lock);
+}
+
+uint64_t memory_size(const struct memory *m)
+{
+	uint64_t sum = 0;
+
+	for (unsigned int i = 0; i < m->nr_slots; i++)
+		sum += m->slots[i].size;
+	return sum;
+}
+
+struct mem_slot *memory_slot(struct memory *m, uint64_t gpa)
+{
+	for (unsigned int i = 0; i < m->nr_slots; i++)
+		if (gpa >= m->slots[i].gpa &&
+		    gpa - m->slots[i].gpa < m->slots[i].size)
+			return &m->slots[i];
+	return NULL;
+}
+
+/* The first piece of gpa..gpa+len, which has been checked. */
+bool memory_piece(struct memory *m, uint64_t gpa, uint64_t len,
+		  struct mem_piece *p)
+{
+	struct mem_slot *s = memory_slot(m, gpa);
+
+	if (!s || !len)
+		return false;
+	*p = (struct mem_piece){
+		.slot = s,
+		.gpa = gpa,
+		.len = s->size - (gpa - s->gpa),
+		.offset = s->offset + (gpa - s->gpa),
+		.hva = s->hva + (gpa - s->gpa),
+	};
+	if (p->len > len)
+		p->len = len;
+	return true;
+}
+
+int memory_check_locked(struct memory *m, uint64_t gpa, uint64_t len,
+			uint64_t align, struct err *e)
+{
+	struct mem_piece p;
+
+	if (!len)
+		return err_range(e, "a length of 0 at gpa 0x%" PRIx64, gpa);
+	if ((gpa | len) & (align - 1))
+		return err_range(e,
+				 "gpa 0x%" PRIx64 " and length 0x%" PRIx64
+				 " must be multiples of %" PRIu64,
+				 gpa, len, align);
+	if (gpa + len < gpa)
+		return err_range(e,
+				 "gpa 0x%" PRIx64 " plus length 0x%" PRIx64
+				 " wraps around",
+				 gpa, len);
+	for (uint64_t at = gpa, left = len; left; at += p.len, left -= p.len)
+		if (!memory_piece(m, at, left, &p))
+			return err_range(
+				e, "gpa 0x%" PRIx64 " is not in RAM%s", at,
+				at == gpa ? "" : " (the range runs out of it)");
+	return 0;
+}
+
+int memory_check(struct memory *m, uint64_t gpa, uint64_t len, uint64_t align,
+		 struct err *e)
+{
+	int r;
+
+	pthread_rwlock_rdlock(&m->lock);
+	r = memory_check_locked(m, gpa, len, align, e);
+	pthread_rwlock_unlock(&m->lock);
+	return r;
+}
+
+/* mincore() looks without touching: reading a punched page through the mapping
+ * would allocate a new one, and spoil what the user wants to see. */
+static bool resident(const uint8_t *hva)
+{
+	const uintptr_t page = (uintptr_t)hva & ~(PAGE_SIZE - 1);
+	unsigned char vec = 0;
+
+	return !mincore((void *)page, PAGE_SIZE, &vec) && (vec & 1);
+}
+
+static uint64_t peek_page(const uint8_t *hva, uint8_t *buf, uint64_t len)
+{
+	if (!resident(hva)) {
+		memset(buf, 0, len);
+		return 0;
+	}
+	memcpy(buf, hva, len);
+	return 1;
+}
+
+int memory_peek(struct memory *m, uint64_t gpa, void *buf, uint64_t len,
+		uint64_t *pages, struct err *e)
+{
+	uint8_t *to = buf;
+	struct mem_piece p;
+
+	*pages = 0;
+	pthread_rwlock_rdlock(&m->lock);
+	if (memory_check_locked(m, gpa, len, 1, e)) {
+		pthread_rwlock_unlock(&m->lock);
+		return -1;
+	}
+	while (len && memory_piece(m, gpa, len, &p)) {
+		uint64_t n = PAGE_SIZE - (gpa & (PAGE_SIZE - 1));
+
+		if (n > p.len)
+			n = p.len;
+		*pages += peek_page(p.hva, to, n);
+		to += n;
+		gpa += n;
+		len -= n;
+	}
+	pthread_rwlock_unlock(&m->lock);
+	return 0;
+}
+
+int memory_load(struct memory *m, uint64_t gpa, const void *data, uint64_t len,
+		struct err *e)
+{
+	const uint8_t *from = data;
+	struct mem_piece p;
+
+	if (!len)
+		return 0;
+	if (memory_check(m, gpa, len, 1, e))
+		return -1;
+	for (; len && memory_piece(m, gpa, len, &p); len -= p.len) {
+		memcpy(p.hva, from, p.len);
+		from += p.len;
+		gpa += p.len;
+	}
+	return 0;
+}
+
+int memory_pfn(struct memory *m, uint64_t gpa, uint64_t *pfn)
+{
+	/* Documentation/admin-guide/mm/pagemap.rst: bit 63 present, 0..54 the
+	 * pfn, which reads as 0 where the opener may not see it. */
+	const uint64_t present = UINT64_C(1) << 63;
+	const uint64_t mask = (UINT64_C(1) << 55) - 1;
+	struct mem_piece p;
+	uint64_t entry = 0;
+
+	pthread_rwlock_rdlock(&m->lock);
+	if (m->pagemap >= 0 && memory_piece(m, gpa, 1, &p)) {
+		off_t at = (off_t)((uintptr_t)p.hva / PAGE_SIZE * 8);
+
+		if (pread(m->pagemap, &entry, 8, at) != 8)
+			entry = 0;
+	}
+	pthread_rwlock_unlock(&m->lock);
+	*pfn = entry & mask;
+	return (entry & present) && *pfn ? 0 : -1;
+}

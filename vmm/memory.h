@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The guest's memory: slots, the gmem files or anonymous memory behind them,
+ * and what is done to them while the guest runs. Every function here may be
+ * called from any thread; changes of slots exclude everything else.
+ *
+ * mode          slot                                      VM type
+ * anon          anonymous memory                          default
+ * gmem          gmem file + mmap of it as userspace_addr  default
+ * gmem-private  gmem file + an anonymous alias            SW_PROTECTED_VM
+ */
+#ifndef GPCVM_MEMORY_H
+#define GPCVM_MEMORY_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "attrs.h"
+#include "err.h"
+#include "host.h"
+
+enum mem_mode { MEM_ANON, MEM_GMEM, MEM_GMEM_PRIVATE };
+
+#define MEM_MAX_SLOTS 64
+#define MEM_MAX_FILES 16
+#define MEM_MIN	      (2 * MIB)
+#define MEM_MAX	      TIB
+
+struct mem_file {
+	int fd; /* gmem, owned; -1: anonymous */
+	uint64_t size;
+	uint8_t *map; /* gmem mode: the whole file; else NULL */
+};
+
+/* What is asked for. */
+struct mem_slot_plan {
+	uint64_t gpa, size;
+	unsigned int file; /* ignored in anon */
+	uint64_t offset;
+};
+
+struct mem_plan {
+	enum mem_mode mode;
+	bool no_direct_map;
+	unsigned int nr;
+	struct mem_slot_plan slots[MEM_MAX_SLOTS];
+};
+
+struct mem_slot {
+	uint64_t gpa, size;
+	uint64_t home; /* the gpa that `slot restore` brings it back to */
+	unsigned int file;
+	uint64_t offset;
+	uint8_t *hva; /* userspace_addr: what the host, and KVM's hva, see */
+	bool present; /* KVM has it */
+};
+
+struct memory {
+	int vm;	     /* not owned */
+	int pagemap; /* /proc/self/pagemap, owned; -1 */
+	enum mem_mode mode;
+	bool no_direct_map;
+	uint64_t gmem_flags;
+	unsigned int nr_slots, nr_files;
+	struct mem_slot slots[MEM_MAX_SLOTS];
+	struct mem_file files[MEM_MAX_FILES];
+	struct attrs attrs;
+	pthread_rwlock_t lock;
+};
+
+/* A piece of a range that lies in one slot. */
+struct mem_piece {
+	struct mem_slot *slot;
+	uint64_t gpa, len;
+	uint64_t offset; /* in the slot's file */
+	uint8_t *hva;
+};
+
+const char *mem_mode_name(enum mem_mode mode, bool no_direct_map);
+/* "auto" sets *any; else the mode and whether +no-direct-map follows. */
+int mem_mode_parse(const char *s, bool *any, enum mem_mode *mode,
+		   bool *no_direct_map, struct err *e);
+/* Can @offer do that? -1: unsupported, the reason and what to try. */
+int mem_mode_check(const struct gmem_offer *offer, enum mem_mode mode,
+		   bool no_direct_map, struct err *e);
+/* The strongest that @offer can do, never anon. */
+int mem_mode_auto(const struct gmem_offer *offer, enum mem_mode *mode,
+		  bool *no_direct_map, struct err *e);
+/* The type of VM that the mode needs. */
+unsigned long mem_mode_vm_type(enum mem_mode mode);
+
+/* "GPA,SIZE[,file=N][,offset=N]" */
+int mem_slot_parse(const char *s, struct mem_slot_plan *out, struct err *e);
+/* Alignment, overlap of slots in guest memory and in their files. */
+int mem_plan_check(const struct mem_plan *plan, struct err *e);
+
+int memory_create(struct memory *m, const struct mem_plan *plan, int vm,
+		  const struct gmem_offer *offer, struct err *e);
+void memory_destroy(struct memory *m);
+
+/*
+ * The one place where an address that comes from outside is checked: does
+ * @gpa..@gpa+@len lie in RAM (in slots, present or not), is it not empty, does
+ * it not wrap, and are both multiples of @align?
+ */
+int memory_check(struct memory *m, uint64_t gpa, uint64_t len, uint64_t align,
+		 struct err *e);
+
+/* fallocate() on the gmem file: gives pages back, or takes them. In anon mode
+ * MADV_DONTNEED and MADV_POPULATE_WRITE. Page-aligned, checked. */
+int memory_punch(struct memory *m, uint64_t gpa, uint64_t len, struct err *e);
+int memory_allocate(struct memory *m, uint64_t gpa, uint64_t len,
+		    struct err *e);
+/* KVM_SET_MEMORY_ATTRIBUTES; unsupported outside gmem-private. */
+int memory_set_private(struct memory *m, uint64_t gpa, uint64_t len,
+		       bool private, struct err *e);
+bool memory_is_private(struct memory *m, uint64_t gpa);
+/* memory failure on one page, through MADV_HWPOISON on what is mapped. */
+int memory_poison(struct memory *m, uint64_t gpa, struct err *e);
+
+int memory_slot_delete(struct memory *m, unsigned int id, struct err *e);
+int memory_slot_restore(struct memory *m, unsigned int id, struct err *e);
+int memory_slot_move(struct memory *m, unsigned int id, uint64_t gpa,
+		     struct err *e);
+
+/*
+ * What the host sees at @gpa..@gpa+@len, copied to @buf. In gmem-private that
+ * is the shared alias. @pages counts those of the range that are
+ * backed; the others read as zeros and are not brought in. Range checked.
+ */
+int memory_peek(struct memory *m, uint64_t gpa, void *buf, uint64_t len,
+		uint64_t *pages, struct err *e);
+/* Before the guest runs: what the host can write there (see memory_peek). */
+int memory_load(struct memory *m, uint64_t gpa, const void *data, uint64_t len,
+		struct err *e);
+/* The pfn behind @gpa as the host's page tables have it now; -1: unknown. */
+int memory_pfn(struct memory *m, uint64_t gpa, uint64_t *pfn);
+/* Bytes of RAM in all slots. */
+uint64_t memory_size(const struct memory *m);
+/* The slot with @gpa, or NULL. Caller holds the lock or is single-threaded. */
+struct mem_slot *memory_slot(struct memory *m, uint64_t gpa);
+
+#endif

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Between memory.c and memory_ops.c only. */
+#ifndef GPCVM_MEMORY_PIECE_H
+#define GPCVM_MEMORY_PIECE_H
+
+#include "memory.h"
+
+/* The first piece of a checked range; false at its end. Lock held. */
+bool memory_piece(struct memory *m, uint64_t gpa, uint64_t len,
+		  struct mem_piece *p);
+/* memory_check() with the lock held. */
+int memory_check_locked(struct memory *m, uint64_t gpa, uint64_t len,
+			uint64_t align, struct err *e);
+/* Tell KVM where slot @id is; size 0 deletes it. Returns 0 or -errno. */
+int memory_bind(struct memory *m, unsigned int id, uint64_t gpa, uint64_t size);
+
+#endif

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Rows about seeing what the host kernel does. None of them needs KVM. */
+#include <dirent.h>
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/capability.h>
+#include <linux/magic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "num.h"
+#include "probe_row.h"
+
+/* The value of the line of @path that begins with @key, NULL without one. */
+static char *line_of(const char *path, const char *key)
+{
+	FILE *f = fopen(path, "re");
+	char *line = NULL, *found = NULL;
+	size_t cap = 0;
+
+	while (f && !found && getline(&line, &cap, f) > 0)
+		if (strncmp(line, key, strlen(key)) == 0)
+			found = strdup(line + strlen(key));
+	free(line);
+	if (f)
+		fclose(f);
+	return found;
+}
+
+static bool has_sys_admin(void)
+{
+	char *caps = line_of("/proc/self/status", "CapEff:");
+	uint64_t mask = caps ? strtoull(caps, NULL, 16) : 0;
+
+	free(caps);
+	return mask >> CAP_SYS_ADMIN & 1;
+}
+
+/* Nothing is tried: a success would take a page of RAM away from the host. */
+static void row_hwpoison(const struct probe_ctx *c, struct probe_row *r)
+{
+	static const char inject[] = "/sys/kernel/debug/hwpoison/corrupt-pfn";
+	/* Only with CONFIG_MEMORY_FAILURE: fs/proc/meminfo.c */
+	char *meminfo = line_of("/proc/meminfo", "HardwareCorrupted:");
+	bool pfn = access(inject, W_OK) == 0;
+
+	(void)c;
+	row_use(r, "`poison`");
+	row_set(r, meminfo && has_sys_admin() ? PROBE_YES : PROBE_NO, false,
+		"HardwareCorrupted in meminfo: %s; corrupt-pfn: %s",
+		meminfo ? "yes" : "no", pfn ? "yes" : "no");
+	if (!meminfo)
+		row_why(r, "needs a kernel with CONFIG_MEMORY_FAILURE");
+	else if (!has_sys_admin())
+		row_why(r, "madvise(MADV_HWPOISON) needs CAP_SYS_ADMIN");
+	else if (!pfn)
+		row_why(r, "mapped memory only; by pfn it needs "
+			   "CONFIG_HWPOISON_INJECT and debugfs mounted on "
+			   "/sys/kernel/debug");
+	free(meminfo);
+}
+
+static void not_opened(struct probe_row *r, const char *path, int err,
+		       const char *absent, const char *denied)
+{
+	row_set(r, PROBE_NO, true, "%s: %s", path, strerrorname_np(err));
+	row_why(r, "%s",
+		err == ENOENT			? absent
+		: err == EACCES || err == EPERM ? denied
+						: strerror(err));
+}
+
+static void row_kcore(const struct probe_ctx *c, struct probe_row *r)
+{
+	static const char path[] = "/proc/kcore";
+	unsigned char ident[EI_NIDENT] = { 0 };
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	(void)c;
+	row_use(r, "`leak`");
+	if (fd < 0) {
+		not_opened(r, path, errno,
+			   "needs a kernel with CONFIG_PROC_KCORE",
+			   "needs root with CAP_SYS_RAWIO, and no lockdown");
+		return;
+	}
+	n = read(fd, ident, sizeof(ident));
+	if (n == (ssize_t)sizeof(ident) &&
+	    memcmp(ident, ELFMAG, SELFMAG) == 0) {
+		row_set(r, PROBE_YES, true, "%s: an ELF header read", path);
+	} else {
+		row_set(r, PROBE_NO, true, "%s: %zd bytes read", path, n);
+		row_why(r, "%s",
+			n < 0 ? strerror(errno)
+			      : "what was read is no ELF header");
+	}
+	close(fd);
+}
+
+static void row_kmsg(const struct probe_ctx *c, struct probe_row *r)
+{
+	static const char path[] = "/dev/kmsg";
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	char record[8192]; /* more than the kernel's PRINTK_MESSAGE_MAX */
+	ssize_t n;
+
+	(void)c;
+	row_use(r, "host warnings as events");
+	if (fd < 0) {
+		not_opened(r, path, errno,
+			   "needs CONFIG_PRINTK, and the node in /dev",
+			   "needs root, or kernel.dmesg_restrict=0 and a "
+			   "readable node");
+		return;
+	}
+	n = read(fd, record, sizeof(record));
+	/* EPIPE: records were overwritten; the next read goes on after them.
+	 * (devkmsg_read(), kernel/printk/printk.c) */
+	if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EPIPE))) {
+		row_set(r, PROBE_YES, true, "%s: %s", path,
+			n > 0 ? "a record read" : "open, no record waits");
+	} else {
+		row_set(r, PROBE_NO, true, "%s: nothing read", path);
+		row_why(r, "%s", n < 0 ? strerror(errno) : "end of file");
+	}
+	close(fd);
+}
+
+static const char *tracefs_root(void)
+{
+	static const char *const at[] = { "/sys/kernel/tracing",
+					  "/sys/kernel/debug/tracing" };
+	struct statfs s;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(at); i++)
+		if (statfs(at[i], &s) == 0 && s.f_type == TRACEFS_MAGIC)
+			return at[i];
+	return NULL;
+}
+
+static void no_tracefs(struct probe_row *r)
+{
+	bool known = access("/sys/kernel/tracing", F_OK) == 0;
+
+	row_set(r, PROBE_NO, true, "not mounted");
+	if (access("/sys/kernel/debug/tracing", F_OK) < 0 && errno == EACCES)
+		row_why(r, "/sys/kernel/debug cannot be searched: needs root");
+	else if (known)
+		row_why(r, "as root: mount -t tracefs nodev "
+			   "/sys/kernel/tracing (if that fails, the kernel "
+			   "lacks CONFIG_FTRACE)");
+	else
+		row_why(r, "needs a kernel with CONFIG_FTRACE");
+}
+
+static void row_tracefs(const struct probe_ctx *c, struct probe_row *r)
+{
+	const char *root = tracefs_root();
+	unsigned int events = 0, gpc = 0;
+	char path[80];
+	struct dirent *de;
+	DIR *d;
+
+	(void)c;
+	row_use(r, "tracepoints in reports");
+	if (!root) {
+		no_tracefs(r);
+		return;
+	}
+	snprintf(path, sizeof(path), "%s/events/kvm", root);
+	d = opendir(path);
+	if (!d) {
+		not_opened(r, path, errno,
+			   "no events of KVM: its module is not loaded, or the "
+			   "kernel lacks CONFIG_EVENT_TRACING",
+			   "needs root, or tracefs mounted with gid= of yours");
+		return;
+	}
+	while ((de = readdir(d))) {
+		/* The events; beside them are the files enable and filter. */
+		if (strncmp(de->d_name, "kvm_", 4) == 0)
+			events++;
+		if (strstr(de->d_name, "gpc") || strstr(de->d_name, "gmem"))
+			gpc++;
+	}
+	closedir(d);
+	row_set(r, PROBE_YES, true, "%s: %u events, %u about gpc or gmem", path,
+		events, gpc);
+}
+
+static const struct probe_def defs[] = {
+	{ "kcore", false, row_kcore },
+	{ "kmsg", false, row_kmsg },
+	{ "tracefs", false, row_tracefs },
+	{ "hwpoison", false, row_hwpoison },
+};
+
+const struct probe_group probe_watch = { "observation", defs,
+					 ARRAY_SIZE(defs) };

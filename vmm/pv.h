@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * pv pages: pages of guest memory that the kernel writes on the guest's
+ * behalf. A new kind is one file in devices/ with a struct pv_kind, and one
+ * row in pv.c.
+ */
+#ifndef GPCVM_PV_H
+#define GPCVM_PV_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "err.h"
+#include "json.h"
+#include "memory.h"
+#include "vcpu.h"
+
+enum pv_flavour { PV_KVM, PV_XEN };
+
+/* Ordered by how bad it is: `check all` answers the worst. */
+enum pv_verdict {
+	VERDICT_FRESH,	     /* the guest saw data written after the poke */
+	VERDICT_UNSUPPORTED, /* this kernel or guest cannot tell */
+	VERDICT_ABSENT,	     /* the page cannot be reached, or is off */
+	VERDICT_STALE,	     /* the poke is over, the guest saw older data */
+	VERDICT_TORN,	     /* inconsistent */
+};
+
+/* What gpcvm expects of the cache from what it did; never a verdict. */
+enum pv_predicted {
+	PREDICT_INACTIVE,
+	PREDICT_VALID,
+	PREDICT_INVALID, /* invalidated, and not used since */
+};
+
+struct pv_vm; /* below */
+struct pv_page;
+
+struct pv_kind {
+	const char *name;	/* "clock": pages are clock0, clock1 ... */
+	const char *compatible; /* in the device tree */
+	enum pv_flavour flavour;
+	const char *cached_by; /* "gpc", "ghc" */
+	/* Does a punch invalidate the cache, or only a change of memslots? */
+	bool by_mmu;
+	uint32_t size, stride; /* bytes; distance in the packed layout */
+	uint32_t msr;	       /* the guest's MSR that sets it up */
+
+	/* On the page's vCPU's thread, in a JOB_AGENT job. Fields go to @j. */
+	int (*poke)(struct pv_page *p, struct vcpu *v, struct json *j,
+		    struct err *e);
+	/* Poke, have the guest read the page, judge. -1 only when nothing
+	 * could be judged at all. @why: the reason where it is not fresh. */
+	int (*check)(struct pv_page *p, struct vcpu *v, struct json *j,
+		     enum pv_verdict *verdict, char why[static 160],
+		     struct err *e);
+};
+
+struct pv_page {
+	const struct pv_kind *kind;
+	struct pv_vm *vm;
+	char name[16];
+	unsigned int vcpu;
+	uint64_t gpa;		     /* where it is, or was last; atomic */
+	bool on;		     /* atomic */
+	enum pv_predicted predicted; /* atomic */
+	uint64_t pfn;		     /* seen by the last check; 0: none */
+};
+
+/* All of a machine's pv pages. */
+struct pv_vm {
+	int vm; /* the VM's fd, not owned */
+	struct memory *memory;
+	pthread_mutex_t clock_lock; /* KVM_GET_CLOCK .. KVM_SET_CLOCK */
+	struct pv_page *pages;	    /* owned */
+	unsigned int nr;
+};
+
+extern const struct pv_kind pv_clock_kind, pv_steal_kind;
+
+const char *pv_verdict_name(enum pv_verdict v);
+const char *pv_predicted_name(enum pv_predicted p);
+
+/* How many bytes (whole pages) the pages of @vcpus vCPUs take. */
+uint64_t pv_layout_size(enum pv_flavour flavour, bool packed,
+			unsigned int vcpus);
+/* Make them all, from @gpa on; on, as the guest sets them up at boot. */
+int pv_init(struct pv_vm *pv, int vm, struct memory *mem,
+	    enum pv_flavour flavour, bool packed, unsigned int vcpus,
+	    uint64_t gpa, struct err *e);
+void pv_free(struct pv_vm *pv);
+/* By name; NULL if there is none. */
+struct pv_page *pv_find(struct pv_vm *pv, const char *name);
+
+/* Have the guest switch it off, or on at @gpa. In a JOB_AGENT job. */
+int pv_switch(struct pv_page *p, struct vcpu *v, bool on, uint64_t gpa,
+	      struct err *e);
+/* The guest of @vcpu has written @value to @msr: follow it. */
+void pv_note_msr(struct pv_vm *pv, unsigned int vcpu, uint32_t msr,
+		 uint64_t value);
+/* Check it, and write one object's fields: verdict, why, pfn ... */
+int pv_check(struct pv_page *p, struct vcpu *v, struct json *j,
+	     enum pv_verdict *verdict, struct err *e);
+/* Poke it; predicted valid afterwards. */
+int pv_poke(struct pv_page *p, struct vcpu *v, struct json *j, struct err *e);
+/* gpa..gpa+len was punched or flipped (@slots false), or its slot changed. */
+void pv_invalidate(struct pv_vm *pv, uint64_t gpa, uint64_t len, bool slots);
+
+#endif

@@ -1,0 +1,357 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The life of a request: parsed, run here or on a vCPU, replied to. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "commands.h"
+#include "devices/doorbell.h"
+#include "guests.h"
+#include "num.h"
+
+#define load(p)	    __atomic_load_n(p, __ATOMIC_ACQUIRE)
+#define store(p, x) __atomic_store_n(p, x, __ATOMIC_RELEASE)
+
+#define TICK_NS	    (200 * NS_PER_MS)
+/* A vCPU that does not even leave the kernel when it is kicked. */
+#define GRACE_NS    (2 * NS_PER_SEC)
+
+/* ---- replies ------------------------------------------------------------ */
+
+static void reply_error(struct json *j, const char *cmd, const struct err *e)
+{
+	json_reset(j);
+	json_object(j, NULL);
+	json_bool(j, "ok", false);
+	if (cmd)
+		json_str(j, "cmd", cmd);
+	else
+		json_null(j, "cmd");
+	json_object(j, "error");
+	json_str(j, "kind", err_kind_name(e->kind));
+	if (err_errno_name(e->os_errno))
+		json_str(j, "errno", err_errno_name(e->os_errno));
+	else
+		json_null(j, "errno");
+	json_str(j, "message", e->msg);
+	json_object_end(j);
+	json_object_end(j);
+}
+
+void request_refuse(struct json *reply, const struct err *e)
+{
+	reply_error(reply, NULL, e);
+}
+
+static int conclude(struct request *rq, const char *cmd, int r)
+{
+	if (r < 0) {
+		reply_error(&rq->reply, cmd, &rq->err);
+		return -1;
+	}
+	json_num(&rq->reply, "ns", now_ns() - rq->start_ns);
+	json_object_end(&rq->reply);
+	return 0;
+}
+
+/* ---- running one -------------------------------------------------------- */
+
+static int lookup(struct request *rq, const char *word)
+{
+	const struct command *c = command_find(word);
+
+	if (!c)
+		return err_usage(&rq->err,
+				 "no command '%.64s': help lists them", word);
+	rq->cmd = c;
+	if ((unsigned int)rq->argc < c->min || (unsigned int)rq->argc > c->max)
+		return err_usage(&rq->err, "%s %s: %d arguments are too %s",
+				 c->name, c->args, rq->argc,
+				 (unsigned int)rq->argc < c->min ? "few"
+								 : "many");
+	return 0;
+}
+
+static int parse(struct request *rq, size_t len, const char **word)
+{
+	char *words[LINE_MAX_WORDS];
+	int n;
+
+	if (memchr(rq->line, '\0', len))
+		return err_usage(&rq->err, "the line has a NUL byte in it");
+	if (!utf8_valid(rq->line, len))
+		return err_usage(&rq->err, "the line is not valid UTF-8");
+	rq->line[len] = '\0';
+	n = text_split(rq->line, words, &rq->err);
+	if (n < 0)
+		return -1;
+	if (!n)
+		return err_usage(&rq->err,
+				 "an empty line: help lists the commands");
+	*word = words[0];
+	rq->argc = n - 1;
+	memcpy(rq->argv, words + 1, (size_t)(n - 1) * sizeof(*words));
+	return lookup(rq, words[0]);
+}
+
+static void begin_reply(struct request *rq)
+{
+	json_reset(&rq->reply);
+	json_object(&rq->reply, NULL);
+	json_bool(&rq->reply, "ok", true);
+	json_str(&rq->reply, "cmd", rq->cmd->name);
+}
+
+int request_run(struct request *rq, size_t len)
+{
+	struct events *ev = &rq->m->events;
+	char text[128];
+	size_t keep = len < sizeof(text) ? len : sizeof(text);
+	const char *word = NULL;
+	int r;
+
+	memcpy(text, rq->line, keep); /* parse() cuts the line up */
+	rq->start_ns = now_ns();
+	rq->cmd = NULL;
+	rq->then = NULL;
+	r = parse(rq, len, &word);
+	if (!r) {
+		begin_reply(rq);
+		r = rq->cmd->fn(rq);
+	}
+	event_add_request(ev, text, keep,
+			  r < 0 ? err_kind_name(rq->err.kind) : NULL);
+	if (r == REQUEST_PENDING)
+		return r;
+	return conclude(rq, word, r);
+}
+
+/* ---- on a vCPU ---------------------------------------------------------- */
+
+static struct request *of_job(struct vcpu_job *job)
+{
+	return (struct request *)((char *)job - offsetof(struct request, job));
+}
+
+static void job_run(struct vcpu_job *job, struct vcpu *v)
+{
+	struct request *rq = of_job(job);
+
+	store(&rq->started, true);
+	rq->result = rq->on_vcpu(rq, v);
+}
+
+static void job_done(struct vcpu_job *job, bool ran)
+{
+	struct request *rq = of_job(job);
+	int fd = rq->m->pending->done_fd;
+	const uint64_t one = 1;
+
+	rq->ran = ran;
+	store(&rq->over, true); /* it may be freed from here on */
+	if (write(fd, &one, sizeof(one)) < 0)
+		return; /* EAGAIN: it is signalled already */
+}
+
+static int may_agent(struct request *rq, struct vcpu *v)
+{
+	if (!guest_has_agent(rq->m->cfg->guest))
+		return err_unsupported(
+			&rq->err,
+			"guest %s runs no agent: --guest agent or "
+			"clockwatch does",
+			rq->m->cfg->guest);
+	if (vcpu_pausing(v))
+		return err_state(&rq->err, "vCPU %u is paused: vcpu %u resume",
+				 v->index, v->index);
+	if (load(&v->agent.lost))
+		return err_state(&rq->err,
+				 "vCPU %u has not come back from an operation "
+				 "that was given up",
+				 v->index);
+	return 0;
+}
+
+static void arm_timer(struct pending *p, bool on)
+{
+	struct itimerspec t = { 0 };
+
+	if (p->armed == on)
+		return;
+	p->armed = on;
+	if (on)
+		t.it_interval.tv_nsec = t.it_value.tv_nsec = TICK_NS;
+	timerfd_settime(p->timer_fd, 0, &t, NULL);
+}
+
+int request_on_vcpu(struct request *rq, unsigned int vcpu, enum job_kind kind,
+		    request_vcpu_fn fn, command_fn then)
+{
+	struct pending *p = rq->m->pending;
+	struct vcpu *v = &rq->m->vcpus[vcpu];
+
+	if (kind == JOB_AGENT && may_agent(rq, v))
+		return -1;
+	rq->vcpu = v;
+	rq->on_vcpu = fn;
+	rq->then = then;
+	rq->started = rq->over = rq->ran = false;
+	rq->job = (struct vcpu_job){ .kind = kind,
+				     .run = job_run,
+				     .done = job_done };
+	arm_timer(p, true); /* until a tick finds nothing to watch */
+	rq->next = p->first;
+	p->first = rq;
+	vcpu_submit(v, &rq->job);
+	return REQUEST_PENDING;
+}
+
+void request_abandon(struct request *rq)
+{
+	rq->owner = NULL;
+	store(&rq->job.cancelled, true);
+	vcpu_kick(rq->vcpu);
+}
+
+/* The vCPU is done with it: reply, or go on with what comes next. */
+static void complete(struct request *rq)
+{
+	int r = rq->result;
+
+	if (!rq->ran && load(&rq->m->ending))
+		r = err_state(&rq->err, "the machine ends");
+	else if (!rq->ran)
+		r = err_state(&rq->err,
+			      "vCPU %u did not come to the doorbell within "
+			      "%u s (it is %s)",
+			      rq->vcpu->index,
+			      (unsigned int)(AGENT_DEADLINE_NS / NS_PER_SEC),
+			      vcpu_state_name(vcpu_state(rq->vcpu)));
+	if (!r && rq->then && rq->owner)
+		r = rq->then(rq);
+	if (r == REQUEST_PENDING)
+		return;
+	if (rq->owner)
+		conclude(rq, rq->cmd->name, r);
+	rq->finished(rq);
+}
+
+static void on_done(void *arg, uint32_t events)
+{
+	struct pending *p = arg;
+	struct request **at = &p->first, *rq, *over = NULL;
+	uint64_t n;
+
+	(void)events;
+	if (read(p->done_fd, &n, sizeof(n)) < 0)
+		return;
+	/* Take them out first: complete() may put some back. */
+	while ((rq = *at)) {
+		if (load(&rq->over)) {
+			*at = rq->next;
+			rq->next = over;
+			over = rq;
+		} else {
+			at = &rq->next;
+		}
+	}
+	while ((rq = over)) {
+		over = rq->next;
+		complete(rq);
+	}
+}
+
+/* The vCPU does not come out of the kernel: tell the client, keep the request
+ * for the job that still points to it. */
+static void detach(struct request *rq)
+{
+	struct request *stand_in = calloc(1, sizeof(*stand_in));
+
+	if (!stand_in)
+		return; /* tried again at the next tick */
+	stand_in->m = rq->m;
+	stand_in->owner = rq->owner;
+	stand_in->finished = rq->finished;
+	err_state(&stand_in->err, "vCPU %u does not leave KVM_RUN",
+		  rq->vcpu->index);
+	rq->owner = NULL;
+	conclude(stand_in, rq->cmd->name, -1);
+	stand_in->finished(stand_in);
+}
+
+static void check_deadline(struct request *rq, uint64_t now)
+{
+	uint64_t since = load(&rq->vcpu->agent.op_since);
+
+	if (load(&rq->over))
+		return;
+	if (!load(&rq->started)) {
+		if (now > rq->job.queued_ns + AGENT_DEADLINE_NS) {
+			store(&rq->job.cancelled, true);
+			vcpu_kick(rq->vcpu);
+		}
+		if (now <= rq->job.queued_ns + AGENT_DEADLINE_NS + GRACE_NS)
+			return;
+	} else {
+		agent_overdue(rq->vcpu, now);
+		if (!since || now <= since + AGENT_DEADLINE_NS + GRACE_NS)
+			return;
+	}
+	if (rq->owner)
+		detach(rq);
+}
+
+static void on_tick(void *arg, uint32_t events)
+{
+	struct pending *p = arg;
+	uint64_t n, now = now_ns();
+	struct request *rq, *next;
+
+	(void)events;
+	if (read(p->timer_fd, &n, sizeof(n)) < 0)
+		return;
+	for (rq = p->first; rq; rq = next) {
+		next = rq->next;
+		check_deadline(rq, now);
+	}
+	arm_timer(p, p->first);
+}
+
+int pending_init(struct machine *m, struct pending *p, struct err *e)
+{
+	memset(p, 0, sizeof(*p));
+	p->m = m;
+	m->pending = p;
+	p->timer_fd = -1;
+	p->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (p->done_fd >= 0)
+		p->timer_fd = timerfd_create(CLOCK_MONOTONIC,
+					     TFD_CLOEXEC | TFD_NONBLOCK);
+	if (p->timer_fd < 0)
+		return err_os(e, errno, "eventfd and timerfd for requests");
+	p->done = (struct loop_source){ p->done_fd, on_done, p };
+	p->tick = (struct loop_source){ p->timer_fd, on_tick, p };
+	if (loop_add(&m->loop, &p->done, EPOLLIN) ||
+	    loop_add(&m->loop, &p->tick, EPOLLIN))
+		return err_os(e, errno, "epoll_ctl");
+	return 0;
+}
+
+void pending_free(struct pending *p)
+{
+	struct request *rq;
+
+	/* The vCPUs are joined: every job is over. */
+	while ((rq = p->first)) {
+		p->first = rq->next;
+		complete(rq);
+	}
+	if (p->done_fd >= 0)
+		close(p->done_fd);
+	if (p->timer_fd >= 0)
+		close(p->timer_fd);
+}

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* gpcvm run: open what needs rights, give the rights up, run, clean up. */
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "control.h"
+#include "kmsg.h"
+#include "num.h"
+#include "privs.h"
+#include "run.h"
+#include "status.h"
+
+struct run {
+	struct machine m;
+	struct pending pending;
+	struct kmsg kmsg;
+	struct control *control;
+	int signal_fd;
+	struct loop_source signals;
+};
+
+static void on_signal(void *arg, uint32_t events)
+{
+	struct run *r = arg;
+	struct signalfd_siginfo si;
+
+	(void)events;
+	if (read(r->signal_fd, &si, sizeof(si)) != sizeof(si))
+		return;
+	machine_end(&r->m, STATUS_SIGNAL + (int)si.ssi_signo, "SIG%s",
+		    sigabbrev_np((int)si.ssi_signo));
+}
+
+/* From here on SIGINT, SIGTERM and SIGHUP are events of the loop, in every
+ * thread that is made. */
+static int catch_signals(struct run *r, struct err *e)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	r->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (r->signal_fd < 0)
+		return err_os(e, errno, "signalfd");
+	r->signals = (struct loop_source){ r->signal_fd, on_signal, r };
+	if (loop_add(&r->m.loop, &r->signals, EPOLLIN))
+		return err_os(e, errno, "epoll_ctl");
+	return 0;
+}
+
+static void say_hello(const struct run *r)
+{
+	const struct config *cfg = r->m.cfg;
+	const struct memory *mem = &r->m.memory;
+	char size[24];
+
+	if (cfg->quiet)
+		return;
+	complain("memory %s, %s in %u slots; %u vCPUs; guest %s",
+		 mem_mode_name(mem->mode, mem->no_direct_map),
+		 num_size(memory_size(mem), size), mem->nr_slots, cfg->vcpus,
+		 cfg->guest);
+	if (cfg->control)
+		complain("control socket %s", cfg->control);
+}
+
+/* Everything up to the first instruction of the guest. */
+static int start(struct run *r, struct err *e)
+{
+	const struct config *cfg = r->m.cfg;
+
+	if (catch_signals(r, e) || pending_init(&r->m, &r->pending, e))
+		return -1;
+	kmsg_open(&r->kmsg, &r->m.events, &r->m.loop);
+	if (privs_drop(e))
+		return -1;
+	/* Without privileges, so that what makes the socket can remove it. */
+	if (cfg->control) {
+		r->control = control_open(&r->m, cfg->control, e);
+		if (!r->control)
+			return -1;
+	}
+	say_hello(r);
+	return machine_start(&r->m, e);
+}
+
+static void finish(struct run *r)
+{
+	machine_stop(&r->m);
+	if (r->pending.m)
+		pending_free(&r->pending);
+	control_close(r->control);
+	if (r->kmsg.events)
+		kmsg_close(&r->kmsg);
+	if (r->signal_fd >= 0)
+		close(r->signal_fd);
+	machine_destroy(&r->m);
+}
+
+/* Many vCPUs or clients want many files. */
+static void raise_file_limit(void)
+{
+	struct rlimit l;
+
+	if (getrlimit(RLIMIT_NOFILE, &l))
+		return;
+	l.rlim_cur = l.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &l);
+}
+
+int run_main(int argc, char **argv)
+{
+	struct run r = { .signal_fd = -1 };
+	struct config cfg;
+	struct err e;
+	int status = run_options(argc, argv, &cfg);
+
+	if (status >= 0)
+		return status;
+	raise_file_limit();
+	if (machine_create(&r.m, &cfg, &e) ||
+	    (cfg.dump_dtb ? machine_dump_dtb(&r.m, &e) : start(&r, &e))) {
+		complain_err(&e);
+		status = STATUS_FAILED;
+	} else if (cfg.dump_dtb) {
+		status = STATUS_OK;
+	} else {
+		loop_run(&r.m.loop, NULL, NULL);
+		status = r.m.status;
+		if (!cfg.quiet || status >= STATUS_TRIPLE_FAULT)
+			complain("%s", r.m.reason);
+	}
+	finish(&r);
+	return status;
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef GPCVM_RUN_H
+#define GPCVM_RUN_H
+
+#include "config.h"
+
+/* `gpcvm run ...`; returns the exit status. */
+int run_main(int argc, char **argv);
+/* The command line into @cfg. Returns -1 to go on, else an exit status (help
+ * was shown, or a message). The strings stay argv's. */
+int run_options(int argc, char **argv, struct config *cfg);
+
+#endif

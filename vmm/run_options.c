@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The command line of gpcvm run. */
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "guests.h"
+#include "num.h"
+#include "run.h"
+#include "status.h"
+
+static const char usage[] =
+	"Usage: gpcvm run [OPTION]...\n"
+	"Start a machine and stay until it ends.\n"
+	"\n"
+	"  --memory MODE      auto (default), anon, gmem, gmem-private; the gmem modes\n"
+	"                     also with +no-direct-map\n"
+	"  --mem SIZE         guest memory, 2M to 1T (64M)\n"
+	"  --slot GPA,SIZE[,file=N][,offset=N]\n"
+	"                     a memory slot; instead of --mem, once for each slot\n"
+	"  --vcpus N          number of vCPUs (1)\n"
+	"  --pv kvm|xen       whose pv pages (kvm)\n"
+	"  --pv-layout LAYOUT separate (default): a page each; packed: the clocks of all\n"
+	"                     vCPUs in one page, their steal areas in another\n"
+	"  --guest NAME       agent (default), hello, clockwatch\n"
+	"  --control PATH     listen for commands on a Unix socket there\n"
+	"  --dump-dtb FILE    write the machine's device tree to FILE and end\n"
+	"  --family NAME      take the kernel's guest_memfd for one of this family:\n"
+	"                     none, private-6.8, direct-map-2024, mmap-6.18,\n"
+	"                     direct-map-2025\n"
+	"  --gmem-flags N     flags for KVM_CREATE_GUEST_MEMFD, as they are\n"
+	"  --bounce           have the guest copy itself into place from the window, as\n"
+	"                     it must where its memory is private\n"
+	"  --no-guard         let commands hit the guest's own memory\n"
+	"  --device PATH      KVM's device (/dev/kvm)\n"
+	"  --quiet            nothing on stderr but errors\n"
+	"  --help, --version\n"
+	"\n"
+	"Exit status: 0 the guest has ended or quit; N quit N; 1 could not start;\n"
+	"2 wrong usage; 10 triple fault; 11 KVM error; 12 memory fault; 13 exception or\n"
+	"panic in the guest; 130 SIGINT; 143 SIGTERM; 129 SIGHUP.\n";
+
+static const struct option options[] = {
+	{ "memory", required_argument, NULL, 'm' },
+	{ "mem", required_argument, NULL, 's' },
+	{ "slot", required_argument, NULL, 'S' },
+	{ "vcpus", required_argument, NULL, 'v' },
+	{ "pv", required_argument, NULL, 'p' },
+	{ "pv-layout", required_argument, NULL, 'l' },
+	{ "guest", required_argument, NULL, 'g' },
+	{ "control", required_argument, NULL, 'c' },
+	{ "dump-dtb", required_argument, NULL, 'd' },
+	{ "family", required_argument, NULL, 'f' },
+	{ "gmem-flags", required_argument, NULL, 'F' },
+	{ "bounce", no_argument, NULL, 'b' },
+	{ "no-guard", no_argument, NULL, 'G' },
+	{ "device", required_argument, NULL, 'k' },
+	{ "quiet", no_argument, NULL, 'q' },
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, 'V' },
+	{ NULL, 0, NULL, 0 },
+};
+
+static int set_mem(struct config *cfg, const char *arg, struct err *e)
+{
+	if (num_parse_range(arg, "--mem", MEM_MIN, MEM_MAX, &cfg->mem, e))
+		return -1;
+	if (cfg->mem & (PAGE_SIZE - 1))
+		return err_range(e, "--mem %s is not a multiple of 4096", arg);
+	return 0;
+}
+
+static int set_slot(struct config *cfg, const char *arg, struct err *e)
+{
+	if (cfg->nr_slots == MEM_MAX_SLOTS)
+		return err_range(e, "more than %d slots", MEM_MAX_SLOTS);
+	return mem_slot_parse(arg, &cfg->slots[cfg->nr_slots++], e);
+}
+
+static int set_vcpus(struct config *cfg, const char *arg, struct err *e)
+{
+	uint64_t n;
+
+	if (num_parse_range(arg, "--vcpus", 1, CONFIG_MAX_VCPUS, &n, e))
+		return -1;
+	cfg->vcpus = (unsigned int)n;
+	return 0;
+}
+
+static int set_pv(struct config *cfg, const char *arg, struct err *e)
+{
+	if (!strcmp(arg, "xen"))
+		return err_unsupported(
+			e,
+			"--pv xen: this version of gpcvm has the KVM flavour "
+			"only: --pv kvm");
+	if (strcmp(arg, "kvm"))
+		return err_usage(e, "--pv %s: kvm or xen", arg);
+	cfg->flavour = PV_KVM;
+	return 0;
+}
+
+static int set_layout(struct config *cfg, const char *arg, struct err *e)
+{
+	cfg->packed = !strcmp(arg, "packed");
+	if (!cfg->packed && strcmp(arg, "separate"))
+		return err_usage(e, "--pv-layout %s: separate or packed", arg);
+	return 0;
+}
+
+static int set_guest(struct config *cfg, const char *arg, struct err *e)
+{
+	cfg->guest = arg;
+	if (!guest_find(arg))
+		return err_usage(e, "--guest %s: agent, hello or clockwatch",
+				 arg);
+	return 0;
+}
+
+static int set_flags(struct config *cfg, const char *arg, struct err *e)
+{
+	cfg->force.has_flags = true;
+	return num_parse(arg, "--gmem-flags", &cfg->force.flags, e);
+}
+
+static int set_family(struct config *cfg, const char *arg, struct err *e)
+{
+	cfg->force.has_family = true;
+	return gmem_family_parse(arg, &cfg->force.family, e);
+}
+
+static int set_memory(struct config *cfg, const char *arg, struct err *e)
+{
+	return mem_mode_parse(arg, &cfg->mem_auto, &cfg->mode,
+			      &cfg->no_direct_map, e);
+}
+
+static int set_path(struct config *cfg, int opt, const char *arg)
+{
+	switch (opt) {
+	case 'c':
+		cfg->control = arg;
+		return 0;
+	case 'd':
+		cfg->dump_dtb = arg;
+		return 0;
+	default:
+		cfg->device = arg;
+		return 0;
+	}
+}
+
+static int set_switch(struct config *cfg, int opt)
+{
+	switch (opt) {
+	case 'b':
+		cfg->bounce = true;
+		return 0;
+	case 'G':
+		cfg->guard = false;
+		return 0;
+	default:
+		cfg->quiet = true;
+		return 0;
+	}
+}
+
+static int set(struct config *cfg, int opt, const char *arg, struct err *e)
+{
+	switch (opt) {
+	case 'm':
+		return set_memory(cfg, arg, e);
+	case 's':
+		return set_mem(cfg, arg, e);
+	case 'S':
+		return set_slot(cfg, arg, e);
+	case 'v':
+		return set_vcpus(cfg, arg, e);
+	case 'p':
+		return set_pv(cfg, arg, e);
+	case 'l':
+		return set_layout(cfg, arg, e);
+	case 'g':
+		return set_guest(cfg, arg, e);
+	case 'f':
+		return set_family(cfg, arg, e);
+	case 'F':
+		return set_flags(cfg, arg, e);
+	case 'c':
+	case 'd':
+	case 'k':
+		return set_path(cfg, opt, arg);
+	default:
+		return set_switch(cfg, opt);
+	}
+}
+
+int run_options(int argc, char **argv, struct config *cfg)
+{
+	struct err e;
+	int opt;
+
+	*cfg = (struct config){
+		.device = "/dev/kvm",
+		.mem_auto = true,
+		.mem = 64 * MIB,
+		.vcpus = 1,
+		.guest = "agent",
+		.guard = true,
+	};
+	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (opt) {
+		case 'h':
+			fputs(usage, stdout);
+			return STATUS_OK;
+		case 'V':
+			puts("gpcvm " GPCVM_VERSION);
+			return STATUS_OK;
+		case '?':
+			complain("gpcvm run --help shows the options");
+			return STATUS_USAGE;
+		default:
+			if (set(cfg, opt, optarg, &e)) {
+				complain_err(&e);
+				return e.kind == ERR_UNSUPPORTED ? STATUS_FAILED
+								 : STATUS_USAGE;
+			}
+		}
+	}
+	if (optind < argc) {
+		complain("run takes options only, not '%s'", argv[optind]);
+		return STATUS_USAGE;
+	}
+	return -1;
+}

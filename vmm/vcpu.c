@@ -1,0 +1,362 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The vCPU's thread: run the guest, run jobs, wait. */
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "num.h"
+#include "vcpu.h"
+
+#define SIGKICK	    (SIGRTMIN + 1)
+
+/* How long an idle vCPU looks for work before it sleeps: less than what two
+ * context switches cost, and nothing for a machine with many vCPUs. */
+#define SPIN_NS	    20000
+#define VCPU_STACK  (256 * KIB)
+
+#define load(p)	    __atomic_load_n(p, __ATOMIC_ACQUIRE)
+#define store(p, x) __atomic_store_n(p, x, __ATOMIC_RELEASE)
+#define count(p)    __atomic_fetch_add(p, 1, __ATOMIC_RELAXED)
+
+static void on_kick(int sig)
+{
+	/* It is there to interrupt KVM_RUN, nothing else. */
+	(void)sig;
+}
+
+void vcpu_signals(void)
+{
+	struct sigaction sa = { .sa_handler = on_kick };
+
+	sigemptyset(&sa.sa_mask);
+	sigaction(SIGKICK, &sa, NULL);
+}
+
+int vcpu_init(struct vcpu *v, unsigned int index, int fd, size_t run_size,
+	      struct err *e)
+{
+	void *run;
+
+	memset(v, 0, sizeof(*v));
+	v->index = index;
+	v->fd = fd;
+	v->run_size = run_size;
+	pthread_mutex_init(&v->lock, NULL);
+	pthread_cond_init(&v->cond, NULL);
+	run = mmap(NULL, run_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (run == MAP_FAILED)
+		return err_os(e, errno, "mmap of vCPU %u", index);
+	v->run = run;
+	return 0;
+}
+
+void vcpu_free(struct vcpu *v)
+{
+	if (v->run)
+		munmap(v->run, v->run_size);
+	if (v->fd >= 0)
+		close(v->fd);
+	pthread_mutex_destroy(&v->lock);
+	pthread_cond_destroy(&v->cond);
+}
+
+const char *vcpu_state_name(enum vcpu_state s)
+{
+	static const char *const names[] = {
+		[VCPU_NEW] = "new",	  [VCPU_RUNNING] = "running",
+		[VCPU_IDLE] = "idle",	  [VCPU_HALTED] = "halted",
+		[VCPU_PAUSED] = "paused", [VCPU_ENDED] = "ended",
+	};
+
+	return names[s];
+}
+
+enum vcpu_state vcpu_state(struct vcpu *v)
+{
+	enum vcpu_state s;
+
+	pthread_mutex_lock(&v->lock);
+	s = v->state;
+	pthread_mutex_unlock(&v->lock);
+	return s;
+}
+
+/* ---- from other threads ------------------------------------------------- */
+
+/* With the lock held. */
+static void kick_locked(struct vcpu *v)
+{
+	pthread_cond_broadcast(&v->cond);
+	if (!v->started)
+		return;
+	/* immediate_exit closes the gap between the vCPU's last look at its
+	 * flags and KVM_RUN (Documentation/virt/kvm/api.rst, KVM_RUN). */
+	store(&v->run->immediate_exit, 1);
+	if (load(&v->in_run))
+		pthread_kill(v->thread, SIGKICK);
+}
+
+void vcpu_kick(struct vcpu *v)
+{
+	pthread_mutex_lock(&v->lock);
+	kick_locked(v);
+	pthread_mutex_unlock(&v->lock);
+}
+
+void vcpu_submit(struct vcpu *v, struct vcpu_job *job)
+{
+	struct vcpu_job **tail;
+	bool ended;
+
+	job->next = NULL;
+	job->queued_ns = now_ns();
+	pthread_mutex_lock(&v->lock);
+	ended = v->state == VCPU_ENDED;
+	if (!ended) {
+		for (tail = &v->queue; *tail; tail = &(*tail)->next)
+			;
+		store(tail, job);
+		kick_locked(v);
+	}
+	pthread_mutex_unlock(&v->lock);
+	if (ended)
+		job->done(job, false);
+}
+
+bool vcpu_pausing(struct vcpu *v)
+{
+	bool r;
+
+	pthread_mutex_lock(&v->lock);
+	r = v->pause;
+	pthread_mutex_unlock(&v->lock);
+	return r;
+}
+
+void vcpu_pause(struct vcpu *v, bool pause)
+{
+	pthread_mutex_lock(&v->lock);
+	v->pause = pause;
+	kick_locked(v);
+	pthread_mutex_unlock(&v->lock);
+}
+
+void vcpu_release(struct vcpu *v)
+{
+	pthread_mutex_lock(&v->lock);
+	v->hold = false;
+	pthread_cond_broadcast(&v->cond);
+	pthread_mutex_unlock(&v->lock);
+}
+
+void vcpu_stop(struct vcpu *v)
+{
+	store(&v->stop, true);
+	vcpu_kick(v);
+}
+
+void vcpu_join(struct vcpu *v)
+{
+	if (v->started)
+		pthread_join(v->thread, NULL);
+	v->started = false;
+}
+
+int vcpu_pin(struct vcpu *v, unsigned int cpu)
+{
+	cpu_set_t set;
+
+	if (cpu >= CPU_SETSIZE)
+		return -EINVAL;
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	return -pthread_setaffinity_np(v->thread, sizeof(set), &set);
+}
+
+/* ---- on its own thread -------------------------------------------------- */
+
+static bool agent_here(const struct vcpu *v)
+{
+	return v->agent.waiting || v->agent.polling;
+}
+
+/* Take the first job that can run now. Lock held. */
+static struct vcpu_job *take(struct vcpu *v, bool agent)
+{
+	struct vcpu_job **p, *job;
+
+	for (p = &v->queue; (job = *p); p = &job->next) {
+		if (job->kind == JOB_AGENT && !agent && !load(&job->cancelled))
+			continue;
+		store(p, job->next);
+		return job;
+	}
+	return NULL;
+}
+
+/* Look for a while without sleeping. Lock not held. */
+static void spin(struct vcpu *v)
+{
+	uint64_t until = now_ns() + SPIN_NS;
+
+	while (!load(&v->queue) && !load(&v->stop) && now_ns() < until)
+		__builtin_ia32_pause();
+}
+
+static enum vcpu_state why_waiting(const struct vcpu *v)
+{
+	if (v->hold)
+		return VCPU_NEW;
+	if (v->pause)
+		return VCPU_PAUSED;
+	return v->halted ? VCPU_HALTED : VCPU_IDLE;
+}
+
+static bool must_wait(const struct vcpu *v)
+{
+	return v->hold || v->pause || v->halted || v->agent.waiting;
+}
+
+static void finish(struct vcpu_job *job, struct vcpu *v, bool agent)
+{
+	bool run = !load(&job->cancelled) && (job->kind == JOB_HOST || agent);
+
+	if (run)
+		job->run(job, v);
+	/* Before anybody is told, so that who asks next is told the truth. */
+	pthread_mutex_lock(&v->lock);
+	v->state = must_wait(v) ? why_waiting(v) : VCPU_RUNNING;
+	pthread_mutex_unlock(&v->lock);
+	job->done(job, run);
+}
+
+/*
+ * Everything between two entries: jobs, pause, the wait for work. @agent: may
+ * JOB_AGENT jobs run (they may not inside one). Returns when there is a reason
+ * to enter the guest, or to stop.
+ */
+static void service(struct vcpu *v, bool agent)
+{
+	struct vcpu_job *job;
+
+	pthread_mutex_lock(&v->lock);
+	while (!load(&v->stop)) {
+		bool can = agent && agent_here(v) && !v->pause && !v->hold;
+
+		job = take(v, can);
+		/* A halted vCPU wakes for the job, which will find the agent
+		 * at the doorbell once the guest has gone on after HLT. */
+		if (!job && v->halted && v->queue && !v->pause && agent) {
+			v->halted = false;
+			break;
+		}
+		if (job) {
+			pthread_mutex_unlock(&v->lock);
+			finish(job, v, can);
+			if (agent && v->agent.waiting)
+				spin(v);
+			pthread_mutex_lock(&v->lock);
+			continue;
+		}
+		if (!must_wait(v) || (!agent && !v->pause && !v->hold))
+			break;
+		v->state = why_waiting(v);
+		pthread_cond_wait(&v->cond, &v->lock);
+	}
+	v->state = VCPU_RUNNING;
+	pthread_mutex_unlock(&v->lock);
+}
+
+static enum step enter(struct vcpu *v)
+{
+	int r;
+
+	store(&v->in_run, true);
+	r = load(&v->stop) ? -EINTR : kvm_run(v->fd);
+	store(&v->in_run, false);
+	store(&v->run->immediate_exit, 0);
+	count(&v->runs);
+	if (r == -EINTR || r == -EAGAIN)
+		return STEP_GO;
+	count(&v->exits);
+	/* KVM reports a memory fault as an exit reason and EFAULT at once
+	 * (api.rst, KVM_EXIT_MEMORY_FAULT); any other error is the end. */
+	if (r < 0 &&
+	    !(r == -EFAULT && v->run->exit_reason == GPC_EXIT_MEMORY_FAULT)) {
+		v->run->exit_reason = KVM_EXIT_UNKNOWN;
+		v->run->hw.hardware_exit_reason = (uint64_t)r;
+	}
+	return v->exit(v, v->exit_arg);
+}
+
+enum step vcpu_step(struct vcpu *v)
+{
+	/* A relaxed look is enough: a kick repeats itself as immediate_exit. */
+	if (load(&v->queue) || load(&v->pause) || load(&v->stop))
+		service(v, false);
+	return load(&v->stop) ? STEP_END : enter(v);
+}
+
+/* A poll that found nothing (more) to do: rax 0 is OP_NONE, the guest goes
+ * on. */
+static void answer_poll(struct vcpu *v)
+{
+	struct kvm_regs regs;
+
+	if (!v->agent.polling)
+		return;
+	v->agent.polling = false;
+	if (!kvm_get_regs(v->fd, &regs)) {
+		regs.rax = 0;
+		kvm_set_regs(v->fd, &regs);
+	}
+}
+
+static void end(struct vcpu *v)
+{
+	struct vcpu_job *job, *next;
+
+	pthread_mutex_lock(&v->lock);
+	v->state = VCPU_ENDED;
+	job = v->queue;
+	v->queue = NULL;
+	pthread_mutex_unlock(&v->lock);
+	for (; job; job = next) {
+		next = job->next;
+		job->done(job, false);
+	}
+}
+
+static void *thread(void *arg)
+{
+	struct vcpu *v = arg;
+
+	while (!load(&v->stop)) {
+		if (load(&v->queue) || load(&v->pause) || must_wait(v))
+			service(v, true);
+		answer_poll(v);
+		if (load(&v->stop) || enter(v) == STEP_END)
+			break;
+	}
+	end(v);
+	return NULL;
+}
+
+int vcpu_start(struct vcpu *v, struct err *e)
+{
+	pthread_attr_t attr;
+	int r;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, VCPU_STACK);
+	pthread_mutex_lock(&v->lock);
+	r = pthread_create(&v->thread, &attr, thread, v);
+	v->started = !r;
+	pthread_mutex_unlock(&v->lock);
+	pthread_attr_destroy(&attr);
+	return r ? err_os(e, r, "the thread of vCPU %u", v->index) : 0;
+}

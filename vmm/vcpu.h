@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A vCPU: a thread that runs KVM_RUN, and in between the jobs that other
+ * threads hand it. A job runs on the vCPU's own thread, so that it may use
+ * the vCPU's ioctls and step the guest without asking anybody.
+ */
+#ifndef GPCVM_VCPU_H
+#define GPCVM_VCPU_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "err.h"
+#include "kvm.h"
+
+struct vcpu;
+
+enum vcpu_state {
+	VCPU_NEW,     /* not started (an AP that vCPU 0 has not asked for) */
+	VCPU_RUNNING, /* in KVM_RUN, or about to be */
+	VCPU_IDLE,    /* at the doorbell: the guest waits for an operation */
+	VCPU_HALTED,  /* executed HLT: woken by the next operation */
+	VCPU_PAUSED,  /* by `vcpu N pause` */
+	VCPU_ENDED,   /* its thread has left the guest for good */
+};
+
+enum job_kind {
+	JOB_HOST,  /* between any two KVM_RUNs */
+	JOB_AGENT, /* when the guest's agent waits at the doorbell */
+};
+
+struct vcpu_job {
+	enum job_kind kind;
+	void (*run)(struct vcpu_job *job, struct vcpu *v);
+	/* Called on the vCPU's thread when it is over, or when the vCPU ends
+	 * first (@ran false). The job is the caller's again from here on. */
+	void (*done)(struct vcpu_job *job, bool ran);
+	uint64_t queued_ns;
+	bool cancelled; /* asked to end early; atomic */
+	struct vcpu_job *next;
+};
+
+/* What happened on an exit; the machine fills this in. */
+enum step {
+	STEP_GO,  /* enter the guest again */
+	STEP_END, /* never again */
+};
+
+/* The doorbell's side of a vCPU; devices/doorbell.c. */
+struct agent {
+	bool there;    /* DB_READY came: this guest runs an agent */
+	bool waiting;  /* DB_NEXT: the guest stands at the doorbell, blocked */
+	bool polling;  /* DB_POLL: it stands there but goes on at once */
+	bool lost;     /* an operation was given up; it may come back */
+	uint16_t seq;  /* of the last operation handed out */
+	uint16_t back; /* of the result in words */
+	uint64_t words[8];
+	uint64_t op_since; /* ns; 0: no operation under way; atomic */
+	bool give_up;	   /* the operation under way takes too long; atomic */
+};
+
+struct vcpu {
+	unsigned int index;
+	int fd;
+	struct kvm_run *run;
+	size_t run_size;
+	pthread_t thread;
+	bool started; /* the thread exists */
+
+	/* The exit handler: everything above this floor. */
+	enum step (*exit)(struct vcpu *v, void *arg);
+	void *exit_arg;
+
+	pthread_mutex_t lock; /* of what follows down to the counters */
+	pthread_cond_t cond;
+	struct vcpu_job *queue;
+	bool hold; /* NEW: do not enter the guest yet */
+	bool pause;
+	enum vcpu_state state;
+
+	bool stop;   /* atomic */
+	bool in_run; /* atomic: inside KVM_RUN, needs a signal */
+	bool halted; /* vCPU thread only */
+	struct agent agent;
+	uint64_t mmio;	    /* accesses to where no slot is; vCPU thread only */
+	uint64_t mmio_page; /* of the last one that was logged, + 1 */
+
+	uint64_t runs;	/* KVM_RUN calls; atomic */
+	uint64_t exits; /* that were not just a signal; atomic */
+};
+
+/* Once in a process, before any vCPU: the signal that ends KVM_RUN. */
+void vcpu_signals(void);
+/* @fd is taken over. @run_size from KVM_GET_VCPU_MMAP_SIZE. */
+int vcpu_init(struct vcpu *v, unsigned int index, int fd, size_t run_size,
+	      struct err *e);
+void vcpu_free(struct vcpu *v);
+/* Start the thread; with v->hold set it waits for vcpu_release(). */
+int vcpu_start(struct vcpu *v, struct err *e);
+void vcpu_release(struct vcpu *v);
+/* Ask it to end, and wait until it has; jobs in the queue are done(false). */
+void vcpu_stop(struct vcpu *v);
+void vcpu_join(struct vcpu *v);
+
+/* From any thread. A vCPU that has ended calls done(false) at once. */
+void vcpu_submit(struct vcpu *v, struct vcpu_job *job);
+void vcpu_pause(struct vcpu *v, bool pause);
+/* Paused, or about to be. */
+bool vcpu_pausing(struct vcpu *v);
+/* Make it leave KVM_RUN, or wake it, to look at its queue and flags. */
+void vcpu_kick(struct vcpu *v);
+enum vcpu_state vcpu_state(struct vcpu *v);
+const char *vcpu_state_name(enum vcpu_state s);
+/* Pin the thread to a host CPU; -errno. */
+int vcpu_pin(struct vcpu *v, unsigned int cpu);
+
+/*
+ * On the vCPU's thread, in a job: enter the guest once and handle the exit.
+ * STEP_END when the vCPU is to stop or the guest is over. A kick returns
+ * STEP_GO after JOB_HOST jobs have been run.
+ */
+enum step vcpu_step(struct vcpu *v);
+
+#endif
