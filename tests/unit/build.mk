@@ -9,7 +9,7 @@ UNIT_BINS := $(UNIT_SRCS:%.c=$(O)/%)
 UNIT_COUNTS := $(O)/tests/unit/counts
 
 # Made anew each time: ar would keep the members whose sources are gone.
-$(O)/libgpcvm.a: $(OBJS)
+$(O)/libgpcvm.a: $(OBJS) $(O)/guest/image.o
 	$(call say,AR,$@)
 	$(Q)rm -f $@
 	$(Q)$(AR) rcs $@ $^
