@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "board.h"
+#include "vcpu.h"
 
 #define PORT	0x3f8
 #define RX_SIZE 256
@@ -41,13 +42,15 @@ struct serial {
 	struct termios saved;
 };
 
-static void put(struct serial *s, uint8_t c)
+static void put(struct serial *s, struct vcpu *v, uint8_t c)
 {
 	ssize_t n;
 
+	/* Where nobody reads it sleeps: the vCPU must still be able to end. */
 	do {
 		n = write(STDOUT_FILENO, &c, 1);
-	} while (n < 0 && errno == EINTR);
+	} while (n < 0 && errno == EINTR &&
+		 !__atomic_load_n(&v->stop, __ATOMIC_ACQUIRE));
 	if (n != 1 && !s->out_failed) {
 		s->out_failed = true;
 		event_add(s->board->events, EVENT_MACHINE,
@@ -93,7 +96,8 @@ static uint8_t read_reg(struct serial *s, unsigned int reg)
 	}
 }
 
-static void write_reg(struct serial *s, unsigned int reg, uint8_t c)
+/* Is @c to be sent? That is done without the lock: stdout may block. */
+static bool write_reg(struct serial *s, unsigned int reg, uint8_t c)
 {
 	bool dlab = s->lcr & LCR_DLAB;
 
@@ -104,7 +108,7 @@ static void write_reg(struct serial *s, unsigned int reg, uint8_t c)
 		else if (s->mcr & MCR_LOOP)
 			push(s, c);
 		else
-			put(s, c);
+			return true;
 		break;
 	case IER:
 		if (dlab)
@@ -124,20 +128,23 @@ static void write_reg(struct serial *s, unsigned int reg, uint8_t c)
 	default: /* FCR: no FIFO; LSR and MSR are read-only */
 		break;
 	}
+	return false;
 }
 
 static void port_access(void *arg, struct vcpu *v, uint16_t port,
 			unsigned int size, bool write, uint8_t *data)
 {
 	struct serial *s = arg;
+	bool send = false;
 
-	(void)v;
 	pthread_mutex_lock(&s->lock);
 	if (write)
-		write_reg(s, port - PORT, data[0]);
+		send = write_reg(s, port - PORT, data[0]);
 	else
 		data[0] = read_reg(s, port - PORT);
 	pthread_mutex_unlock(&s->lock);
+	if (send)
+		put(s, v, data[0]);
 	if (!write && size > 1) /* registers are a byte wide */
 		memset(data + 1, 0xff, size - 1);
 }

@@ -77,13 +77,12 @@ static int prefault(struct request *rq, struct vcpu *v)
 	while (len) {
 		int r = kvm_pre_fault_memory(v->fd, &gpa, &len);
 
-		if (r == -EINTR || r == -EAGAIN)
-			continue;
-		if (r < 0)
+		if (r < 0 && r != -EINTR && r != -EAGAIN)
 			return err_kvm(&rq->err, -r,
 				       "KVM_PRE_FAULT_MEMORY at gpa 0x%" PRIx64,
 				       gpa);
-		if (__atomic_load_n(&rq->job.cancelled, __ATOMIC_ACQUIRE))
+		if (__atomic_load_n(&rq->job.cancelled, __ATOMIC_ACQUIRE) ||
+		    __atomic_load_n(&v->stop, __ATOMIC_ACQUIRE))
 			return err_state(&rq->err, "given up at gpa 0x%" PRIx64,
 					 gpa);
 	}

@@ -225,7 +225,7 @@ static int make_devices(struct machine *m, struct err *e)
 	return 0;
 }
 
-static void free_devices(struct machine *m)
+void machine_free_devices(struct machine *m)
 {
 	for (unsigned int i = 0; m->device_state && i < devices_nr; i++)
 		if (devices[i]->free)
@@ -263,7 +263,7 @@ static const struct {
 	{ make_vm, free_vm },
 	{ make_memory, free_memory },
 	{ make_pv, free_pv },
-	{ make_devices, free_devices },
+	{ make_devices, machine_free_devices },
 	{ make_guest, NULL },
 	{ machine_make_vcpus, machine_free_vcpus },
 };

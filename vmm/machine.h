@@ -50,10 +50,13 @@ struct machine {
  * fails, machine_destroy() cleans up what there is. */
 int machine_create(struct machine *m, const struct config *cfg, struct err *e);
 void machine_destroy(struct machine *m);
+/* Part of machine_destroy(): the devices, and with them the terminal. */
+void machine_free_devices(struct machine *m);
 /* Start the vCPUs. */
 int machine_start(struct machine *m, struct err *e);
-/* Stop and join them. */
-void machine_stop(struct machine *m);
+/* Stop and join them. False (and a message) if one does not come out of the
+ * kernel: then nothing that a vCPU uses may be freed. */
+bool machine_stop(struct machine *m);
 
 /* Any thread; the first call counts. The main loop stops. */
 void machine_end(struct machine *m, int status, const char *fmt, ...)

@@ -135,12 +135,21 @@ int machine_start(struct machine *m, struct err *e)
 	return 0;
 }
 
-void machine_stop(struct machine *m)
+bool machine_stop(struct machine *m)
 {
+	bool all = true;
+
 	for (unsigned int i = 0; i < m->nr_vcpus; i++)
 		vcpu_stop(&m->vcpus[i]);
 	for (unsigned int i = 0; i < m->nr_vcpus; i++)
-		vcpu_join(&m->vcpus[i]);
+		if (!vcpu_join(&m->vcpus[i])) {
+			complain(
+				"vCPU %u does not leave KVM_RUN (a hang in the kernel?): "
+				"going without it",
+				i);
+			all = false;
+		}
+	return all;
 }
 
 void machine_start_aps(void *machine, uint32_t entry)

@@ -32,6 +32,12 @@ static void usage(FILE *to)
 	fputs("\ngpcvm SUBCOMMAND --help tells more; gpcvm --version.\n", to);
 }
 
+static int version(void)
+{
+	puts("gpcvm " GPCVM_VERSION);
+	return STATUS_OK;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc < 2) {
@@ -40,15 +46,16 @@ int main(int argc, char **argv)
 	}
 	for (unsigned int i = 0; i < ARRAY_SIZE(subcommands); i++)
 		if (!strcmp(argv[1], subcommands[i].name))
-			return subcommands[i].main(argc - 1, argv + 1);
+			return argc == 3 && !strcmp(argv[2], "--version")
+				       ? version()
+				       : subcommands[i].main(argc - 1,
+							     argv + 1);
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "help")) {
 		usage(stdout);
 		return STATUS_OK;
 	}
-	if (!strcmp(argv[1], "--version")) {
-		puts("gpcvm " GPCVM_VERSION);
-		return STATUS_OK;
-	}
+	if (!strcmp(argv[1], "--version"))
+		return version();
 	complain("no subcommand '%s': gpcvm --help lists them", argv[1]);
 	return STATUS_USAGE;
 }

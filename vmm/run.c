@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "control.h"
+#include "guests.h"
 #include "kmsg.h"
 #include "num.h"
 #include "privs.h"
@@ -66,12 +67,15 @@ static void say_hello(const struct run *r)
 
 	if (cfg->quiet)
 		return;
-	complain("memory %s, %s in %u slots; %u vCPUs; guest %s",
+	complain("memory %s, %s in %u slots; %u vCPU%s; guest %s",
 		 mem_mode_name(mem->mode, mem->no_direct_map),
 		 num_size(memory_size(mem), size), mem->nr_slots, cfg->vcpus,
-		 cfg->guest);
+		 cfg->vcpus == 1 ? "" : "s", cfg->guest);
 	if (cfg->control)
 		complain("control socket %s", cfg->control);
+	else if (guest_has_agent(cfg->guest))
+		complain(
+			"without --control nobody can talk to the guest; Ctrl-C ends it");
 }
 
 /* Everything up to the first instruction of the guest. */
@@ -94,12 +98,18 @@ static int start(struct run *r, struct err *e)
 	return machine_start(&r->m, e);
 }
 
-static void finish(struct run *r)
+static void finish(struct run *r, int status)
 {
-	machine_stop(&r->m);
-	if (r->pending.m)
+	bool stopped = machine_stop(&r->m);
+
+	if (r->pending.m && stopped)
 		pending_free(&r->pending);
 	control_close(r->control);
+	if (!stopped) {
+		/* Its thread uses all the rest: the terminal is what matters. */
+		machine_free_devices(&r->m);
+		_exit(status);
+	}
 	if (r->kmsg.events)
 		kmsg_close(&r->kmsg);
 	if (r->signal_fd >= 0)
@@ -140,6 +150,6 @@ int run_main(int argc, char **argv)
 		if (!cfg.quiet || status >= STATUS_TRIPLE_FAULT)
 			complain("%s", r.m.reason);
 	}
-	finish(&r);
+	finish(&r, status);
 	return status;
 }

@@ -15,6 +15,7 @@
 
 /* How long an idle vCPU looks for work before it sleeps: less than what two
  * context switches cost, and nothing for a machine with many vCPUs. */
+#define JOIN_NS	    (10 * NS_PER_SEC)
 #define SPIN_NS	    20000
 #define VCPU_STACK  (256 * KIB)
 
@@ -96,7 +97,9 @@ static void kick_locked(struct vcpu *v)
 	/* immediate_exit closes the gap between the vCPU's last look at its
 	 * flags and KVM_RUN (Documentation/virt/kvm/api.rst, KVM_RUN). */
 	store(&v->run->immediate_exit, 1);
-	if (load(&v->in_run))
+	/* A vCPU that is to stop may also sleep in write() to a console that
+	 * nobody reads. */
+	if (load(&v->in_run) || load(&v->stop))
 		pthread_kill(v->thread, SIGKICK);
 }
 
@@ -159,11 +162,24 @@ void vcpu_stop(struct vcpu *v)
 	vcpu_kick(v);
 }
 
-void vcpu_join(struct vcpu *v)
+bool vcpu_join(struct vcpu *v)
 {
-	if (v->started)
-		pthread_join(v->thread, NULL);
-	v->started = false;
+	uint64_t give_up = now_ns() + JOIN_NS;
+	struct timespec t;
+
+	while (v->started) {
+		clock_gettime(CLOCK_REALTIME, &t);
+		t.tv_nsec += 20 * (long)NS_PER_MS;
+		t.tv_sec += t.tv_nsec / (long)NS_PER_SEC;
+		t.tv_nsec %= (long)NS_PER_SEC;
+		if (!pthread_timedjoin_np(v->thread, NULL, &t))
+			v->started = false;
+		else if (now_ns() > give_up)
+			return false;
+		else /* the signal may have come just before it slept */
+			vcpu_kick(v);
+	}
+	return true;
 }
 
 int vcpu_pin(struct vcpu *v, unsigned int cpu)

@@ -101,7 +101,8 @@ int vcpu_start(struct vcpu *v, struct err *e);
 void vcpu_release(struct vcpu *v);
 /* Ask it to end, and wait until it has; jobs in the queue are done(false). */
 void vcpu_stop(struct vcpu *v);
-void vcpu_join(struct vcpu *v);
+/* False where it does not leave the kernel within 10 s: it still runs. */
+bool vcpu_join(struct vcpu *v);
 
 /* From any thread. A vCPU that has ended calls done(false) at once. */
 void vcpu_submit(struct vcpu *v, struct vcpu_job *job);
