@@ -155,7 +155,7 @@ void host_gmem_offer(int kvm, const struct gmem_force *force,
 		o->private_vm = has_private_vm(kvm);
 	if (force && force->has_flags) {
 		o->forced = true;
-		o->shared_flags = force->flags;
+		o->shared_flags = o->private_flags = force->flags;
 	}
 }
 
@@ -195,7 +195,7 @@ static int not_opened(const char *dev, int err, struct err *e)
 			e, err,
 			"cannot open %.128s: KVM's module is not loaded, "
 			"or there is no KVM here (try modprobe kvm_amd or "
-			"modprobe kvm_intel; a lab under QEMU needs none)",
+			"modprobe kvm_intel)",
 			dev);
 	case EACCES:
 	case EPERM:

@@ -32,6 +32,7 @@ struct gmem_offer {
 	bool mappable;		/* a gmem file can be mmap()ed and is shared */
 	bool private_vm;	/* SW_PROTECTED_VM with the private attribute */
 	uint64_t shared_flags;	/* for a mappable file: MMAP | INIT_SHARED */
+	uint64_t private_flags; /* for a private one: 0, or what is forced */
 	uint64_t no_direct_map; /* the family's flag; 0: it has none */
 };
 

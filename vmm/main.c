@@ -38,6 +38,16 @@ static int version(void)
 	return STATUS_OK;
 }
 
+/* The subcommand's own argv[0] is what getopt() puts before its messages. */
+static int run_subcommand(unsigned int i, int argc, char **argv)
+{
+	char title[32];
+
+	snprintf(title, sizeof(title), "gpcvm %s", subcommands[i].name);
+	argv[0] = title;
+	return subcommands[i].main(argc, argv);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc < 2) {
@@ -48,8 +58,7 @@ int main(int argc, char **argv)
 		if (!strcmp(argv[1], subcommands[i].name))
 			return argc == 3 && !strcmp(argv[2], "--version")
 				       ? version()
-				       : subcommands[i].main(argc - 1,
-							     argv + 1);
+				       : run_subcommand(i, argc - 1, argv + 1);
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "help")) {
 		usage(stdout);
 		return STATUS_OK;

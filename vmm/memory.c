@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "kvm.h"
@@ -120,7 +121,8 @@ static int create_slot(struct memory *m, unsigned int id,
 static uint64_t gmem_flags(const struct mem_plan *plan,
 			   const struct gmem_offer *o)
 {
-	uint64_t flags = plan->mode == MEM_GMEM ? o->shared_flags : 0;
+	uint64_t flags = plan->mode == MEM_GMEM ? o->shared_flags
+						: o->private_flags;
 
 	return plan->no_direct_map ? flags | o->no_direct_map : flags;
 }
@@ -255,7 +257,14 @@ static uint64_t peek_page(const uint8_t *hva, uint8_t *buf, uint64_t len)
 		memset(buf, 0, len);
 		return 0;
 	}
-	memcpy(buf, hva, len);
+	/* Not by memcpy(): a poisoned page would be a SIGBUS. */
+	const struct iovec to = { buf, len };
+	const struct iovec from = { (void *)(uintptr_t)hva, len };
+
+	if (process_vm_readv(getpid(), &to, 1, &from, 1, 0) != (ssize_t)len) {
+		memset(buf, 0, len);
+		return 0;
+	}
 	return 1;
 }
 
@@ -285,6 +294,19 @@ int memory_peek(struct memory *m, uint64_t gpa, void *buf, uint64_t len,
 	return 0;
 }
 
+/* Bring in what is about to be written: where the host may not touch the pages
+ * the write itself would be a SIGBUS. Before 5.14 there is no such advice. */
+static int populate(const struct mem_piece *p)
+{
+	uintptr_t start = (uintptr_t)p->hva & ~(PAGE_SIZE - 1);
+	uintptr_t end = align_up((uintptr_t)p->hva + p->len, PAGE_SIZE);
+
+	if (madvise((void *)start, end - start, MADV_POPULATE_WRITE) &&
+	    errno != EINVAL)
+		return -1;
+	return 0;
+}
+
 int memory_load(struct memory *m, uint64_t gpa, const void *data, uint64_t len,
 		struct err *e)
 {
@@ -296,6 +318,13 @@ int memory_load(struct memory *m, uint64_t gpa, const void *data, uint64_t len,
 	if (memory_check(m, gpa, len, 1, e))
 		return -1;
 	for (; len && memory_piece(m, gpa, len, &p); len -= p.len) {
+		if (populate(&p))
+			return err_os(
+				e, errno,
+				"the host cannot write the guest's memory at "
+				"gpa 0x%" PRIx64 " (gmem flags 0x%" PRIx64
+				" without INIT_SHARED, or no memory left?)",
+				gpa, m->gmem_flags);
 		memcpy(p.hva, from, p.len);
 		from += p.len;
 		gpa += p.len;
@@ -313,7 +342,9 @@ int memory_pfn(struct memory *m, uint64_t gpa, uint64_t *pfn)
 	uint64_t entry = 0;
 
 	pthread_rwlock_rdlock(&m->lock);
-	if (m->pagemap >= 0 && memory_piece(m, gpa, 1, &p)) {
+	/* Where the page is private the host maps the alias, another page. */
+	if (m->pagemap >= 0 && !attrs_private(&m->attrs, gpa) &&
+	    memory_piece(m, gpa, 1, &p)) {
 		off_t at = (off_t)((uintptr_t)p.hva / PAGE_SIZE * 8);
 
 		if (pread(m->pagemap, &entry, 8, at) != 8)

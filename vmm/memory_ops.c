@@ -10,10 +10,6 @@
 #include "memory_piece.h"
 #include "num.h"
 
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23
-#endif
-
 typedef int (*piece_fn)(struct memory *m, const struct mem_piece *p);
 
 /* Check the range, then call @fn (0 or -1 and errno) for each of its pieces. */

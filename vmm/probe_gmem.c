@@ -31,9 +31,7 @@ static void row_family(const struct probe_ctx *c, struct probe_row *r)
 	row_set(r, any ? PROBE_YES : PROBE_NO, true, "%s",
 		gmem_family_text(o->family));
 	if (!any)
-		row_why(r,
-			"cap 234 is %u, cap 244 is 0x%x: boot 6.8 or newer, "
-			"or use the lab",
+		row_why(r, "cap 234 is %u, cap 244 is 0x%x: boot 6.8 or newer",
 			cap_mask(c, GPC_CAP_GUEST_MEMFD),
 			cap_mask(c, GPC_CAP_GUEST_MEMFD_FLAGS));
 }
@@ -230,8 +228,7 @@ static void row_no_direct_map(const struct probe_ctx *c, struct probe_row *r)
 	row_use(r, "+no-direct-map; `leak`");
 	if (!c->offer.no_direct_map) {
 		row_set(r, PROBE_NO, false, "no such flag in this family");
-		row_why(r, "needs a kernel with a direct-map series; the lab "
-			   "has one");
+		row_why(r, "needs a kernel with a direct-map series");
 		return;
 	}
 	if (probe_vm_create(&v, c->kvm, type, &e) < 0 ||

@@ -209,8 +209,7 @@ static void row_xen(const struct probe_ctx *c, struct probe_row *r)
 	row_use(r, "--pv xen");
 	if (mask <= 0) {
 		row_set(r, PROBE_NO, false, "cap 38 is 0");
-		row_why(r, "needs a kernel with CONFIG_KVM_XEN; the lab has "
-			   "one");
+		row_why(r, "needs a kernel with CONFIG_KVM_XEN");
 		return;
 	}
 	for (i = 0; i < ARRAY_SIZE(names); i++) {

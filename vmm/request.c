@@ -81,6 +81,8 @@ static int parse(struct request *rq, size_t len, const char **word)
 	char *words[LINE_MAX_WORDS];
 	int n;
 
+	if (len && rq->line[len - 1] == '\r')
+		len--; /* from a client that ends lines as terminals do */
 	if (memchr(rq->line, '\0', len))
 		return err_usage(&rq->err, "the line has a NUL byte in it");
 	if (!utf8_valid(rq->line, len))
