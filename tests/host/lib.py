@@ -42,6 +42,15 @@ def eventually(what, fn, limit=LIMIT):
         time.sleep(0.01)
 
 
+def fnv1a(data):
+    """What `guest N hash` computes: FNV-1a over 64-bit words."""
+    h = 0xcbf29ce484222325
+    for i in range(0, len(data), 8):
+        word = int.from_bytes(data[i:i + 8], "little")
+        h = (h ^ word) * 0x100000001b3 & (1 << 64) - 1
+    return h
+
+
 class Client:
     """One connection to a control socket."""
 
@@ -105,6 +114,34 @@ class Client:
         self.sock.close()
 
 
+class Events(Client):
+    """A connection that is sent events as they happen."""
+
+    def __init__(self, path):
+        super().__init__(path)
+        self.last = self.ok("subscribe")["last"]
+        self.seen = []
+
+    def until(self, *words, of=None, limit=LIMIT):
+        """The next event whose text has all of words, of that type."""
+        end = time.monotonic() + limit
+        while time.monotonic() < end:
+            e = self.line()
+            assert e, f"the connection ended before {words}: {self.seen}"
+            self.seen.append(e)
+            if of in (None, e["event"]) and \
+                    all(w in e["text"] for w in words):
+                return e
+        raise AssertionError(f"no event {words} in {self.seen[-50:]}")
+
+    def none_before(self, m, of):
+        """No event of that type up to now."""
+        m.ok("help status")
+        self.until("help status", of="control")
+        bad = [e for e in self.seen if e["event"] == of]
+        assert not bad, bad
+
+
 class Machine:
     """A running gpcvm with a control socket and one client."""
 
@@ -140,12 +177,46 @@ class Machine:
         assert self.proc.poll() is None, "gpcvm ended: " + self.stderr()
         return self.ok("status")
 
+    def fds(self):
+        """How many files gpcvm has open, its first client's with them."""
+        self.alive()
+        return len(os.listdir(f"/proc/{self.proc.pid}/fd"))
+
+    def rss(self):
+        """Its resident memory in bytes, the guest's not counted."""
+        with open(f"/proc/{self.proc.pid}/status") as f:
+            kib = dict(line.split(":", 1) for line in f)["RssAnon"].split()[0]
+        return int(kib) * 1024
+
     def healthy(self):
         """It lives, and every pv page is fresh."""
         self.alive()
         r = self.ok("check all")
         assert r["verdict"] == "fresh", r
         return r
+
+    def page(self, name):
+        """Its row of `gpc`."""
+        rows = [p for p in self.ok("gpc")["pages"] if p["name"] == name]
+        assert len(rows) == 1, f"{name}: {rows}"
+        return rows[0]
+
+    def slots(self):
+        return self.ok("status")["slots"]
+
+    def check(self, name, verdict="fresh"):
+        r = self.ok(f"check {name}")
+        assert r["verdict"] == verdict, r
+        return r
+
+    def read(self, gpa, length=8, vcpu=0):
+        """What the guest reads there."""
+        r = self.ok(f"guest {vcpu} read {gpa} {length}")
+        return bytes.fromhex(r["data"])
+
+    def events(self):
+        """Another connection, which is sent the events."""
+        return Events(self.path)
 
     def wait(self):
         return self.proc.wait(LIMIT)

@@ -1,0 +1,305 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What the documents show is what the program does.
+
+In README.md and docs/*.md the blocks marked sh of one document are one shell
+session. "$ " starts a command, which must succeed; the lines below it are what
+it prints, with "..." for any text (alone on a line: for any lines) and numbers
+that stand for any number. No lines: the output is not looked at. `make` is
+not run, but its targets must be there.
+"""
+import glob
+import os
+import re
+import shutil
+import signal
+import subprocess
+import types
+
+import lib
+
+SOCKET = "/tmp/gpcvm"
+# KVM refreshes all clocks once, 100 ms after a guest has set one up
+# (KVMCLOCK_UPDATE_DELAY): a reader is not that quick, nor must the test be.
+SETTLE = 0.3
+# Which page the allocator hands out, and where a thread runs, is up to the
+# host: a session may show the same pfn, and is then held again.
+ATTEMPTS = 5
+
+NUMBER = re.compile(r"(?<![\w.])(?:0x[0-9a-f]+|\d+(?:\.\d+)?)")
+FENCE = re.compile(r"^( *)```sh\n(.*?)^ *```", re.M | re.S)
+
+
+# ---- the documents ----------------------------------------------------------
+
+def documents(lab):
+    return ["README.md"] + sorted(
+        os.path.relpath(p, lab.root)
+        for p in glob.glob(os.path.join(lab.root, "docs", "*.md")))
+
+
+def pages(lab):
+    return sorted(os.path.relpath(p, lab.root)
+                  for p in glob.glob(os.path.join(lab.root, "docs", "*.[1-9]")))
+
+
+def text_of(lab, name):
+    with open(os.path.join(lab.root, name), encoding="utf-8") as f:
+        return f.read()
+
+
+def commands_of(text):
+    """-> [(command, [line of output...])...]"""
+    found = []
+    for indent, block in FENCE.findall(text):
+        for line in block.splitlines():
+            line = line.removeprefix(indent)
+            if line.startswith("$ "):
+                found.append((line[2:], []))
+            elif found and found[-1][0].endswith("\\"):
+                found[-1] = (found[-1][0] + "\n" + line, [])
+            else:
+                assert found, f"output without a command: {line}"
+                found[-1][1].append(line)
+    return found
+
+
+# ---- what is shown against what is seen -------------------------------------
+
+def pattern(line):
+    """A line of output as a regular expression."""
+    out = []
+    for part in re.split(r"(\.\.\.)", line):
+        if part == "...":
+            out.append(".*")
+            continue
+        at = 0
+        for m in NUMBER.finditer(part):
+            out.append(re.escape(part[at:m.start()]))
+            word = m.group()
+            if re.fullmatch("0{2,}", word):
+                out.append(word)  # a page of zeros is no number
+            elif word.startswith("0x"):
+                out.append("0x[0-9a-f]+")
+            else:
+                out.append(r"\d+(?:\.\d+)?")
+            at = m.end()
+        out.append(re.escape(part[at:]))
+    return "".join(out)
+
+
+def matches(shown, seen):
+    lines = []
+    for line in shown:
+        # As an ordinary user one does not see the pfns.
+        if os.geteuid():
+            line = re.sub(r'"pfn":"0x[0-9a-f]+"', '"pfn":null', line)
+            line = line.replace('"pfn_changed":"yes"',
+                                '"pfn_changed":"unknown"')
+        lines.append("(?:.*\n)*" if line == "..." else pattern(line) + "\n")
+    return re.fullmatch("".join(lines), seen) is not None
+
+
+# ---- a session --------------------------------------------------------------
+
+def script(lab, commands, socket):
+    """The commands for bash, each followed by a mark with its status."""
+    here = os.path.dirname(lab.gpcvm)
+    out = [f"cd '{lab.root}'", f"PATH='{here}':$PATH",
+           "trap 'kill $(jobs -p) 2>/dev/null' EXIT"]
+    for i, (command, _) in enumerate(commands):
+        command = command.replace("build/gpcvm", lab.gpcvm)
+        out.append(command.replace(SOCKET, socket))
+        out.append(f"printf '\\n@@ {i} %s\\n' $?")
+        if " run " in command and command.endswith("&"):
+            out.append(f"gpcvm ctl --wait {lib.LIMIT} '{socket}' "
+                       f"'guest 0 nop' >/dev/null; sleep {SETTLE}")
+    return "\n".join(out) + "\n"
+
+
+def by_chance(seen):
+    """Can these replies differ from what is shown without a defect?"""
+    if '"ok":false' in seen or re.search(r'"verdict":"(?!fresh)', seen):
+        return False
+    return '"pfn_changed":"no"' in seen or '"op":"read"' in seen
+
+
+def hold(lab, commands, number):
+    """Run them all -> what is not as shown or None, and may it be chance?"""
+    socket = os.path.join(lab.dir, f"session{number}")
+    path = socket + ".sh"
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(script(lab, commands, socket))
+    p = lib.Process(["bash", path], lab.dir, f"session{number}",
+                    start_new_session=True)
+    try:
+        p.wait(2 * lib.LIMIT)
+    finally:
+        try:
+            os.killpg(p.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+    err = p.err_text()
+    assert "Sanitizer" not in err and "runtime error" not in err, err
+    parts = re.split(r"\n@@ \d+ (\d+)\n", p.out_text())
+    for i, (command, shown) in enumerate(commands):
+        if 2 * i + 1 >= len(parts):
+            return f"$ {command}\nnever came to its end\n{err}", False
+        seen, status = parts[2 * i], parts[2 * i + 1]
+        # The mark's own newline closed the last line, if the command did not.
+        seen += "" if seen.endswith("\n") or not seen else "\n"
+        if status != "0":
+            return f"$ {command}\nexit status {status}\n{seen}{err}", False
+        if shown and not matches(shown, seen):
+            return (f"$ {command}\nshown:\n" + "\n".join(shown) +
+                    f"\nseen:\n{seen}{err}"), by_chance(seen)
+    return None, False
+
+
+def session(lab, name):
+    commands = [c for c in commands_of(text_of(lab, name))
+                if not re.match(r"make\b", c[0])]
+    assert commands, f"{name} shows no commands"
+    lab.need_mode("gmem")
+    if not shutil.which("socat"):
+        raise lib.Skip("socat is not installed")
+    for number in range(ATTEMPTS):
+        wrong, chance = hold(lab, commands, number)
+        if not wrong:
+            return
+        if not chance:
+            break
+    raise AssertionError(f"{name}: {wrong}")
+
+
+def test_readme_does_what_it_shows(lab):
+    session(lab, "README.md")
+
+
+def test_testing_does_what_it_shows(lab):
+    session(lab, "docs/testing.md")
+
+
+def test_no_document_is_left_out(lab):
+    assert documents(lab) == ["README.md", "docs/testing.md"], \
+        "give each document a test of its session"
+
+
+@lib.short
+def test_patterns_match_what_they_should(lab):
+    assert matches(["a 12 ... 0x1f"], "a 7 and more 0xabc\n")
+    assert matches(["...", "end 1.5 s"], "x\ny\nend 30 s\n")
+    assert matches(["..."], "")
+    assert not matches(["clock0"], "clock1\n")
+    assert not matches(['"0000"'], '"0001"\n')
+    assert not matches(["one line"], "one line\nand one more\n")
+    assert commands_of("  ```sh\n  $ a \\\n    b\n  out\n  ```\n") == \
+        [("a \\\n  b", ["out"])]
+
+
+# ---- make -------------------------------------------------------------------
+
+@lib.short
+def test_make_targets_are_there(lab):
+    wanted = set()
+    for name in documents(lab):
+        text = text_of(lab, name)
+        found = re.findall(r"`(make\b[^`\n]*)`|^ *\$ (make\b.*)$|"
+                           r"^    (make \w+)  ", text, re.M)
+        wanted |= {"".join(words).removesuffix(" -n") for words in found}
+    assert {"make demo", "make test", "make check", "make bench",
+            "make install"} <= wanted, wanted
+    env = {k: v for k, v in os.environ.items()
+           if not k.startswith(("MAKE", "MFLAGS", "GNUMAKE"))
+           and k not in ("SAN", "O", "T", "V")}
+    for line in sorted(wanted):
+        r = subprocess.run(["make", "-n", "SKIP_DEPS=1", *line.split()[1:]],
+                           cwd=lab.root, env=env, capture_output=True,
+                           text=True, timeout=lib.LIMIT)
+        assert r.returncode == 0, f"{line}: {r.stderr}"
+
+
+# ---- the manual pages -------------------------------------------------------
+
+@lib.short
+def test_reference_is_up_to_date(lab):
+    path = os.path.join(lab.root, "tests", "host", "reference")
+    reference = types.ModuleType("reference")  # a script, without .py
+    reference.__file__ = path
+    exec(compile(text_of(lab, path), path, "exec"), reference.__dict__)
+    page, wanted = reference.outdated(
+        lab, os.path.join(lab.root, reference.PAGE))
+    assert page == wanted, \
+        "run tests/host/reference:\n" + reference.diff(page, wanted)
+
+
+@lib.short
+def test_pages_lint_clean(lab):
+    if not shutil.which("mandoc"):
+        raise lib.Skip("mandoc is not installed")
+    for page in pages(lab):
+        r = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", page],
+                           cwd=lab.root, capture_output=True, text=True,
+                           timeout=lib.LIMIT)
+        assert r.returncode == 0 and not r.stdout, r.stdout + r.stderr
+
+
+@lib.short
+def test_pages_have_every_option(lab):
+    for sub in ("run", "ctl", "probe"):
+        page = text_of(lab, f"docs/gpcvm-{sub}.1")
+        status, usage, _ = lab.run(sub, "--help")
+        assert status == 0, f"gpcvm {sub} --help: status {status}"
+        told = set(re.findall(r"(?:^ +|\[|, )--([a-z-]+)", usage, re.M))
+        assert told, usage
+        there = set(re.findall(r"^\.It Fl -([a-z-]+)", page, re.M))
+        assert told <= there, f"not in gpcvm-{sub}.1: {told - there}"
+        surplus = [o for o in there - told
+                   if lab.run(sub, f"--{o}")[0] != 0]
+        assert not surplus, f"gpcvm {sub} does not know: {surplus}"
+
+
+@lib.short
+def test_pages_have_every_exit_status(lab):
+    text = text_of(lab, "vmm/status.h")
+    told = set(re.findall(r"STATUS_\w+ = (\d+),", text)) - {"128"}
+    assert {"0", "1", "2", "10"} <= told, told
+    there = set(re.findall(r"^\.It (\d+)$", text_of(lab, "docs/gpcvm-run.1"),
+                           re.M))
+    assert told <= there, f"not in gpcvm-run.1: {told - there}"
+
+
+@lib.short
+def test_control_has_every_command_and_field(lab):
+    page = text_of(lab, "docs/gpcvm-control.7")
+    fields = set(re.findall(r"^\.Va (\w+)", page, re.M))
+    m = lab.machine("--memory", "anon")
+    names = {c["name"] for c in m.ok("help")["commands"]}
+    there = set(re.findall(r"^\.It Ic (\w+)", page, re.M))
+    assert names <= there, f"not in gpcvm-control.7: {names - there}"
+    for line in ("help", "help punch", "status", "caps", "gpc",
+                 "punch clock0", "allocate 2M", "pv clock0 off",
+                 "pv clock0 on", "poke clock0", "poke steal0",
+                 "check clock0", "check steal0", "check all",
+                 "guest 0 help", "guest 0 read 2M", "guest 0 write 2M 1",
+                 "guest 0 fill 2M 8 1", "guest 0 hash 2M 8",
+                 "guest 0 touch 2M", "guest 0 canary 2M plant",
+                 "guest 0 rdmsr 0x4b564d01", "guest 0 nop", "guest 0 halt",
+                 "vcpu 0 pause", "vcpu 0 resume", "mem 2M",
+                 "slot delete 1", "slot restore 1", "log", "subscribe off"):
+        missing = set(m.ok(line)) - fields
+        assert not missing, f"{line}: not in gpcvm-control.7: {missing}"
+    error = m.cmd("punch 1")
+    assert set(error) | set(error["error"]) <= fields, error
+
+
+# ---- files ------------------------------------------------------------------
+
+@lib.short
+def test_files_that_are_named_exist(lab):
+    path = re.compile(r"(?<![\w/.-])((?:(?:vmm|guest|devices|tests|docs|\.ci)/"
+                      r"[\w./*-]*)|LICENSE|Makefile|README\.md)")
+    for name in documents(lab) + pages(lab):
+        for found in path.findall(text_of(lab, name)):
+            found = found.rstrip(".")
+            assert glob.glob(os.path.join(lab.root, found)), \
+                f"{name} names {found}, which is not there"
