@@ -37,9 +37,8 @@ static int init(struct board *b, void **state, struct err *e)
 
 static int fdt_node(void *fdt)
 {
-	fdt32_t reg[] = { cpu_to_fdt32(1), cpu_to_fdt32(PORT),
-			  cpu_to_fdt32(4) };
-	int r = fdt_begin_node(fdt, "debug-exit@if4");
+	fdt32_t reg[] = { cpu_to_fdt32(PORT), cpu_to_fdt32(4) };
+	int r = fdt_begin_node(fdt, "debug-exit@f4");
 
 	if (!r)
 		r = fdt_property_string(fdt, "compatible", "gpcvm,debug-exit");

@@ -203,7 +203,7 @@ static void port_access(void *arg, struct vcpu *v, uint16_t port,
 		memset(data, 0xff, size);
 		return;
 	}
-	if (!kvm_get_regs(v->fd, &regs))
+	if (!vcpu_get_regs(v, &regs))
 		call(arg, v, &regs);
 }
 
@@ -213,7 +213,7 @@ static int hand_out(struct vcpu *v, const struct agent_op *op, struct err *e)
 {
 	struct agent *a = &v->agent;
 	struct kvm_regs regs;
-	int r = kvm_get_regs(v->fd, &regs);
+	int r = vcpu_get_regs(v, &regs);
 
 	if (r)
 		return err_kvm(e, -r, "KVM_GET_REGS of vCPU %u", v->index);
@@ -221,7 +221,7 @@ static int hand_out(struct vcpu *v, const struct agent_op *op, struct err *e)
 		a->seq++;
 	words_to_regs(op->in, &regs);
 	regs.rax = op->op | (uint64_t)a->seq << DB_SEQ_SHIFT;
-	r = kvm_set_regs(v->fd, &regs);
+	r = vcpu_set_regs(v, &regs);
 	if (r)
 		return err_kvm(e, -r, "KVM_SET_REGS of vCPU %u", v->index);
 	a->waiting = a->polling = false;
@@ -327,9 +327,8 @@ static int init(struct board *b, void **state, struct err *e)
 
 static int fdt_node(void *fdt)
 {
-	fdt32_t reg[] = { cpu_to_fdt32(1), cpu_to_fdt32(DB_PORT),
-			  cpu_to_fdt32(4) };
-	int r = fdt_begin_node(fdt, "doorbell@i510");
+	fdt32_t reg[] = { cpu_to_fdt32(DB_PORT), cpu_to_fdt32(4) };
+	int r = fdt_begin_node(fdt, "doorbell@510");
 
 	if (!r)
 		r = fdt_property_string(fdt, "compatible", "gpcvm,doorbell");

@@ -5,6 +5,7 @@
  * enters the guest (arch/x86/kvm/x86.c, kvm_guest_time_update). KVM_SET_CLOCK
  * raises that request on every vCPU.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -14,28 +15,62 @@
 
 /* A poke sets the clock forward by this much: what it writes is then ahead of
  * anything that any page can hold from before. */
-#define STEP_NS	 NS_PER_MS
+#define STEP_NS	    NS_PER_MS
+/* The same where KVM cannot make up for the time that passes meanwhile. */
+#define BIG_STEP_NS (100 * NS_PER_MS)
+#define SET_TRIES   100
 /* The guest's clock and KVM_GET_CLOCK scale the TSC separately. */
-#define SLACK_NS NS_PER_MS
+#define SLACK_NS    NS_PER_MS
 
-/* Set the VM's clock; *set is a value that no page can have had before. */
-static int set_clock(struct pv_vm *pv, uint64_t *set, struct err *e)
+/*
+ * Read the clock and set it a step ahead. With KVM_CLOCK_REALTIME the kernel
+ * adds the time that passes between the two, so that it never goes back
+ * (Documentation/virt/kvm/api.rst, KVM_SET_CLOCK). Returns the step, or -errno.
+ */
+static int64_t step_clock(int vm, uint64_t *set)
 {
 	struct kvm_clock_data d = { 0 };
-	int r;
+	uint64_t step;
+	int r = kvm_get_clock(vm, &d);
+
+	if (r < 0)
+		return r;
+	d.flags &= KVM_CLOCK_REALTIME;
+	step = d.flags ? STEP_NS : BIG_STEP_NS;
+	d.clock += step;
+	*set = d.clock;
+	r = kvm_set_clock(vm, &d);
+	return r < 0 ? r : (int64_t)step;
+}
+
+/*
+ * Set the VM's clock; *set is a value that no page can have had before: what
+ * was written until then is from at most as much later than the reading as the
+ * whole took, and that must be less than the step.
+ */
+static int set_clock(struct pv_vm *pv, uint64_t *set, struct err *e)
+{
+	int64_t step = -EAGAIN;
 
 	pthread_mutex_lock(&pv->clock_lock);
-	r = kvm_get_clock(pv->vm, &d);
-	if (r < 0) {
-		err_kvm(e, -r, "KVM_GET_CLOCK");
-	} else {
-		*set = d.clock + STEP_NS;
-		r = kvm_set_clock(pv->vm, *set);
-		if (r < 0)
-			err_kvm(e, -r, "KVM_SET_CLOCK to %" PRIu64, *set);
+	for (int i = 0; i < SET_TRIES; i++) {
+		uint64_t start = now_ns();
+
+		step = step_clock(pv->vm, set);
+		if (step < 0 || now_ns() - start < (uint64_t)step)
+			break;
+		step = -EAGAIN;
 	}
 	pthread_mutex_unlock(&pv->clock_lock);
-	return r < 0 ? -1 : 0;
+	if (step == -EAGAIN)
+		return err_state(
+			e,
+			"this host is too busy to set the clock within %" PRIu64
+			" ns",
+			(uint64_t)STEP_NS);
+	if (step < 0)
+		return err_kvm(e, (int)-step, "KVM_GET_CLOCK or KVM_SET_CLOCK");
+	return 0;
 }
 
 static int poke(struct pv_page *p, struct vcpu *v, struct json *j,

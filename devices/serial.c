@@ -230,16 +230,13 @@ static void release(struct board *b, void *state)
 
 static int fdt_node(void *fdt)
 {
-	fdt32_t reg[] = { cpu_to_fdt32(1), cpu_to_fdt32(PORT),
-			  cpu_to_fdt32(8) };
-	int r = fdt_begin_node(fdt, "serial@i3f8");
+	fdt32_t reg[] = { cpu_to_fdt32(PORT), cpu_to_fdt32(8) };
+	int r = fdt_begin_node(fdt, "serial@3f8");
 
 	if (!r)
 		r = fdt_property_string(fdt, "compatible", "ns16550a");
 	if (!r)
 		r = fdt_property(fdt, "reg", reg, sizeof(reg));
-	if (!r)
-		r = fdt_property_u32(fdt, "clock-frequency", 1843200);
 	return r ? r : fdt_end_node(fdt);
 }
 

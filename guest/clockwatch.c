@@ -48,7 +48,8 @@ static void set_now(struct watch *w, uint64_t now, uint64_t backwards)
 	w->last = now;
 }
 
-static void watch_clock(struct percpu *pc, struct watch *w)
+/* False when it took very long: the host may be waiting. */
+static bool watch_clock(struct percpu *pc, struct watch *w)
 {
 	struct clock_copy c;
 	uint64_t fault = 0;
@@ -56,7 +57,7 @@ static void watch_clock(struct percpu *pc, struct watch *w)
 	if (!pv_read_clock(pc->clock & ~1ULL, &c)) {
 		/* An even version that keeps changing is only bad luck. */
 		if (!(c.t.version & 1))
-			return;
+			return false;
 		fault = REPORT_CLOCK_ODD;
 	} else if (!(c.t.version | c.t.tsc_timestamp | c.t.system_time |
 		     c.t.tsc_to_system_mul)) {
@@ -65,16 +66,17 @@ static void watch_clock(struct percpu *pc, struct watch *w)
 	set_fault(w, fault, REPORT_CLOCK_BACK, c.t.version);
 	if (!fault)
 		set_now(w, pv_now(&c), REPORT_CLOCK_BACKWARDS);
+	return fault != REPORT_CLOCK_ODD;
 }
 
-static void watch_steal(struct percpu *pc, struct steal_watch *s)
+static bool watch_steal(struct percpu *pc, struct steal_watch *s)
 {
 	struct steal_copy c;
 	uint64_t fault = 0;
 
 	if (!pv_read_steal(pc->steal & ~63ULL, &c)) {
 		if (!(c.version & 1))
-			return;
+			return false;
 		fault = REPORT_STEAL_ODD;
 	} else if (c.version != s->version) {
 		s->version = c.version;
@@ -85,6 +87,7 @@ static void watch_steal(struct percpu *pc, struct steal_watch *s)
 	set_fault(&s->w, fault, REPORT_STEAL_BACK, c.version);
 	if (!fault)
 		set_now(&s->w, c.steal, REPORT_STEAL_BACKWARDS);
+	return fault != REPORT_STEAL_ODD;
 }
 
 static uint64_t try_pages(struct percpu *pc, uint64_t *w UNUSED)
@@ -143,11 +146,13 @@ void clockwatch_run(struct percpu *pc)
 
 	follow(pc, 0, 0);
 	for (;;) {
-		for (int i = 0; i < POLL_EVERY; i++) {
+		bool quick = true;
+
+		for (int i = 0; i < POLL_EVERY && quick; i++) {
 			if (pc->clock & 1)
-				watch_clock(pc, &clock);
+				quick = watch_clock(pc, &clock);
 			if (pc->steal & 1)
-				watch_steal(pc, &steal);
+				quick &= watch_steal(pc, &steal);
 		}
 		poll(pc, &steal);
 	}

@@ -28,11 +28,24 @@ struct value {
 	uint32_t len;
 };
 
+/* Each property's length, with its name and data behind it; NULL: none. */
 struct node {
-	struct value v[NR_PROPS];
+	const fdt32_t *v[NR_PROPS];
 };
 
+static inline struct value value_of(const struct node *n, enum prop p)
+{
+	const fdt32_t *at = n->v[p];
+
+	if (!at)
+		return (struct value){ NULL, 0 };
+	return (struct value){ (const char *)(at + 2), fdt32_to_cpu(*at) };
+}
+
 #define SEEN_ROOM 256
+
+/* enum prop by the name's offset in the strings: each is there once */
+static uint8_t seen[SEEN_ROOM];
 
 struct tree {
 	const char *fdt;
@@ -40,8 +53,7 @@ struct tree {
 	const fdt32_t *p, *end; /* in the structure block */
 	const char *strings;
 	uint32_t strings_len;
-	bool again;    /* a pv page came before the vCPU areas */
-	uint8_t *seen; /* enum prop by the name's offset in the strings */
+	bool again; /* a pv page came before the vCPU areas */
 };
 
 static _Noreturn void malformed(const struct tree *t)
@@ -62,48 +74,51 @@ static enum prop look_up(const struct tree *t, uint32_t nameoff)
 
 	if (nameoff >= t->strings_len)
 		malformed(t);
-	if (IS(s, left, "reg"))
-		return PROP_REG;
-	if (IS(s, left, "compatible"))
-		return PROP_COMPATIBLE;
-	if (IS(s, left, "device_type"))
-		return PROP_DEVICE_TYPE;
-	if (IS(s, left, "gpcvm,vcpu"))
-		return PROP_VCPU;
-	if (IS(s, left, "gpcvm,private"))
-		return PROP_PRIVATE;
-	if (IS(s, left, "bootargs"))
-		return PROP_BOOTARGS;
-	if (IS(s, left, "model"))
-		return PROP_MODEL;
+	/* The names differ early: one comparison each. */
+	switch (*s) {
+	case 'r':
+		return IS(s, left, "reg") ? PROP_REG : PROP_OTHER;
+	case 'c':
+		return IS(s, left, "compatible") ? PROP_COMPATIBLE : PROP_OTHER;
+	case 'd':
+		return IS(s, left, "device_type") ? PROP_DEVICE_TYPE
+						  : PROP_OTHER;
+	case 'b':
+		return IS(s, left, "bootargs") ? PROP_BOOTARGS : PROP_OTHER;
+	case 'm':
+		return IS(s, left, "model") ? PROP_MODEL : PROP_OTHER;
+	case 'g':
+		if (IS(s, left, "gpcvm,vcpu"))
+			return PROP_VCPU;
+		return IS(s, left, "gpcvm,private") ? PROP_PRIVATE : PROP_OTHER;
+	}
 	return PROP_OTHER;
 }
 
-/* Every name is in the strings once, so its offset stands for it. */
-static enum prop prop_of(const struct tree *t, uint32_t nameoff)
+static __attribute__((noinline, cold)) uint8_t learn(const struct tree *t,
+						     uint32_t nameoff)
 {
-	if (nameoff >= SEEN_ROOM)
-		return look_up(t, nameoff);
-	if (t->seen[nameoff] == PROP_UNSEEN)
-		t->seen[nameoff] = look_up(t, nameoff);
-	return t->seen[nameoff];
+	uint8_t prop = look_up(t, nameoff);
+
+	if (nameoff < SEEN_ROOM)
+		seen[nameoff] = prop;
+	return prop;
 }
 
-/* @p: behind the tag. Returns where the next tag is. */
-static inline const fdt32_t *read_prop(struct tree *t, const fdt32_t *p,
+/*
+ * @p: behind the tag. Returns where the next tag is. One that is too long leads
+ * beyond the end, which the walk sees before anything looks at it.
+ */
+static inline const fdt32_t *read_prop(const struct tree *t, const fdt32_t *p,
 				       struct node *n)
 {
-	int64_t left = (t->end - p - 2) * 4;
-	uint32_t len = fdt32_to_cpu(p[0]);
-	struct value *v;
+	uint64_t nameoff = fdt32_to_cpu(p[1]);
+	uint8_t prop = nameoff < SEEN_ROOM ? seen[nameoff] : PROP_UNSEEN;
 
-	t->p = p;
-	if (len > left)
-		malformed(t);
-	v = &n->v[prop_of(t, fdt32_to_cpu(p[1]))];
-	v->data = (const char *)(p + 2);
-	v->len = len;
-	return p + 2 + (len + 3ULL) / 4;
+	if (prop == PROP_UNSEEN)
+		prop = learn(t, (uint32_t)nameoff);
+	n->v[prop] = p;
+	return p + 2 + (fdt32_to_cpu(p[0]) + 3ULL) / 4;
 }
 
 static inline const fdt32_t *skip_name(struct tree *t, const fdt32_t *p)
@@ -126,10 +141,10 @@ struct range {
 static struct range range_of(const struct tree *t, const struct node *n,
 			     uint32_t i)
 {
-	const struct value *reg = &n->v[PROP_REG];
-	const fdt64_t *cell = (const fdt64_t *)(const void *)(reg->data + i);
+	const struct value reg = value_of(n, PROP_REG);
+	const fdt64_t *cell = (const fdt64_t *)(const void *)(reg.data + i);
 
-	if (!reg->data || reg->len < i + 16)
+	if (!reg.data || reg.len < i + 16)
 		malformed(t);
 	/* Properties are aligned to 4 bytes only: the CPU does not mind. */
 	return (struct range){ fdt64_to_cpu(cell[0]), fdt64_to_cpu(cell[1]) };
@@ -137,13 +152,13 @@ static struct range range_of(const struct tree *t, const struct node *n,
 
 static void read_memory(struct tree *t, const struct node *n)
 {
-	const struct value *reg = &n->v[PROP_REG];
+	const struct value reg = value_of(n, PROP_REG);
 
-	for (uint32_t i = 0; reg->data && i < reg->len; i += 16) {
+	for (uint32_t i = 0; reg.data && i < reg.len; i += 16) {
 		struct range r = range_of(t, n, i);
 
 		t->m->ram += r.size;
-		if (n->v[PROP_PRIVATE].data)
+		if (n->v[PROP_PRIVATE])
 			t->m->ram_private += r.size;
 	}
 }
@@ -168,20 +183,19 @@ struct percpu *percpu_of(const struct machine *m, uint32_t index)
 
 static void read_pv(struct tree *t, const struct node *n, bool steal)
 {
-	const struct value *v = &n->v[PROP_VCPU];
+	const struct value v = value_of(n, PROP_VCPU);
 	struct range r = range_of(t, n, 0);
 	struct machine *m = t->m;
 	struct percpu *pc;
 	uint32_t vcpu;
 
-	if (!v->data || v->len != 4)
+	if (!v.data || v.len != 4)
 		malformed(t);
 	if (!m->areas_end) {
 		t->again = true;
 		return;
 	}
-	vcpu = fdt32_to_cpu(
-		*(const fdt32_t *)(const void *)n->v[PROP_VCPU].data);
+	vcpu = fdt32_to_cpu(*(const fdt32_t *)(const void *)v.data);
 	pc = percpu_of(m, vcpu);
 	if ((uint64_t)(pc + 1) > m->areas_end)
 		panic_with("device tree: no area for gpcvm,vcpu", vcpu);
@@ -211,87 +225,100 @@ static void read_chosen(const struct tree *t, const struct value *v)
 
 static void read_compatible(struct tree *t, const struct node *n)
 {
-	const struct value *v = &n->v[PROP_COMPATIBLE];
+	const struct value v = value_of(n, PROP_COMPATIBLE);
 	struct machine *m = t->m;
 
-	if (IS(v->data, v->len, "gpcvm,kvm-clock"))
+	if (IS(v.data, v.len, "gpcvm,kvm-clock"))
 		read_pv(t, n, false);
-	else if (IS(v->data, v->len, "gpcvm,kvm-steal-time"))
+	else if (IS(v.data, v.len, "gpcvm,kvm-steal-time"))
 		read_pv(t, n, true);
-	else if (IS(v->data, v->len, "gpcvm,page-tables"))
+	else if (IS(v.data, v.len, "gpcvm,page-tables"))
 		read_reserved(t, n,
 			      "device tree: page-tables beyond 64M:", &m->pool,
 			      &m->pool_end);
-	else if (IS(v->data, v->len, "gpcvm,vcpu-areas"))
+	else if (IS(v.data, v.len, "gpcvm,vcpu-areas"))
 		read_reserved(t, n,
 			      "device tree: vcpu-areas beyond 64M:", &m->areas,
 			      &m->areas_end);
-	else if (IS(v->data, v->len, "ns16550a"))
+	else if (IS(v.data, v.len, "ns16550a"))
 		m->has_serial = true;
 }
 
 /* The root names the machine: by its model, or else by what it is like. */
 static void read_root(const struct tree *t, const struct node *n)
 {
-	const struct value *v = &n->v[PROP_MODEL];
+	struct value v = value_of(n, PROP_MODEL);
 
-	if (!v->data)
-		v = &n->v[PROP_COMPATIBLE];
-	if (v->data && v->len && !v->data[v->len - 1])
-		t->m->model = v->data;
+	if (!v.data)
+		v = value_of(n, PROP_COMPATIBLE);
+	if (v.data && v.len && !v.data[v.len - 1])
+		t->m->model = v.data;
 }
 
 /* All properties of a node have been read. */
-static void read_node(struct tree *t, const struct node *n, uint32_t depth)
+static inline void read_node(struct tree *t, const struct node *n,
+			     uint32_t depth)
 {
-	const struct value *type = &n->v[PROP_DEVICE_TYPE];
+	struct value v;
 
-	if (n->v[PROP_COMPATIBLE].data)
+	if (n->v[PROP_COMPATIBLE])
 		read_compatible(t, n);
-	if (type->data) {
-		if (IS(type->data, type->len, "cpu"))
+	if (n->v[PROP_DEVICE_TYPE]) {
+		v = value_of(n, PROP_DEVICE_TYPE);
+		if (IS(v.data, v.len, "cpu"))
 			t->m->nr_cpus++;
-		else if (IS(type->data, type->len, "memory"))
+		else if (IS(v.data, v.len, "memory"))
 			read_memory(t, n);
 	}
-	if (n->v[PROP_BOOTARGS].data)
-		read_chosen(t, &n->v[PROP_BOOTARGS]);
+	if (n->v[PROP_BOOTARGS]) {
+		v = value_of(n, PROP_BOOTARGS);
+		read_chosen(t, &v);
+	}
 	if (depth == 1)
 		read_root(t, n);
+}
+
+/* @p: behind FDT_BEGIN_NODE. Returns the first tag that is no property's. */
+static const fdt32_t *walk_node(struct tree *t, const fdt32_t *p,
+				uint32_t depth)
+{
+	const fdt32_t *end = t->end;
+	struct node n;
+
+	p = skip_name(t, p);
+#pragma GCC unroll 16
+	for (int i = 0; i < NR_PROPS; i++)
+		n.v[i] = NULL;
+	for (;;) {
+		while (p < end && *p == cpu_to_fdt32(FDT_PROP))
+			p = read_prop(t, p + 1, &n);
+		if (p >= end || *p != cpu_to_fdt32(FDT_NOP))
+			break;
+		p++;
+	}
+	t->p = p;
+	if (p >= end)
+		malformed(t);
+	read_node(t, &n, depth);
+	return p;
 }
 
 static void walk(struct tree *t)
 {
 	const fdt32_t *p = t->p, *end = t->end;
-	struct node n;
 	uint32_t depth = 0;
-	bool open = false; /* n is the innermost node */
 
 	while (p < end) {
 		fdt32_t tag = *p++;
 
-		if (tag == cpu_to_fdt32(FDT_PROP) && open) {
-			p = read_prop(t, p, &n);
-			continue;
-		}
-		if (tag == cpu_to_fdt32(FDT_NOP))
-			continue;
-		if (open)
-			read_node(t, &n, depth);
-		open = tag == cpu_to_fdt32(FDT_BEGIN_NODE);
-		if (open) {
-			p = skip_name(t, p);
-#pragma GCC unroll 16
-			for (int i = 0; i < NR_PROPS; i++)
-				n.v[i].data = NULL;
-			depth++;
-		} else if (tag == cpu_to_fdt32(FDT_END_NODE) && depth) {
+		if (tag == cpu_to_fdt32(FDT_BEGIN_NODE))
+			p = walk_node(t, p, ++depth);
+		else if (tag == cpu_to_fdt32(FDT_END_NODE) && depth)
 			depth--;
-		} else if (tag == cpu_to_fdt32(FDT_END) && !depth) {
+		else if (tag == cpu_to_fdt32(FDT_END) && !depth)
 			return;
-		} else {
+		else if (tag != cpu_to_fdt32(FDT_NOP))
 			break;
-		}
 	}
 	t->p = p;
 	malformed(t);
@@ -309,8 +336,7 @@ static void walk_from_start(struct tree *t)
 
 void fdt_read(struct machine *m, const void *fdt)
 {
-	static uint8_t seen[SEEN_ROOM];
-	struct tree t = { .fdt = fdt, .m = m, .seen = seen };
+	struct tree t = { .fdt = fdt, .m = m };
 	int err = fdt_check_header(fdt);
 
 	if (err)

@@ -38,7 +38,7 @@ struct device {
 	 * goes to *state. */
 	int (*init)(struct board *b, void **state, struct err *e);
 	void (*free)(struct board *b, void *state);
-	/* Its node, inside /isa of the device tree; 0 or -FDT_ERR_*. */
+	/* Its node, inside /ports of the device tree; 0 or -FDT_ERR_*. */
 	int (*fdt)(void *fdt);
 };
 

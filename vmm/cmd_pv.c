@@ -85,6 +85,21 @@ static int do_check(struct request *rq, struct vcpu *v)
 	return pv_check(rq->page, v, &rq->reply, &verdict, &rq->err);
 }
 
+static void count_verdict(struct request *rq, enum pv_verdict verdict)
+{
+	json_object_end(&rq->reply);
+	rq->counts[verdict]++;
+	if (verdict > (enum pv_verdict)rq->arg[0])
+		rq->arg[0] = verdict;
+}
+
+static void not_judged(struct request *rq)
+{
+	json_str(&rq->reply, "verdict", pv_verdict_name(VERDICT_UNSUPPORTED));
+	json_str(&rq->reply, "why", rq->err.msg);
+	count_verdict(rq, VERDICT_UNSUPPORTED);
+}
+
 /* One page of `check all`: an object in the array; a failure is its verdict
  * too, so that one vCPU in trouble does not hide the others. */
 static int do_check_one(struct request *rq, struct vcpu *v)
@@ -92,15 +107,10 @@ static int do_check_one(struct request *rq, struct vcpu *v)
 	enum pv_verdict verdict;
 
 	json_object(&rq->reply, NULL);
-	if (pv_check(rq->page, v, &rq->reply, &verdict, &rq->err)) {
-		verdict = VERDICT_UNSUPPORTED;
-		json_str(&rq->reply, "verdict", pv_verdict_name(verdict));
-		json_str(&rq->reply, "why", rq->err.msg);
-	}
-	json_object_end(&rq->reply);
-	rq->counts[verdict]++;
-	if (verdict > (enum pv_verdict)rq->arg[0])
-		rq->arg[0] = verdict;
+	if (pv_check(rq->page, v, &rq->reply, &verdict, &rq->err))
+		not_judged(rq);
+	else
+		count_verdict(rq, verdict);
 	return 0;
 }
 
@@ -123,11 +133,16 @@ static int check_next(struct request *rq)
 {
 	struct pv_vm *pv = &rq->m->pv;
 
-	if (rq->index == pv->nr)
-		return check_done(rq);
-	rq->page = &pv->pages[rq->index++];
-	return request_on_vcpu(rq, rq->page->vcpu, JOB_AGENT, do_check_one,
-			       check_next);
+	while (rq->index < pv->nr) {
+		rq->page = &pv->pages[rq->index++];
+		if (request_on_vcpu(rq, rq->page->vcpu, JOB_AGENT, do_check_one,
+				    check_next) == REQUEST_PENDING)
+			return REQUEST_PENDING;
+		json_object(&rq->reply, NULL);
+		json_str(&rq->reply, "name", rq->page->name);
+		not_judged(rq);
+	}
+	return check_done(rq);
 }
 
 int cmd_check(struct request *rq)

@@ -12,7 +12,7 @@ static int regs(struct request *rq, struct vcpu *v)
 	struct json *j = &rq->reply;
 	struct kvm_regs r;
 	struct kvm_sregs s;
-	int ret = kvm_get_regs(v->fd, &r);
+	int ret = vcpu_get_regs(v, &r);
 
 	if (!ret)
 		ret = kvm_get_sregs(v->fd, &s);

@@ -46,6 +46,8 @@ struct request {
 	int argc;
 	char *argv[LINE_MAX_WORDS]; /* argv[0] is the first argument */
 	char line[LINE_MAX_BYTES + 1];
+	char text[128]; /* the line's beginning, as it came: for the log */
+	size_t text_len;
 
 	/* On a vCPU: */
 	struct vcpu_job job;

@@ -84,7 +84,6 @@ static void cpus(struct tree *t, unsigned int nr)
 	for (unsigned int i = 0; i < nr; i++) {
 		begin(t, "cpu@%x", i);
 		str(t, "device_type", "cpu");
-		str(t, "compatible", "gpcvm,vcpu");
 		u32(t, "reg", i);
 		end(t);
 	}
@@ -117,12 +116,15 @@ static void reserved(struct tree *t, const char *name, const struct span *s)
 
 static void reserved_memory(struct tree *t, const struct layout *l)
 {
+	/* With the tree itself, which follows it. */
+	struct span image = { l->image.gpa,
+			      l->fdt.gpa + l->fdt.len - l->image.gpa };
+
 	begin(t, "reserved-memory");
 	cells(t, 2, 2);
 	empty(t, "ranges");
 	reserved(t, "shared-window", &l->window);
-	reserved(t, "image", &l->image);
-	reserved(t, "device-tree", &l->fdt);
+	reserved(t, "image", &image);
 	reserved(t, "page-tables", &l->tables);
 	reserved(t, "vcpu-areas", &l->areas);
 	end(t);
@@ -130,11 +132,8 @@ static void reserved_memory(struct tree *t, const struct layout *l)
 
 static void ports(struct tree *t)
 {
-	begin(t, "isa");
-	str(t, "compatible", "isa");
-	str(t, "device_type", "isa");
-	cells(t, 2, 1);
-	empty(t, "ranges");
+	begin(t, "ports"); /* not in memory: hence no "ranges" */
+	cells(t, 1, 1);
 	for (unsigned int i = 0; i < devices_nr; i++)
 		if (!t->err)
 			ok(t, devices[i]->fdt(t->fdt));
@@ -144,9 +143,7 @@ static void ports(struct tree *t)
 static void pv_pages(struct tree *t, const struct pv_vm *pv)
 {
 	begin(t, "pv");
-	str(t, "compatible", "simple-bus");
 	cells(t, 2, 2);
-	empty(t, "ranges");
 	for (unsigned int i = 0; i < pv->nr; i++) {
 		const struct pv_page *p = &pv->pages[i];
 
@@ -171,7 +168,7 @@ static void root(struct tree *t, const struct devtree *m)
 	cells(t, 2, 2);
 	begin(t, "chosen");
 	str(t, "bootargs", args);
-	str(t, "stdout-path", "/isa/serial@i3f8");
+	str(t, "stdout-path", "/ports/serial@3f8");
 	end(t);
 	cpus(t, m->cfg->vcpus);
 	memory(t, m->memory);

@@ -96,11 +96,9 @@ int kvm_get_clock(int vm, struct kvm_clock_data *d)
 	return ret(ioctl(vm, KVM_GET_CLOCK, d));
 }
 
-int kvm_set_clock(int vm, uint64_t ns)
+int kvm_set_clock(int vm, const struct kvm_clock_data *d)
 {
-	struct kvm_clock_data d = { .clock = ns };
-
-	return ret(ioctl(vm, KVM_SET_CLOCK, &d));
+	return ret(ioctl(vm, KVM_SET_CLOCK, d));
 }
 
 int kvm_create_irqchip(int vm)

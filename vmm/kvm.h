@@ -36,7 +36,7 @@ int kvm_create_guest_memfd(int vm, uint64_t size, uint64_t flags);
 int kvm_set_memory_attributes(int vm, uint64_t gpa, uint64_t size,
 			      uint64_t attributes);
 int kvm_get_clock(int vm, struct kvm_clock_data *d);
-int kvm_set_clock(int vm, uint64_t ns);
+int kvm_set_clock(int vm, const struct kvm_clock_data *d);
 int kvm_create_irqchip(int vm);
 
 /* vCPU */

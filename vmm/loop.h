@@ -19,6 +19,7 @@ struct loop_source {
 struct loop {
 	int fd;
 	bool stop;
+	uint64_t poll_ns; /* look for so long before going to sleep */
 };
 
 int loop_init(struct loop *l, struct err *e);

@@ -21,7 +21,7 @@ void machine_show_regs(struct machine *m, struct vcpu *v)
 	struct kvm_sregs s;
 
 	(void)m;
-	if (kvm_get_regs(v->fd, &r) || kvm_get_sregs(v->fd, &s)) {
+	if (vcpu_get_regs(v, &r) || kvm_get_sregs(v->fd, &s)) {
 		fprintf(stderr, "  (KVM does not hand out the registers)\n");
 		return;
 	}
@@ -66,19 +66,31 @@ static enum step on_io(struct machine *m, struct vcpu *v)
 	return STEP_GO;
 }
 
+/* Once for a page that is hit again and again, until the slots change. */
+static bool mmio_is_news(struct machine *m, struct vcpu *v, uint64_t gpa)
+{
+	uint64_t page = gpa / PAGE_SIZE + 1;
+	uint64_t *seen = &v->mmio_pages[page % ARRAY_SIZE(v->mmio_pages)];
+	uint64_t now = __atomic_load_n(&m->memory.generation, __ATOMIC_ACQUIRE);
+	bool news = *seen != page || v->mmio_generation != now;
+
+	if (v->mmio_generation != now)
+		memset(v->mmio_pages, 0, sizeof(v->mmio_pages));
+	v->mmio_generation = now;
+	*seen = page;
+	return news;
+}
+
 static enum step on_mmio(struct machine *m, struct vcpu *v)
 {
 	struct kvm_run *run = v->run;
-	uint64_t page = run->mmio.phys_addr / PAGE_SIZE + 1;
 
-	/* Once for a page that is hit again and again. */
-	if (page != v->mmio_page)
+	if (mmio_is_news(m, v, run->mmio.phys_addr))
 		event_add(&m->events, EVENT_EXIT,
 			  "vcpu %u: %s %u bytes at gpa 0x%" PRIx64
 			  ", where no slot is",
 			  v->index, run->mmio.is_write ? "writes" : "reads",
 			  run->mmio.len, (uint64_t)run->mmio.phys_addr);
-	v->mmio_page = page;
 	v->mmio++;
 	if (!run->mmio.is_write)
 		memset(run->mmio.data, 0xff, sizeof(run->mmio.data));

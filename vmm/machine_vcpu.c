@@ -4,11 +4,15 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "guest/doorbell.h"
 #include "kvm.h"
 #include "machine_vcpu.h"
 #include "status.h"
+
+/* KVM's own halt_poll_ns is of this order. */
+#define SPIN_NS	     100000
 
 #define CR0_PE	     (1U << 0)
 #define CR0_ET	     (1U << 4)
@@ -80,17 +84,22 @@ static int set_regs(struct machine *m, int fd, unsigned int index,
 static int make_vcpu(struct machine *m, unsigned int index, size_t run_size,
 		     struct err *e)
 {
+	int sync = kvm_check_extension(m->kvm, KVM_CAP_SYNC_REGS);
+	bool sync_regs = sync > 0 && sync & KVM_SYNC_X86_REGS;
 	struct vcpu *v = &m->vcpus[index];
 	int fd = kvm_create_vcpu(m->vm, index);
 
 	if (fd < 0)
 		return err_kvm(e, -fd, "KVM_CREATE_VCPU %u", index);
 	m->nr_vcpus = index + 1; /* the fd is the vCPU's from here on */
-	if (vcpu_init(v, index, fd, run_size, e))
+	if (vcpu_init(v, index, fd, run_size, sync_regs, e))
 		return -1;
 	v->exit = machine_exit;
 	v->exit_arg = m;
 	v->hold = index != 0;
+	/* Only where that leaves a CPU to who would send the next job. */
+	if (m->cfg->vcpus < (unsigned long)sysconf(_SC_NPROCESSORS_ONLN))
+		v->spin_ns = SPIN_NS;
 	if (set_cpuid(m, fd, index, e) || set_sregs(fd, index, e))
 		return -1;
 	return set_regs(m, fd, index, m->start, e);

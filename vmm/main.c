@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "ctl.h"
 #include "err.h"
@@ -38,6 +40,20 @@ static int version(void)
 	return STATUS_OK;
 }
 
+/* A standard file that is closed would become the next file that is opened: a
+ * VM that is the guest's console, say. */
+static int open_standard_files(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd < 0)
+		return -1;
+	return close(fd);
+}
+
 /* The subcommand's own argv[0] is what getopt() puts before its messages. */
 static int run_subcommand(unsigned int i, int argc, char **argv)
 {
@@ -50,6 +66,8 @@ static int run_subcommand(unsigned int i, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+	/* Where even /dev/null is missing there is nothing to protect with. */
+	(void)open_standard_files();
 	if (argc < 2) {
 		usage(stderr);
 		return STATUS_USAGE;

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -241,25 +242,48 @@ int memory_check(struct memory *m, uint64_t gpa, uint64_t len, uint64_t align,
 	return r;
 }
 
-/* mincore() looks without touching: reading a punched page through the mapping
- * would allocate a new one, and spoil what the user wants to see. */
-static bool resident(const uint8_t *hva)
+/* cachestat(2), 6.5: Debian 12's headers do not know it. */
+#define NR_CACHESTAT 451
+
+struct cache_range {
+	uint64_t off, len;
+};
+
+struct cache_stat {
+	uint64_t cached, dirty, writeback, evicted, recently_evicted;
+};
+
+/*
+ * Looks without touching: reading a punched page through the mapping would
+ * allocate a new one, and spoil what the user wants to see. mincore() counts
+ * only what has been filled as well (mm/mincore.c, folio_test_uptodate), which
+ * what fallocate() brings into a gmem file is not.
+ */
+static bool resident(struct memory *m, const struct mem_piece *p)
 {
-	const uintptr_t page = (uintptr_t)hva & ~(PAGE_SIZE - 1);
+	const uintptr_t page = (uintptr_t)p->hva & ~(PAGE_SIZE - 1);
+	struct cache_range range = { p->offset & ~(PAGE_SIZE - 1), PAGE_SIZE };
+	struct cache_stat stat = { 0 };
 	unsigned char vec = 0;
+
+	if (m->mode == MEM_GMEM &&
+	    !syscall(NR_CACHESTAT, m->files[p->slot->file].fd, &range, &stat,
+		     0))
+		return stat.cached;
 
 	return !mincore((void *)page, PAGE_SIZE, &vec) && (vec & 1);
 }
 
-static uint64_t peek_page(const uint8_t *hva, uint8_t *buf, uint64_t len)
+static uint64_t peek_page(struct memory *m, const struct mem_piece *p,
+			  uint8_t *buf, uint64_t len)
 {
-	if (!resident(hva)) {
+	if (!resident(m, p)) {
 		memset(buf, 0, len);
 		return 0;
 	}
 	/* Not by memcpy(): a poisoned page would be a SIGBUS. */
 	const struct iovec to = { buf, len };
-	const struct iovec from = { (void *)(uintptr_t)hva, len };
+	const struct iovec from = { p->hva, len };
 
 	if (process_vm_readv(getpid(), &to, 1, &from, 1, 0) != (ssize_t)len) {
 		memset(buf, 0, len);
@@ -285,7 +309,7 @@ int memory_peek(struct memory *m, uint64_t gpa, void *buf, uint64_t len,
 
 		if (n > p.len)
 			n = p.len;
-		*pages += peek_page(p.hva, to, n);
+		*pages += peek_page(m, &p, to, n);
 		to += n;
 		gpa += n;
 		len -= n;

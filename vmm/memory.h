@@ -66,6 +66,7 @@ struct memory {
 	struct mem_slot slots[MEM_MAX_SLOTS];
 	struct mem_file files[MEM_MAX_FILES];
 	struct attrs attrs;
+	uint64_t generation; /* of the slots: how often they changed; atomic */
 	pthread_rwlock_t lock;
 };
 
@@ -136,6 +137,8 @@ int memory_load(struct memory *m, uint64_t gpa, const void *data, uint64_t len,
 		struct err *e);
 /* The pfn behind @gpa as the host's page tables have it now; -1: unknown. */
 int memory_pfn(struct memory *m, uint64_t gpa, uint64_t *pfn);
+/* Does KVM have the slot with @gpa? */
+bool memory_present(struct memory *m, uint64_t gpa);
 /* Bytes of RAM in all slots. */
 uint64_t memory_size(const struct memory *m);
 /* The slot with @gpa, or NULL. Caller holds the lock or is single-threaded. */

@@ -131,6 +131,18 @@ int memory_poison(struct memory *m, uint64_t gpa, struct err *e)
 	return r;
 }
 
+bool memory_present(struct memory *m, uint64_t gpa)
+{
+	const struct mem_slot *s;
+	bool r;
+
+	pthread_rwlock_rdlock(&m->lock);
+	s = memory_slot(m, gpa);
+	r = s && s->present;
+	pthread_rwlock_unlock(&m->lock);
+	return r;
+}
+
 static struct mem_slot *slot_by_id(struct memory *m, unsigned int id,
 				   struct err *e)
 {
@@ -151,6 +163,7 @@ static int bind(struct memory *m, unsigned int id, uint64_t gpa, uint64_t size,
 			       "KVM refuses %s of slot %u at gpa 0x%" PRIx64,
 			       size ? "the creation" : "the deletion", id, gpa);
 	m->slots[id].present = size;
+	__atomic_add_fetch(&m->generation, 1, __ATOMIC_RELEASE);
 	return 0;
 }
 
@@ -169,6 +182,26 @@ int memory_slot_delete(struct memory *m, unsigned int id, struct err *e)
 	return r;
 }
 
+static int check_target(struct memory *m, const struct mem_slot *s,
+			unsigned int id, uint64_t gpa, struct err *e)
+{
+	if (gpa & (PAGE_SIZE - 1) || gpa + s->size < gpa)
+		return err_range(e,
+				 "slot %u cannot go to gpa 0x%" PRIx64
+				 ": unaligned, or it wraps around",
+				 id, gpa);
+	for (unsigned int i = 0; i < m->nr_slots; i++) {
+		const struct mem_slot *o = &m->slots[i];
+
+		if (i != id && gpa < o->gpa + o->size && o->gpa < gpa + s->size)
+			return err_range(e,
+					 "slot %u cannot go to gpa 0x%" PRIx64
+					 ": slot %u is there",
+					 id, gpa, i);
+	}
+	return 0;
+}
+
 int memory_slot_restore(struct memory *m, unsigned int id, struct err *e)
 {
 	struct mem_slot *s;
@@ -179,32 +212,13 @@ int memory_slot_restore(struct memory *m, unsigned int id, struct err *e)
 	if (s && s->present && s->gpa == s->home)
 		err_state(e, "slot %u is where it belongs, at gpa 0x%" PRIx64,
 			  id, s->home);
-	else if (s && (!s->present || !bind(m, id, s->gpa, 0, e))) {
+	else if (s && !check_target(m, s, id, s->home, e) &&
+		 (!s->present || !bind(m, id, s->gpa, 0, e))) {
 		s->gpa = s->home;
 		r = bind(m, id, s->gpa, s->size, e);
 	}
 	pthread_rwlock_unlock(&m->lock);
 	return r;
-}
-
-static int check_target(struct memory *m, const struct mem_slot *s,
-			unsigned int id, uint64_t gpa, struct err *e)
-{
-	if (gpa & (PAGE_SIZE - 1) || gpa + s->size < gpa)
-		return err_range(e,
-				 "slot %u cannot move to gpa 0x%" PRIx64
-				 ": unaligned, or it wraps around",
-				 id, gpa);
-	for (unsigned int i = 0; i < m->nr_slots; i++) {
-		const struct mem_slot *o = &m->slots[i];
-
-		if (i != id && gpa < o->gpa + o->size && o->gpa < gpa + s->size)
-			return err_range(e,
-					 "slot %u cannot move to gpa 0x%" PRIx64
-					 ": slot %u is there",
-					 id, gpa, i);
-	}
-	return 0;
 }
 
 int memory_slot_move(struct memory *m, unsigned int id, uint64_t gpa,

@@ -22,12 +22,12 @@ static int parse_option(const char *opt, struct mem_slot_plan *out,
 	if (!strncmp(opt, "offset=", 7))
 		return num_parse(opt + 7, "the offset of a slot", &out->offset,
 				 e);
-	return err_usage(e, "slot option '%s': file=N or offset=N", opt);
+	return err_usage(e, "option '%s': file=N or offset=N", opt);
 }
 
 int mem_slot_parse(const char *s, struct mem_slot_plan *out, struct err *e)
 {
-	char buf[128], *save, *word;
+	char buf[128], *rest = buf, *word;
 	int n = 0;
 
 	memset(out, 0, sizeof(*out));
@@ -37,8 +37,7 @@ int mem_slot_parse(const char *s, struct mem_slot_plan *out, struct err *e)
 				 "GPA,SIZE[,file=N][,offset=N]",
 				 s);
 	strcpy(buf, s);
-	for (word = strtok_r(buf, ",", &save); word;
-	     word = strtok_r(NULL, ",", &save), n++) {
+	for (; (word = strsep(&rest, ",")); n++) {
 		int r;
 
 		if (n == 0)

@@ -121,7 +121,8 @@ static void row_set_clock(const struct probe_ctx *c, struct probe_row *r)
 		probe_vm_close(&v);
 		return;
 	}
-	got = kvm_set_clock(v.vm, want);
+	d.clock = want;
+	got = kvm_set_clock(v.vm, &d);
 	if (got == 0)
 		got = kvm_get_clock(v.vm, &d);
 	probe_vm_close(&v);

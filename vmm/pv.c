@@ -160,7 +160,8 @@ int pv_poke(struct pv_page *p, struct vcpu *v, struct json *j, struct err *e)
 		return err_state(e, "%s is off: pv %s on", p->name, p->name);
 	if (p->kind->poke(p, v, j, e))
 		return -1;
-	store(&p->predicted, PREDICT_VALID);
+	if (memory_present(p->vm->memory, load(&p->gpa)))
+		store(&p->predicted, PREDICT_VALID);
 	return 0;
 }
 

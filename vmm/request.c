@@ -111,12 +111,12 @@ static void begin_reply(struct request *rq)
 int request_run(struct request *rq, size_t len)
 {
 	struct events *ev = &rq->m->events;
-	char text[128];
-	size_t keep = len < sizeof(text) ? len : sizeof(text);
 	const char *word = NULL;
 	int r;
 
-	memcpy(text, rq->line, keep); /* parse() cuts the line up */
+	/* parse() cuts the line up */
+	rq->text_len = len < sizeof(rq->text) ? len : sizeof(rq->text);
+	memcpy(rq->text, rq->line, rq->text_len);
 	rq->start_ns = now_ns();
 	rq->cmd = NULL;
 	rq->then = NULL;
@@ -125,7 +125,7 @@ int request_run(struct request *rq, size_t len)
 		begin_reply(rq);
 		r = rq->cmd->fn(rq);
 	}
-	event_add_request(ev, text, keep,
+	event_add_request(ev, rq->text, rq->text_len,
 			  r < 0 ? err_kind_name(rq->err.kind) : NULL);
 	if (r == REQUEST_PENDING)
 		return r;
@@ -237,6 +237,10 @@ static void complete(struct request *rq)
 		r = rq->then(rq);
 	if (r == REQUEST_PENDING)
 		return;
+	/* It was logged when it began: a failure is news. */
+	if (r < 0)
+		event_add_request(&rq->m->events, rq->text, rq->text_len,
+				  err_kind_name(rq->err.kind));
 	if (rq->owner)
 		conclude(rq, rq->cmd->name, r);
 	rq->finished(rq);

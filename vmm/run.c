@@ -42,13 +42,19 @@ static void on_signal(void *arg, uint32_t events)
  * thread that is made. */
 static int catch_signals(struct run *r, struct err *e)
 {
-	sigset_t set;
+	sigset_t set, tty;
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGHUP);
 	sigprocmask(SIG_BLOCK, &set, NULL);
+	/* A machine that was put into the background is not to be stopped when
+	 * it puts the terminal back (SIGTTOU) or looks for input (SIGTTIN). */
+	sigemptyset(&tty);
+	sigaddset(&tty, SIGTTOU);
+	sigaddset(&tty, SIGTTIN);
+	sigprocmask(SIG_BLOCK, &tty, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	r->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (r->signal_fd < 0)

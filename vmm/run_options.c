@@ -72,9 +72,13 @@ static int set_mem(struct config *cfg, const char *arg, struct err *e)
 
 static int set_slot(struct config *cfg, const char *arg, struct err *e)
 {
+	struct err why;
+
 	if (cfg->nr_slots == MEM_MAX_SLOTS)
 		return err_range(e, "more than %d slots", MEM_MAX_SLOTS);
-	return mem_slot_parse(arg, &cfg->slots[cfg->nr_slots++], e);
+	if (!mem_slot_parse(arg, &cfg->slots[cfg->nr_slots++], &why))
+		return 0;
+	return err_set(e, why.kind, 0, "--slot %s: %s", arg, why.msg);
 }
 
 static int set_vcpus(struct config *cfg, const char *arg, struct err *e)

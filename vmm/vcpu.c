@@ -13,10 +13,8 @@
 
 #define SIGKICK	    (SIGRTMIN + 1)
 
-/* How long an idle vCPU looks for work before it sleeps: less than what two
- * context switches cost, and nothing for a machine with many vCPUs. */
+/* How long the end of a machine waits for a vCPU in the kernel. */
 #define JOIN_NS	    (10 * NS_PER_SEC)
-#define SPIN_NS	    20000
 #define VCPU_STACK  (256 * KIB)
 
 #define load(p)	    __atomic_load_n(p, __ATOMIC_ACQUIRE)
@@ -38,7 +36,7 @@ void vcpu_signals(void)
 }
 
 int vcpu_init(struct vcpu *v, unsigned int index, int fd, size_t run_size,
-	      struct err *e)
+	      bool sync_regs, struct err *e)
 {
 	void *run;
 
@@ -52,6 +50,9 @@ int vcpu_init(struct vcpu *v, unsigned int index, int fd, size_t run_size,
 	if (run == MAP_FAILED)
 		return err_os(e, errno, "mmap of vCPU %u", index);
 	v->run = run;
+	v->sync_regs = sync_regs;
+	if (sync_regs)
+		v->run->kvm_valid_regs = KVM_SYNC_X86_REGS;
 	return 0;
 }
 
@@ -88,10 +89,10 @@ enum vcpu_state vcpu_state(struct vcpu *v)
 
 /* ---- from other threads ------------------------------------------------- */
 
-/* With the lock held. */
-static void kick_locked(struct vcpu *v)
+/* With the lock held; pthread_cond_broadcast() follows, better without it: who
+ * wakes up wants the lock. */
+static void interrupt(struct vcpu *v)
 {
-	pthread_cond_broadcast(&v->cond);
 	if (!v->started)
 		return;
 	/* immediate_exit closes the gap between the vCPU's last look at its
@@ -106,8 +107,9 @@ static void kick_locked(struct vcpu *v)
 void vcpu_kick(struct vcpu *v)
 {
 	pthread_mutex_lock(&v->lock);
-	kick_locked(v);
+	interrupt(v);
 	pthread_mutex_unlock(&v->lock);
+	pthread_cond_broadcast(&v->cond);
 }
 
 void vcpu_submit(struct vcpu *v, struct vcpu_job *job)
@@ -123,11 +125,13 @@ void vcpu_submit(struct vcpu *v, struct vcpu_job *job)
 		for (tail = &v->queue; *tail; tail = &(*tail)->next)
 			;
 		store(tail, job);
-		kick_locked(v);
+		interrupt(v);
 	}
 	pthread_mutex_unlock(&v->lock);
 	if (ended)
 		job->done(job, false);
+	else
+		pthread_cond_broadcast(&v->cond);
 }
 
 bool vcpu_pausing(struct vcpu *v)
@@ -144,8 +148,9 @@ void vcpu_pause(struct vcpu *v, bool pause)
 {
 	pthread_mutex_lock(&v->lock);
 	v->pause = pause;
-	kick_locked(v);
+	interrupt(v);
 	pthread_mutex_unlock(&v->lock);
+	pthread_cond_broadcast(&v->cond);
 }
 
 void vcpu_release(struct vcpu *v)
@@ -214,10 +219,11 @@ static struct vcpu_job *take(struct vcpu *v, bool agent)
 	return NULL;
 }
 
-/* Look for a while without sleeping. Lock not held. */
+/* Look for a while without sleeping: the next job is often close behind, and
+ * waking a CPU that has gone idle takes longer than most jobs. */
 static void spin(struct vcpu *v)
 {
-	uint64_t until = now_ns() + SPIN_NS;
+	uint64_t until = now_ns() + v->spin_ns;
 
 	while (!load(&v->queue) && !load(&v->stop) && now_ns() < until)
 		__builtin_ia32_pause();
@@ -273,7 +279,7 @@ static void service(struct vcpu *v, bool agent)
 		if (job) {
 			pthread_mutex_unlock(&v->lock);
 			finish(job, v, can);
-			if (agent && v->agent.waiting)
+			if (agent && v->agent.waiting && v->spin_ns)
 				spin(v);
 			pthread_mutex_lock(&v->lock);
 			continue;
@@ -284,7 +290,26 @@ static void service(struct vcpu *v, bool agent)
 		pthread_cond_wait(&v->cond, &v->lock);
 	}
 	v->state = VCPU_RUNNING;
+	/* The kicks up to here have been answered; a later one comes after. */
+	store(&v->run->immediate_exit, 0);
 	pthread_mutex_unlock(&v->lock);
+}
+
+int vcpu_get_regs(struct vcpu *v, struct kvm_regs *r)
+{
+	if (!v->sync_regs || !v->entered)
+		return kvm_get_regs(v->fd, r);
+	*r = v->run->s.regs.regs;
+	return 0;
+}
+
+int vcpu_set_regs(struct vcpu *v, const struct kvm_regs *r)
+{
+	if (!v->sync_regs || !v->entered)
+		return kvm_set_regs(v->fd, r);
+	v->run->s.regs.regs = *r;
+	v->run->kvm_dirty_regs |= KVM_SYNC_X86_REGS;
+	return 0;
 }
 
 static enum step enter(struct vcpu *v)
@@ -295,6 +320,7 @@ static enum step enter(struct vcpu *v)
 	r = load(&v->stop) ? -EINTR : kvm_run(v->fd);
 	store(&v->in_run, false);
 	store(&v->run->immediate_exit, 0);
+	v->entered = true;
 	count(&v->runs);
 	if (r == -EINTR || r == -EAGAIN)
 		return STEP_GO;
@@ -326,9 +352,9 @@ static void answer_poll(struct vcpu *v)
 	if (!v->agent.polling)
 		return;
 	v->agent.polling = false;
-	if (!kvm_get_regs(v->fd, &regs)) {
+	if (!vcpu_get_regs(v, &regs)) {
 		regs.rax = 0;
-		kvm_set_regs(v->fd, &regs);
+		vcpu_set_regs(v, &regs);
 	}
 }
 

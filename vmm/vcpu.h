@@ -68,6 +68,8 @@ struct vcpu {
 	pthread_t thread;
 	bool started; /* the thread exists */
 
+	uint64_t spin_ns; /* look for the next job so long before sleeping */
+
 	/* The exit handler: everything above this floor. */
 	enum step (*exit)(struct vcpu *v, void *arg);
 	void *exit_arg;
@@ -79,12 +81,16 @@ struct vcpu {
 	bool pause;
 	enum vcpu_state state;
 
+	/* KVM_CAP_SYNC_REGS: the registers travel in kvm_run. vCPU thread only,
+	 * once it has been in the guest (@entered). */
+	bool sync_regs, entered;
 	bool stop;   /* atomic */
 	bool in_run; /* atomic: inside KVM_RUN, needs a signal */
 	bool halted; /* vCPU thread only */
 	struct agent agent;
-	uint64_t mmio;	    /* accesses to where no slot is; vCPU thread only */
-	uint64_t mmio_page; /* of the last one that was logged, + 1 */
+	uint64_t mmio; /* accesses to where no slot is; vCPU thread only */
+	uint64_t mmio_pages[16];  /* + 1: those that were logged */
+	uint64_t mmio_generation; /* of the slots, at that time */
 
 	uint64_t runs;	/* KVM_RUN calls; atomic */
 	uint64_t exits; /* that were not just a signal; atomic */
@@ -92,9 +98,10 @@ struct vcpu {
 
 /* Once in a process, before any vCPU: the signal that ends KVM_RUN. */
 void vcpu_signals(void);
-/* @fd is taken over. @run_size from KVM_GET_VCPU_MMAP_SIZE. */
+/* @fd is taken over. @run_size from KVM_GET_VCPU_MMAP_SIZE. @sync_regs:
+ * KVM_CAP_SYNC_REGS has KVM_SYNC_X86_REGS. */
 int vcpu_init(struct vcpu *v, unsigned int index, int fd, size_t run_size,
-	      struct err *e);
+	      bool sync_regs, struct err *e);
 void vcpu_free(struct vcpu *v);
 /* Start the thread; with v->hold set it waits for vcpu_release(). */
 int vcpu_start(struct vcpu *v, struct err *e);
@@ -113,6 +120,10 @@ bool vcpu_pausing(struct vcpu *v);
 void vcpu_kick(struct vcpu *v);
 enum vcpu_state vcpu_state(struct vcpu *v);
 const char *vcpu_state_name(enum vcpu_state s);
+/* General registers as they will be at the next entry; -errno. On the vCPU's
+ * thread, or before it is started. */
+int vcpu_get_regs(struct vcpu *v, struct kvm_regs *r);
+int vcpu_set_regs(struct vcpu *v, const struct kvm_regs *r);
 /* Pin the thread to a host CPU; -errno. */
 int vcpu_pin(struct vcpu *v, unsigned int cpu);
 
