@@ -41,5 +41,5 @@ demo:
 
 bench:
 	$(Q)$(MAKE) --no-print-directory deps-bench
-	$(Q)$(MAKE) --no-print-directory $(O)/gpcvm $(O)/tests/bench/floor
+	$(Q)$(MAKE) --no-print-directory $(O)/gpcvm $(BENCH_BINS)
 	$(Q)tests/bench/run --build $(O)
