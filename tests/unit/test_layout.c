@@ -182,8 +182,8 @@ static void tree_has_every_pv_page_with_its_gpa_and_vcpu(void **state)
 			fail_msg("%s has no reg or vcpu", p->name);
 			continue;
 		}
-		assert_true(fdt64_to_cpu(reg[0]) == p->gpa);
-		assert_int_equal(fdt32_to_cpu(*vcpu), p->vcpu);
+		assert_true(fdt64_ld(reg) == p->gpa);
+		assert_int_equal(fdt32_ld(vcpu), p->vcpu);
 	}
 	free(fdt);
 	pv_free(&m.pv);
