@@ -3,20 +3,21 @@
 # gpcvm. `make help` lists the targets. Everything is built under build/.
 #
 # CC, CFLAGS, LDFLAGS, DESTDIR, PREFIX are honoured; V=1 shows the commands;
-# SAN=address,undefined builds with sanitizers (into build/san, dynamically
-# linked: the sanitizers' runtimes do not go into a static file).
+# SAN=address,undefined builds with sanitizers (into build/san, others into
+# build/san-NAME), dynamically linked: their runtimes do not go into a static
+# file.
 
 CC	?= gcc
 CFLAGS	?= -O2 -g
 PREFIX	?= /usr/local
-O	:= build$(if $(SAN),/san)
-
 comma	:= ,
+O	:= build$(if $(SAN),/san$(if $(filter-out address$(comma)undefined,$(SAN)),-$(subst $(comma),-,$(SAN))))
 Q	:= $(if $(V),,@)
 say	= $(if $(V),@:,@printf '  %-7s %s\n' $(1) $(2))
 
 WARN	:= -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes \
-	   -Wpointer-arith -Wvla -Wshadow -Wundef
+	   -Wpointer-arith -Wvla -Wshadow -Wundef \
+	   -Wno-gnu-variable-sized-type-not-at-end
 VERSION	:= 0.1
 CPPFLAGS += -D_GNU_SOURCE -Ivmm -I. -DGPCVM_VERSION='"$(VERSION)"'
 BASE	:= -std=gnu11 $(WARN) -pthread -fno-common -MMD -MP

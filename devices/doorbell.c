@@ -131,7 +131,7 @@ static void at_door(struct vcpu *v, const struct kvm_regs *regs, bool wait)
 	a->back = (uint16_t)(regs->rax >> DB_SEQ_SHIFT);
 	a->waiting = wait;
 	a->polling = !wait;
-	a->lost = false;
+	__atomic_store_n(&a->lost, false, __ATOMIC_RELEASE);
 }
 
 static void ready(struct board *b, struct vcpu *v, const uint64_t *w)
@@ -258,7 +258,7 @@ int agent_call(struct vcpu *v, struct agent_op *op, struct err *e)
 			break;
 		}
 		if (__atomic_load_n(&a->give_up, __ATOMIC_ACQUIRE)) {
-			a->lost = true;
+			__atomic_store_n(&a->lost, true, __ATOMIC_RELEASE);
 			r = err_state(
 				e,
 				"vCPU %u has not come back from the operation "

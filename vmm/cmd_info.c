@@ -111,7 +111,7 @@ int cmd_status(struct request *rq)
 	else
 		json_null(j, "ready_ns");
 	json_num(j, "events", events_last(&m->events));
-	json_num(j, "kernel_messages", m->events.kernel);
+	json_num(j, "kernel_messages", events_kernel(&m->events));
 	slots_json(m, j);
 	vcpus_json(m, j);
 	return 0;

@@ -49,6 +49,11 @@ struct control {
 
 /* ---- output ------------------------------------------------------------- */
 
+static bool ending(const struct client *cl)
+{
+	return __atomic_load_n(&cl->ctl->m->ending, __ATOMIC_ACQUIRE);
+}
+
 static size_t out_left(const struct client *cl)
 {
 	return cl->out.len - cl->out_sent;
@@ -232,7 +237,7 @@ static void run_lines(struct client *cl)
 	size_t at = 0;
 
 	while (!cl->busy && !cl->broken && out_left(cl) < OUT_LIMIT &&
-	       !cl->ctl->m->ending && next_line(cl, &at))
+	       !ending(cl) && next_line(cl, &at))
 		;
 	if (at) {
 		cl->in_len -= at;
@@ -300,8 +305,7 @@ static void update(struct client *cl)
 			send_events(cl);
 		flush(cl);
 	} while (cl->in_len && !cl->busy && !cl->broken && !out_left(cl) &&
-		 !cl->ctl->m->ending &&
-		 (cl->eof || memchr(cl->in, '\n', cl->in_len)));
+		 !ending(cl) && (cl->eof || memchr(cl->in, '\n', cl->in_len)));
 	if (cl->broken ||
 	    (cl->eof && !cl->busy && !cl->in_len && !out_left(cl))) {
 		drop(cl);

@@ -116,6 +116,16 @@ uint64_t events_last(struct events *ev)
 	return last;
 }
 
+uint64_t events_kernel(struct events *ev)
+{
+	uint64_t n;
+
+	pthread_mutex_lock(&ev->lock);
+	n = ev->kernel;
+	pthread_mutex_unlock(&ev->lock);
+	return n;
+}
+
 void event_json(const struct event *e, struct json *j, const char *key)
 {
 	json_object(j, key);

@@ -52,6 +52,8 @@ void event_add_request(struct events *ev, const char *line, size_t len,
 /* Copy event @seq; false if it is not there (yet, or no longer). */
 bool event_get(struct events *ev, uint64_t seq, struct event *out);
 uint64_t events_last(struct events *ev);
+/* How many kernel messages there were. */
+uint64_t events_kernel(struct events *ev);
 /* Write an event as one JSON object. */
 void event_json(const struct event *e, struct json *j, const char *key);
 /* Wake the fd for every new event (@on), or no longer. */

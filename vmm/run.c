@@ -152,7 +152,9 @@ int run_main(int argc, char **argv)
 		status = STATUS_OK;
 	} else {
 		loop_run(&r.m.loop, NULL, NULL);
+		pthread_mutex_lock(&r.m.end_lock); /* a vCPU may have set it */
 		status = r.m.status;
+		pthread_mutex_unlock(&r.m.end_lock);
 		if (!cfg.quiet || status >= STATUS_TRIPLE_FAULT)
 			complain("%s", r.m.reason);
 	}

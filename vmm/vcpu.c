@@ -147,7 +147,7 @@ bool vcpu_pausing(struct vcpu *v)
 void vcpu_pause(struct vcpu *v, bool pause)
 {
 	pthread_mutex_lock(&v->lock);
-	v->pause = pause;
+	store(&v->pause, pause);
 	interrupt(v);
 	pthread_mutex_unlock(&v->lock);
 	pthread_cond_broadcast(&v->cond);
@@ -156,7 +156,7 @@ void vcpu_pause(struct vcpu *v, bool pause)
 void vcpu_release(struct vcpu *v)
 {
 	pthread_mutex_lock(&v->lock);
-	v->hold = false;
+	store(&v->hold, false);
 	pthread_cond_broadcast(&v->cond);
 	pthread_mutex_unlock(&v->lock);
 }
@@ -240,7 +240,8 @@ static enum vcpu_state why_waiting(const struct vcpu *v)
 
 static bool must_wait(const struct vcpu *v)
 {
-	return v->hold || v->pause || v->halted || v->agent.waiting;
+	return load(&v->hold) || load(&v->pause) || v->halted ||
+	       v->agent.waiting;
 }
 
 static void finish(struct vcpu_job *job, struct vcpu *v, bool agent)

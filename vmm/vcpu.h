@@ -52,7 +52,7 @@ struct agent {
 	bool there;    /* DB_READY came: this guest runs an agent */
 	bool waiting;  /* DB_NEXT: the guest stands at the doorbell, blocked */
 	bool polling;  /* DB_POLL: it stands there but goes on at once */
-	bool lost;     /* an operation was given up; it may come back */
+	bool lost;     /* an operation was given up; atomic */
 	uint16_t seq;  /* of the last operation handed out */
 	uint16_t back; /* of the result in words */
 	uint64_t words[8];
