@@ -9,9 +9,9 @@
  * CAP_SETPCAP, and where that is missing no_new_privs does the same. */
 static void drop_bounding(void)
 {
-	for (cap_value_t c = 0; cap_get_bound(c) >= 0; c++)
-		if (cap_get_bound(c) == 1 && cap_drop_bound(c))
-			return;
+	/* Ends at the first that the kernel does not know, or at once. */
+	for (cap_value_t c = 0; !cap_drop_bound(c); c++)
+		;
 }
 
 int privs_drop(struct err *e)
