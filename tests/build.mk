@@ -6,6 +6,7 @@
 include tests/unit/build.mk
 include tests/fuzz/build.mk
 include tests/bench/build.mk
+include tests/lab/build.mk
 
 .PHONY: deps-build deps-test host host-short lint demo-run check-run test-run
 

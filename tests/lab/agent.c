@@ -1,0 +1,556 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The lab's /init: sets up what a program expects of a machine, loads the
+ * modules that it was given, and then runs commands for the lab outside, over
+ * the second serial port. As PID 1 it must not end, except by rebooting,
+ * which is how the lab's QEMU (-no-reboot) is told to go.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "agent.h"
+
+#define PORT	    "/dev/ttyS1"
+#define SHELL_PORT  "/dev/ttyS2"
+#define MODULES	    "/lab/modules" /* a path a line, in the order to load */
+#define WORKDIR	    "/out"
+#define ARGS_MAX    64
+#define BACKLOG_MAX (1 << 20)
+
+enum stream { TO_CHILD, OUT, ERR, SOCKET, STREAMS };
+
+/* What goes by one id: a process with its three pipes, or a connection. */
+struct item {
+	pid_t pid; /* 0: no process */
+	int fd[STREAMS];
+	bool exited;
+	uint32_t status;
+	/* Bytes for fd[TO_CHILD] or fd[SOCKET] that it does not take yet. */
+	char *backlog;
+	size_t len;
+	bool closing; /* after the backlog */
+};
+
+struct agent {
+	int port, epoll, signals;
+	struct item items[FRAME_IDS];
+	unsigned char in[FRAME_HEAD + FRAME_MAX];
+	size_t in_len;
+};
+
+/* Where a file descriptor of the epoll set belongs. */
+static uint64_t tag(unsigned int id, enum stream s)
+{
+	return (uint64_t)id << 8 | s;
+}
+
+#define TAG_PORT    UINT64_MAX
+#define TAG_SIGNALS (UINT64_MAX - 1)
+
+static void say(const char *what)
+{
+	dprintf(STDERR_FILENO, "lab: %s: %s\n", what, strerror(errno));
+}
+
+static _Noreturn void leave(void)
+{
+	sync();
+	reboot(RB_AUTOBOOT);
+	for (;;)
+		pause();
+}
+
+/* ---- frames ------------------------------------------------------------- */
+
+static void put_all(int fd, const void *data, size_t len)
+{
+	struct pollfd room = { .fd = fd, .events = POLLOUT };
+	const char *p = data;
+
+	while (len) {
+		ssize_t n = write(fd, p, len);
+
+		if (n > 0) {
+			p += n;
+			len -= (size_t)n;
+		} else if (errno == EAGAIN) {
+			poll(&room, 1, -1);
+		} else if (errno != EINTR) {
+			say("writing to " PORT);
+			leave();
+		}
+	}
+}
+
+static void send_frame(struct agent *a, int type, unsigned int id,
+		       const void *data, size_t len)
+{
+	unsigned char head[FRAME_HEAD] = {
+		(unsigned char)type,
+		(unsigned char)id,
+		(unsigned char)len,
+		(unsigned char)(len >> 8),
+	};
+
+	put_all(a->port, head, sizeof(head));
+	put_all(a->port, data, len);
+}
+
+static void send_word(struct agent *a, int type, unsigned int id, uint32_t v)
+{
+	unsigned char w[4] = { (unsigned char)v, (unsigned char)(v >> 8),
+			       (unsigned char)(v >> 16),
+			       (unsigned char)(v >> 24) };
+
+	send_frame(a, type, id, w, sizeof(w));
+}
+
+/* ---- items -------------------------------------------------------------- */
+
+static void watch(struct agent *a, unsigned int id, enum stream s,
+		  uint32_t events)
+{
+	struct epoll_event ev = { .events = events, .data.u64 = tag(id, s) };
+	int fd = a->items[id].fd[s];
+
+	if (epoll_ctl(a->epoll, EPOLL_CTL_ADD, fd, &ev) && errno == EEXIST)
+		epoll_ctl(a->epoll, EPOLL_CTL_MOD, fd, &ev);
+}
+
+static void close_stream(struct item *it, enum stream s)
+{
+	if (it->fd[s] >= 0)
+		close(it->fd[s]);
+	it->fd[s] = -1;
+}
+
+static void clear_item(struct item *it)
+{
+	for (int s = 0; s < STREAMS; s++)
+		close_stream(it, s);
+	free(it->backlog);
+	*it = (struct item){ .fd = { -1, -1, -1, -1 } };
+}
+
+/* Say that it is over once both: it has ended, and its output has been read. */
+static void maybe_over(struct agent *a, unsigned int id)
+{
+	struct item *it = &a->items[id];
+
+	if (!it->exited || it->fd[OUT] >= 0 || it->fd[ERR] >= 0)
+		return;
+	send_word(a, FRAME_EXITED, id, it->status);
+	clear_item(it);
+}
+
+static void flush_backlog(struct agent *a, unsigned int id)
+{
+	struct item *it = &a->items[id];
+	enum stream s = it->fd[SOCKET] >= 0 ? SOCKET : TO_CHILD;
+	ssize_t n = 0;
+
+	while (it->len && (n = write(it->fd[s], it->backlog, it->len)) > 0) {
+		it->len -= (size_t)n;
+		memmove(it->backlog, it->backlog + n, it->len);
+	}
+	if (it->len && n < 0 && errno != EAGAIN && errno != EINTR) {
+		it->len = 0; /* nobody reads: EPIPE */
+		it->closing = true;
+	}
+	if (!it->len && it->closing) {
+		if (s == SOCKET)
+			shutdown(it->fd[s], SHUT_WR);
+		else
+			close_stream(it, s);
+	}
+	if (it->fd[s] >= 0)
+		watch(a, id, s,
+		      (s == SOCKET ? EPOLLIN : 0) | (it->len ? EPOLLOUT : 0));
+}
+
+static void feed(struct agent *a, unsigned int id, const void *data, size_t len)
+{
+	struct item *it = &a->items[id];
+	char *more;
+
+	if (it->fd[TO_CHILD] < 0 && it->fd[SOCKET] < 0)
+		return; /* it has gone meanwhile */
+	more = realloc(it->backlog, it->len + len + 1);
+	if (!more || it->len + len > BACKLOG_MAX)
+		len = 0; /* told by the missing answer */
+	if (more)
+		it->backlog = more;
+	memcpy(it->backlog + it->len, data, len);
+	it->len += len;
+	if (!len)
+		it->closing = true;
+	flush_backlog(a, id);
+}
+
+/* ---- processes ---------------------------------------------------------- */
+
+static _Noreturn void run_child(char **argv, int in, int out, int err)
+{
+	sigset_t none;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	setsid();
+	dup2(in, 0);
+	dup2(out, 1);
+	dup2(err, 2);
+	if (!chdir(WORKDIR))
+		execvp(argv[0], argv);
+	dprintf(2, "lab: %s: %s\n", argv[0], strerror(errno));
+	_exit(errno == ENOENT ? 127 : 126);
+}
+
+static int start_child(struct item *it, char **argv)
+{
+	int p[3][2] = { { -1, -1 }, { -1, -1 }, { -1, -1 } };
+
+	for (int i = 0; i < 3; i++)
+		if (pipe2(p[i], O_CLOEXEC))
+			goto fail;
+	it->pid = fork();
+	if (it->pid < 0)
+		goto fail;
+	if (!it->pid)
+		run_child(argv, p[0][0], p[1][1], p[2][1]);
+	it->fd[TO_CHILD] = p[0][1];
+	it->fd[OUT] = p[1][0];
+	it->fd[ERR] = p[2][0];
+	close(p[0][0]);
+	close(p[1][1]);
+	close(p[2][1]);
+	fcntl(it->fd[TO_CHILD], F_SETFL, O_NONBLOCK);
+	return 0;
+fail:
+	it->pid = 0;
+	for (int i = 0; i < 3; i++) {
+		close(p[i][0]);
+		close(p[i][1]);
+	}
+	return errno;
+}
+
+static void on_exec(struct agent *a, unsigned int id, char *words, size_t len)
+{
+	char *argv[ARGS_MAX + 1];
+	int n = 0, r;
+
+	for (size_t at = 0; at < len && n < ARGS_MAX;
+	     at += strlen(words + at) + 1)
+		argv[n++] = words + at;
+	argv[n] = NULL;
+	r = n ? start_child(&a->items[id], argv) : EINVAL;
+	if (r) {
+		send_word(a, FRAME_EXITED, id, 1U << 31 | (uint32_t)r);
+		return;
+	}
+	watch(a, id, OUT, EPOLLIN);
+	watch(a, id, ERR, EPOLLIN);
+}
+
+static void reap(struct agent *a)
+{
+	struct signalfd_siginfo si;
+	int status;
+	pid_t pid;
+
+	while (read(a->signals, &si, sizeof(si)) > 0)
+		;
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		for (unsigned int id = 0; id < FRAME_IDS; id++) {
+			struct item *it = &a->items[id];
+
+			if (it->pid != pid)
+				continue;
+			it->exited = true;
+			it->status = (uint32_t)status;
+			close_stream(it, TO_CHILD);
+			maybe_over(a, id);
+		}
+	}
+}
+
+/* ---- connections -------------------------------------------------------- */
+
+static void on_connect(struct agent *a, unsigned int id, const char *path)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	struct item *it = &a->items[id];
+	int r = 0;
+
+	if (strlen(path) >= sizeof(sa.sun_path)) {
+		send_word(a, FRAME_OPENED, id, ENAMETOOLONG);
+		return;
+	}
+	strcpy(sa.sun_path, path);
+	it->fd[SOCKET] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (it->fd[SOCKET] < 0 ||
+	    connect(it->fd[SOCKET], (void *)&sa, sizeof(sa))) {
+		r = errno;
+		clear_item(it);
+	} else {
+		fcntl(it->fd[SOCKET], F_SETFL, O_NONBLOCK);
+		watch(a, id, SOCKET, EPOLLIN);
+	}
+	send_word(a, FRAME_OPENED, id, (uint32_t)r);
+}
+
+/* ---- the loop ----------------------------------------------------------- */
+
+static void on_frame(struct agent *a, int type, unsigned int id, char *data,
+		     size_t len)
+{
+	data[len] = 0;
+	switch (type) {
+	case FRAME_EXEC:
+		on_exec(a, id, data, len);
+		break;
+	case FRAME_CONNECT:
+		on_connect(a, id, data);
+		break;
+	case FRAME_STDIN:
+	case FRAME_DATA:
+		feed(a, id, data, len);
+		break;
+	case FRAME_SIGNAL:
+		if (len == 1 && a->items[id].pid && !a->items[id].exited)
+			kill(-a->items[id].pid, data[0]);
+		break;
+	case FRAME_REBOOT:
+		leave();
+	default:
+		dprintf(STDERR_FILENO, "lab: no frame of type %d\n", type);
+	}
+}
+
+static void on_port(struct agent *a)
+{
+	static char data[FRAME_MAX + 1]; /* big, for a stack */
+	ssize_t n = read(a->port, a->in + a->in_len, sizeof(a->in) - a->in_len);
+
+	if (n > 0)
+		a->in_len += (size_t)n;
+	while (a->in_len >= FRAME_HEAD) {
+		size_t len = a->in[2] | (size_t)a->in[3] << 8;
+		size_t all = FRAME_HEAD + len;
+
+		if (len > FRAME_MAX) {
+			errno = EPROTO;
+			say(PORT);
+			leave();
+		}
+		if (a->in_len < all)
+			return;
+		memcpy(data, a->in + FRAME_HEAD, len);
+		on_frame(a, a->in[0], a->in[1], data, len);
+		a->in_len -= all;
+		memmove(a->in, a->in + all, a->in_len);
+	}
+}
+
+static void on_stream(struct agent *a, unsigned int id, enum stream s)
+{
+	struct item *it = &a->items[id];
+	char buf[FRAME_MAX];
+	ssize_t n;
+
+	if (it->fd[s] < 0)
+		return; /* closed by an event before this one */
+	if (it->len && s != OUT && s != ERR)
+		flush_backlog(a, id);
+	else if (s == TO_CHILD)
+		close_stream(it, s); /* EPOLLERR: it does not read any more */
+	if (s == TO_CHILD || it->fd[s] < 0)
+		return;
+	n = read(it->fd[s], buf, sizeof(buf));
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n > 0 || s == SOCKET)
+		send_frame(a,
+			   s == OUT   ? FRAME_STDOUT
+			   : s == ERR ? FRAME_STDERR
+				      : FRAME_DATA,
+			   id, buf, n > 0 ? (size_t)n : 0);
+	if (n > 0)
+		return;
+	if (s == SOCKET) {
+		clear_item(it);
+	} else {
+		close_stream(it, s);
+		maybe_over(a, id);
+	}
+}
+
+static _Noreturn void loop(struct agent *a)
+{
+	struct epoll_event ev[16];
+
+	for (;;) {
+		int n = epoll_wait(a->epoll, ev, 16, -1);
+
+		for (int i = 0; i < n; i++) {
+			uint64_t t = ev[i].data.u64;
+
+			if (t == TAG_PORT)
+				on_port(a);
+			else if (t == TAG_SIGNALS)
+				reap(a);
+			else
+				on_stream(a, (unsigned int)(t >> 8),
+					  (enum stream)(t & 0xff));
+		}
+	}
+}
+
+/* ---- setting up --------------------------------------------------------- */
+
+static void mount_all(void)
+{
+	static const struct {
+		const char *type, *where;
+		bool must;
+	} m[] = {
+		{ "devtmpfs", "/dev", true },
+		{ "proc", "/proc", true },
+		{ "sysfs", "/sys", true },
+		{ "tmpfs", "/tmp", true },
+		{ "tmpfs", "/run", true },
+		{ "tmpfs", WORKDIR, true },
+		{ "debugfs", "/sys/kernel/debug", false },
+		{ "tracefs", "/sys/kernel/tracing", false },
+	};
+
+	for (size_t i = 0; i < sizeof(m) / sizeof(m[0]); i++) {
+		mkdir(m[i].where, 0755);
+		if (mount(m[i].type, m[i].where, m[i].type, 0, NULL) &&
+		    errno != EBUSY && m[i].must)
+			say(m[i].where);
+	}
+}
+
+static void load_modules(void)
+{
+	FILE *f = fopen(MODULES, "re");
+	char path[512];
+
+	while (f && fgets(path, sizeof(path), f)) {
+		int fd;
+
+		path[strcspn(path, "\n")] = 0;
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd < 0 ||
+		    (syscall(SYS_finit_module, fd, "", 0) && errno != EEXIST))
+			say(path);
+		if (fd >= 0)
+			close(fd);
+	}
+	if (f)
+		fclose(f);
+}
+
+static int open_port(const char *path)
+{
+	int fd = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	struct termios t;
+
+	if (fd < 0 || tcgetattr(fd, &t)) {
+		say(path);
+		return -1;
+	}
+	cfmakeraw(&t);
+	cfsetspeed(&t, B115200);
+	t.c_cflag |= CLOCAL | CREAD;
+	if (tcsetattr(fd, TCSANOW, &t))
+		say(path);
+	return fd;
+}
+
+/* A prompt on a port of its own; the machine ends with it. */
+static void start_shell(void)
+{
+	pid_t pid = fork();
+
+	if (pid)
+		return;
+	setsid();
+	for (int i = 0; i < 3; i++)
+		close(i);
+	/* The first terminal that a session leader opens is its own. */
+	if (open(SHELL_PORT, O_RDWR) == 0 && dup(0) == 1 && dup(0) == 2 &&
+	    !chdir(WORKDIR)) {
+		pid = fork();
+		if (!pid) {
+			execlp("sh", "sh", "-l", NULL);
+			say("sh");
+			_exit(127);
+		}
+		tcsetpgrp(0, getpid());
+		waitpid(pid, NULL, 0);
+	}
+	leave();
+}
+
+static void set_up(struct agent *a)
+{
+	struct epoll_event ev = { .events = EPOLLIN };
+	struct utsname u;
+	sigset_t set;
+
+	for (unsigned int i = 0; i < FRAME_IDS; i++)
+		clear_item(&a->items[i]);
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	a->port = open_port(PORT);
+	if (a->port < 0)
+		leave();
+	fcntl(a->port, F_SETFL, O_NONBLOCK);
+	a->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	a->epoll = epoll_create1(EPOLL_CLOEXEC);
+	ev.data.u64 = TAG_PORT;
+	epoll_ctl(a->epoll, EPOLL_CTL_ADD, a->port, &ev);
+	ev.data.u64 = TAG_SIGNALS;
+	epoll_ctl(a->epoll, EPOLL_CTL_ADD, a->signals, &ev);
+	uname(&u);
+	send_frame(a, FRAME_HELLO, 0, u.release, strlen(u.release));
+}
+
+int main(int argc, char **argv)
+{
+	static struct agent a;
+
+	setenv("PATH", "/bin:/sbin:/usr/bin", 1);
+	setenv("HOME", "/", 1);
+	setenv("TERM", "linux", 0);
+	mount_all();
+	load_modules();
+	set_up(&a);
+	/* What the kernel's command line says and the kernel does not know. */
+	if (argc > 1 && !strcmp(argv[1], "lab-shell"))
+		start_shell();
+	loop(&a);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * How the lab outside (tests/lab/machine.py) and its agent inside the booted
+ * kernel (agent.c) talk: frames over the second serial port, which every
+ * kernel with an 8250 driver has.
+ *
+ * A frame is a type, an id, a little-endian 16-bit length, and so many bytes.
+ * The id is chosen outside and names a process or a connection until its
+ * FRAME_EXITED or its last FRAME_DATA of length 0 has come.
+ */
+#ifndef GPCVM_LAB_AGENT_H
+#define GPCVM_LAB_AGENT_H
+
+#define FRAME_HEAD    4
+#define FRAME_MAX     4096
+#define FRAME_IDS     256
+
+/* From outside. */
+#define FRAME_EXEC    'X' /* argv, each word ended by a NUL */
+#define FRAME_STDIN   'I' /* bytes; none: end of file */
+#define FRAME_SIGNAL  'K' /* one byte: the signal */
+#define FRAME_CONNECT 'C' /* path of a Unix socket */
+#define FRAME_REBOOT  'Q'
+
+/* From inside. */
+#define FRAME_HELLO   'H' /* the kernel's release */
+#define FRAME_STDOUT  'O'
+#define FRAME_STDERR  'E'
+#define FRAME_EXITED  'x' /* 32 bits: as from wait(2), or 1 << 31 | errno */
+#define FRAME_OPENED  'c' /* 32 bits: 0 or errno */
+
+/* Both ways, on a connection; none: it is closed. */
+#define FRAME_DATA    'D'
+
+#endif

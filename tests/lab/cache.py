@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The lab's cache: what is in it is complete, or is not in it."""
+
+import contextlib
+import fcntl
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+
+import reports
+from machine import LabError
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def root():
+    """The directory, made if it is not there."""
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    path = os.path.join(base, "gpcvm", "lab")
+    try:
+        os.makedirs(path, exist_ok=True)
+    except OSError as e:
+        raise LabError(f"{path}: {e.strerror}: set XDG_CACHE_HOME elsewhere")
+    return path
+
+
+def path(*names):
+    return os.path.join(root(), *names)
+
+
+def say(text):
+    print(f"lab: {text}", file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def locked(name):
+    """One at a time, over all processes; gone with the process."""
+    os.makedirs(path("locks"), exist_ok=True)
+    with open(path("locks", name), "w") as f:
+        try:
+            fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say(f"waiting for another lab that makes {name}")
+            fcntl.flock(f, fcntl.LOCK_EX)
+        yield
+
+
+@contextlib.contextmanager
+def making(dest):
+    """A directory to fill, which becomes @dest when all went well."""
+    os.makedirs(os.path.dirname(dest), exist_ok=True)
+    tmp = tempfile.mkdtemp(
+        prefix=os.path.basename(dest) + ".tmp-", dir=os.path.dirname(dest)
+    )
+    try:
+        yield tmp
+        os.chmod(tmp, 0o755)
+        shutil.rmtree(dest, ignore_errors=True)
+        os.rename(tmp, dest)
+    finally:
+        shutil.rmtree(tmp, ignore_errors=True)
+
+
+def sweep(directory):
+    """Remove what a killed lab left half-made; under the directory's lock."""
+    for name in os.listdir(directory) if os.path.isdir(directory) else ():
+        if ".tmp-" in name:
+            shutil.rmtree(os.path.join(directory, name), ignore_errors=True)
+
+
+def tool(argv, why, **kw):
+    """Run a program that must succeed; LabError with its last line."""
+    try:
+        p = subprocess.run(
+            argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, **kw
+        )
+    except FileNotFoundError:
+        raise LabError(f"{argv[0]} is not installed: run tests/deps lab")
+    except OSError as e:
+        raise LabError(f"{argv[0]}: {e.strerror}")
+    if p.returncode:
+        lines = (p.stderr.strip() or p.stdout.strip() or "?").splitlines()
+        raise LabError(f"{why}: {lines[-1]}")
+    return p.stdout
+
+
+def long_run(argv, log, progress, **kw):
+    """Run a program for minutes: output to @log, progress(done) called now and
+    then with True at the end. Killed with all its children when this process
+    is told to end. Returns the exit status."""
+    with open(log, "ab") as out:
+        p = subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            **kw,
+        )
+    try:
+        while True:
+            try:
+                status = p.wait(0.5)
+                progress(True)
+                return status
+            except subprocess.TimeoutExpired:
+                progress(False)
+    except BaseException:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(p.pid, signal.SIGKILL)
+        p.wait()
+        raise
+
+
+class BuildError(LabError):
+    def __init__(self, text):
+        super().__init__(text, reports.BUILD_FAILED)

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The frames of agent.h, from outside."""
+
+import struct
+
+HEAD = 4
+MAX = 4096
+
+EXEC, STDIN, SIGNAL, CONNECT, REBOOT = b"X", b"I", b"K", b"C", b"Q"
+HELLO, STDOUT, STDERR, EXITED, OPENED = b"H", b"O", b"E", b"x", b"c"
+DATA = b"D"
+
+
+def pack(kind, ident, data=b""):
+    """One or more frames; data longer than a frame is cut into several."""
+    pieces = [data[i : i + MAX] for i in range(0, len(data), MAX)] or [b""]
+    return b"".join(
+        kind + struct.pack("<BH", ident, len(p)) + p for p in pieces
+    )
+
+
+class Reader:
+    """Frames out of a stream of bytes, however it is cut."""
+
+    def __init__(self):
+        self.rest = b""
+
+    def feed(self, data):
+        """Yield (kind, id, bytes) for every frame that is complete."""
+        self.rest += data
+        while len(self.rest) >= HEAD:
+            ident, size = struct.unpack_from("<BH", self.rest, 1)
+            if size > MAX:
+                raise ValueError(f"a frame of {size} bytes")
+            if len(self.rest) < HEAD + size:
+                return
+            kind, data = self.rest[:1], self.rest[HEAD : HEAD + size]
+            self.rest = self.rest[HEAD + size :]
+            yield kind, ident, data

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The host kernels of the lab: by name, as an image, or from a source tree."""
+
+import glob
+import hashlib
+import os
+import shutil
+
+import build
+import cache
+import debian
+import modules
+from build import Kernel
+from machine import LabError
+
+NAMES = {
+    "base": "Debian's linux-source-6.12, unpatched, with the lab's config",
+    "debian": "Debian's packaged 6.12 cloud kernel, as people run it",
+}
+SOURCE = r"linux-source-6\.12"
+CLOUD = r"linux-image-6\.12\.\d+\+deb12-cloud-amd64"
+
+
+def of_image(image, moddir=None):
+    """Any kernel that QEMU can boot: a bzImage, or an ELF with a PVH note."""
+    try:
+        with open(image, "rb") as f:
+            head = f.read(0x206)
+    except OSError as e:
+        known = ", ".join(NAMES)
+        raise LabError(f"--kernel {image}: {e.strerror}: a file, or one of {known}")
+    if head[0x202:0x206] != b"HdrS" and head[:4] != b"\x7fELF":
+        raise LabError(f"--kernel {image}: this is no bzImage and no ELF file")
+    load = modules.to_load(modules.find_dir(moddir)) if moddir else []
+    return Kernel(os.path.basename(image), image, _plain(load))
+
+
+def _plain(load):
+    """Compressed modules cannot go into the image as they are; the user's
+    files stay as they are."""
+    packed = [p for p in load if not p.endswith(".ko")]
+    if not packed:
+        return load
+    key = hashlib.sha256("\n".join(load).encode()).hexdigest()[:12]
+    dest = cache.path("modules", key)
+    with cache.locked(f"modules-{key}"), cache.making(dest) as tmp:
+        for p in load:
+            shutil.copy(p, tmp)
+            debian.decompress(os.path.join(tmp, os.path.basename(p)))
+    return [
+        os.path.join(dest, os.path.basename(p).split(".ko")[0] + ".ko")
+        for p in load
+    ]
+
+
+def _debian_at(dest):
+    image = glob.glob(os.path.join(dest, "boot", "vmlinuz-*"))
+    moddir = glob.glob(os.path.join(dest, "lib", "modules", "*"))
+    load = modules.to_load(moddir[0]) if moddir else []
+    return Kernel("debian", image[0], load, dest) if image else None
+
+
+def _debian():
+    package, version = debian.pinned(CLOUD)
+    dest = cache.path("debian", version)
+    if not os.path.isdir(dest):
+        package, version = debian.choose(CLOUD)
+        dest = cache.path("debian", version)
+    if not os.path.isdir(dest):
+        _make_debian(package, version, dest)
+    return _debian_at(dest)
+
+
+def _make_debian(package, version, dest):
+    with cache.locked(f"debian-{version}"):
+        if os.path.isdir(dest):
+            return  # another lab was quicker
+        cache.sweep(cache.path("debian"))
+        with cache.making(dest) as tmp:
+            debian.unpack_deb(debian.fetch(package, version, tmp), tmp)
+            for deb in glob.glob(os.path.join(tmp, "*.deb")):
+                os.remove(deb)
+            moddir = modules.find_dir(tmp)
+            # depmod looks below a root that it is given.
+            for ko in modules.to_load(moddir):
+                debian.decompress(ko)
+            os.remove(os.path.join(moddir, "modules.dep"))
+            modules.to_load(moddir)
+
+
+def get(name, lean=False, moddir=None, source=None, patches=None, config=()):
+    """The kernel that the command line asks for, made if need be."""
+    flavour = "lean" if lean else "debug"
+    if source:
+        return build.tree(source, flavour, patches, config)
+    if name == "base" or (patches and name is None):
+        return build.debian_source(name or "base", SOURCE, flavour, patches, config)
+    if patches or config:
+        raise LabError(
+            f"--patches and --config are for what is built here: --source DIR"
+            f" or --kernel base, not {name}"
+        )
+    if name == "debian":
+        return _debian()
+    return of_image(name, moddir)

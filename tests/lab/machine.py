@@ -1,0 +1,327 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A kernel booted under QEMU's software emulation, and commands run in it."""
+
+import ctypes
+import os
+import selectors
+import signal
+import socket
+import struct
+import subprocess
+import threading
+import time
+
+import frames
+import initramfs
+import reports
+
+# EPYC-Rome with SVM is what TCG can emulate of AMD's virtualization, and KVM
+# works inside it.
+QEMU = "qemu-system-x86_64"
+QEMU_ARGS = (
+    "-nodefaults -no-user-config -display none -no-reboot"
+    " -accel tcg,thread=multi -cpu EPYC-Rome,+svm,+npt"
+).split()
+# panic=-1: at once, which -no-reboot makes the end of QEMU.
+APPEND = "console=ttyS0 panic=-1 ignore_loglevel"
+PR_SET_PDEATHSIG = 1
+
+
+class LabError(Exception):
+    """Something is wrong with the lab, not with what runs in it."""
+
+    def __init__(self, text, status=reports.LAB_FAILED):
+        super().__init__(text)
+        self.status = status
+
+
+class Gone(LabError):
+    """The machine is not there any more: time-out, panic, end."""
+
+
+def _die_with_parent():
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _applets(busybox):
+    r = subprocess.run([busybox, "--list"], capture_output=True, text=True)
+    return [a for a in r.stdout.split() if a != "busybox"]
+
+
+def make_initramfs(kernel, agent, programs=(), busybox=None):
+    """@programs: (name in the image, path here) pairs; all end up executable
+    as they are here. Returns an Initramfs, done."""
+    image = initramfs.Initramfs()
+    image.add_file("init", agent, 0o755)
+    if busybox:
+        image.add_file("bin/busybox", busybox, 0o755)
+        for applet in _applets(busybox):
+            image.link(f"bin/{applet}", "busybox")
+    for name, path in programs:
+        image.add_file(name, path)
+    names = []
+    for path in kernel.load:
+        names.append("/lab/" + os.path.basename(path))
+        image.add_file(names[-1][1:], path, 0o644)
+    image.add("lab/modules", "".join(n + "\n" for n in names).encode(), 0o644)
+    image.done()
+    return image
+
+
+class Process:
+    """A command inside. Its output is collected, or handed on as it comes."""
+
+    def __init__(self, machine, ident, on_out=None, on_err=None):
+        self.machine, self.ident = machine, ident
+        self.out, self.err = bytearray(), bytearray()
+        self.sinks = {frames.STDOUT: on_out, frames.STDERR: on_err}
+        self.status = None  # as a shell would say it
+
+    def on_frame(self, kind, data):
+        if kind in (frames.STDOUT, frames.STDERR):
+            keep = self.out if kind == frames.STDOUT else self.err
+            if self.sinks[kind]:
+                self.sinks[kind](data)
+            else:
+                keep += data
+        elif kind == frames.EXITED:
+            word = struct.unpack("<I", data)[0]
+            if word >> 31:
+                self.status = 126
+                self.err += os.strerror(word & 0xFFFF).encode() + b"\n"
+            elif os.WIFSIGNALED(word):
+                self.status = 128 + os.WTERMSIG(word)
+            else:
+                self.status = os.WEXITSTATUS(word)
+            self.machine.forget(self.ident)
+
+    def write(self, data):
+        self.machine.send(frames.STDIN, self.ident, data)
+
+    def kill(self, signo=signal.SIGTERM):
+        self.machine.send(frames.SIGNAL, self.ident, bytes([signo]))
+
+    def wait(self, timeout=None):
+        self.machine.wait(lambda: self.status is not None, timeout)
+        return self.status
+
+
+class Link:
+    """A connection to a Unix socket inside; the other end of a socketpair
+    outside is self.sock."""
+
+    def __init__(self, machine, ident, sock):
+        self.machine, self.ident = machine, ident
+        self.errno = None  # 0: it is open
+        self.sock, self.over = sock, False
+
+    def on_frame(self, kind, data):
+        if kind == frames.OPENED:
+            self.errno = struct.unpack("<I", data)[0]
+            if self.errno:
+                self.machine.forget(self.ident)
+        elif kind == frames.DATA and data:
+            try:
+                self.sock.sendall(data)
+            except OSError:
+                pass  # nobody reads any more: what comes is dropped
+        elif kind == frames.DATA:
+            self.over = True
+            self.machine.forget(self.ident)
+            try:
+                self.sock.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def pump(self):
+        """Outside to inside; a thread of its own."""
+        while True:
+            try:
+                data = self.sock.recv(frames.MAX)
+            except OSError:
+                data = b""
+            if not self.over:
+                self.machine.send(frames.DATA, self.ident, data)
+            if not data:
+                return
+
+
+class Machine:
+    """Boots at once; ready() waits until the agent inside is there."""
+
+    def __init__(self, kernel, image, cpus=2, mem="1G", append="", shell=False):
+        self.console = reports.Console()
+        self.log = bytearray()
+        self.change = threading.Condition()
+        self.items = {}
+        self.release = None  # the kernel's, once the agent is there
+        self.ended = False
+        self.started = time.monotonic()
+        self.ready_after = None
+        ours, theirs = zip(*(socket.socketpair() for _ in range(2)))
+        self.con, self.port = ours
+        args = self._args(kernel, image, cpus, mem, append, theirs)
+        if shell:
+            args[-1] += " lab-shell"
+            args += "-chardev stdio,id=sh,signal=off -serial chardev:sh".split()
+        try:
+            self.qemu = subprocess.Popen(
+                args,
+                stdin=None if shell else subprocess.DEVNULL,
+                stdout=None if shell else subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                pass_fds=[image.fd, *(s.fileno() for s in theirs)],
+                preexec_fn=_die_with_parent,
+            )
+        except OSError as e:
+            raise LabError(f"{QEMU}: {e.strerror}: apt-get install qemu-system-x86")
+        finally:
+            for s in theirs:
+                s.close()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    @staticmethod
+    def _args(kernel, image, cpus, mem, append, socks):
+        args = [QEMU, *QEMU_ARGS, "-smp", str(cpus), "-m", mem]
+        for name, sock in zip(("con", "lab"), socks):
+            args += ["-chardev", f"socket,id={name},fd={sock.fileno()}"]
+            args += ["-serial", f"chardev:{name}"]
+        args += ["-kernel", kernel.image]
+        args += ["-initrd", f"/proc/self/fd/{image.fd}"]
+        return args + ["-append", f"{APPEND} {append}".strip()]
+
+    # ---- what comes
+
+    def _read(self):
+        sel = selectors.DefaultSelector()
+        reader = frames.Reader()
+        for s in (self.con, self.port):
+            sel.register(s, selectors.EVENT_READ)
+        while sel.get_map():
+            for key, _ in sel.select():
+                try:
+                    data = key.fileobj.recv(65536)
+                except OSError:
+                    data = b""
+                if not data:
+                    sel.unregister(key.fileobj)
+                elif key.fileobj is self.con:
+                    with self.change:
+                        self.log += data
+                        self.console.feed(data)
+                        self.change.notify_all()
+                else:
+                    self._frames(reader, data)
+        with self.change:
+            self.console.finish()
+            self.ended = True
+            for item in list(self.items.values()):
+                if isinstance(item, Link):
+                    item.on_frame(frames.DATA, b"")
+            self.change.notify_all()
+
+    def _frames(self, reader, data):
+        for kind, ident, payload in reader.feed(data):
+            with self.change:
+                if kind == frames.HELLO:
+                    self.release = payload.decode()
+                    self.ready_after = time.monotonic() - self.started
+                elif ident in self.items:
+                    self.items[ident].on_frame(kind, payload)
+                self.change.notify_all()
+
+    def forget(self, ident):
+        self.items.pop(ident, None)
+
+    # ---- what is asked
+
+    def wait(self, cond, timeout=None):
+        """Until @cond; Gone when the machine has ended or the time is up."""
+        with self.change:
+            if not self.change.wait_for(lambda: cond() or self.ended, timeout):
+                raise Gone("the time is up", self._late())
+            if not cond():
+                raise Gone("the machine has ended", reports.ENDED)
+
+    def _late(self):
+        return reports.TIME_OUT if self.release else reports.NO_BOOT
+
+    def ready(self, timeout):
+        self.wait(lambda: self.release, timeout)
+
+    def send(self, kind, ident, data=b""):
+        try:
+            self.port.sendall(frames.pack(kind, ident, data))
+        except OSError:
+            pass  # it has ended; who waits will be told
+
+    def _new(self, make):
+        with self.change:
+            ident = next((i for i in range(256) if i not in self.items), None)
+            if ident is None:
+                raise LabError("too many processes and connections in the lab")
+            self.items[ident] = item = make(ident)
+        return item
+
+    def spawn(self, argv, on_out=None, on_err=None):
+        p = self._new(lambda i: Process(self, i, on_out, on_err))
+        words = b"".join(os.fsencode(a) + b"\0" for a in argv)
+        if len(words) > frames.MAX:
+            self.forget(p.ident)
+            raise LabError(f"a command line of {len(words)} bytes is too long")
+        self.send(frames.EXEC, p.ident, words)
+        return p
+
+    def run(self, argv, timeout=None, stdin=b""):
+        """(status, stdout, stderr)"""
+        p = self.spawn(argv)
+        if stdin:
+            p.write(stdin)
+        p.write(b"")
+        p.wait(timeout)
+        return p.status, bytes(p.out), bytes(p.err)
+
+    def connect(self, path, timeout=60):
+        """A socket that speaks to the Unix socket @path inside; waits until
+        somebody listens there."""
+        end = time.monotonic() + timeout
+        while True:
+            ours, theirs = socket.socketpair()
+            link = self._new(lambda i, s=theirs: Link(self, i, s))
+            self.send(frames.CONNECT, link.ident, os.fsencode(path))
+            self.wait(lambda: link.errno is not None, timeout)
+            if not link.errno:
+                threading.Thread(target=link.pump, daemon=True).start()
+                return ours
+            ours.close()
+            theirs.close()
+            if time.monotonic() > end:
+                raise Gone(
+                    f"{path}: {os.strerror(link.errno)}", reports.TIME_OUT
+                )
+            time.sleep(0.02)
+
+    # ---- the end
+
+    def reboot(self, timeout=10):
+        """Let the machine end by itself; QEMU's exit is awaited."""
+        self.send(frames.REBOOT, 0)
+        self._await_end(timeout)
+
+    def _await_end(self, timeout):
+        with self.change:
+            self.change.wait_for(lambda: self.ended, timeout)
+
+    def close(self):
+        """QEMU gone, whatever state it was in; its complaints, if any."""
+        if self.qemu.poll() is None and not self.ended:
+            self.qemu.kill()
+        self._await_end(10)
+        err = self.qemu.stderr.read().decode("utf-8", "replace")
+        self.qemu.stderr.close()
+        self.qemu.wait()
+        self.con.close()
+        self.port.close()
+        return "\n".join(
+            x for x in err.splitlines() if "TCG doesn't support" not in x
+        )

@@ -1,0 +1,285 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""One boot, one command: `lab run` and `lab shell`."""
+
+import contextlib
+import io
+import os
+import shutil
+import socket
+import sys
+import tarfile
+import termios
+import threading
+import time
+
+import cache
+import reports
+from machine import Gone, LabError, Machine, make_initramfs
+
+ROOT = os.path.dirname(os.path.dirname(cache.HERE))
+# Where gpcvm inside listens for `lab run --control`.
+INSIDE = "/run/gpcvm.sock"
+# After a report of a kernel that cannot go on, so long for the rest of it.
+GRACE_S = 5
+SCAN = "echo scan >/sys/kernel/debug/kmemleak"
+FILES_MAX = 1 << 30
+
+
+def gpcvm():
+    """The program: $GPCVM, or built from this tree."""
+    return os.environ.get("GPCVM") or _built("build/gpcvm")
+
+
+def agent():
+    return os.environ.get("GPCVM_LAB_AGENT") or _built("build/tests/lab/agent")
+
+
+def _built(name):
+    # Only what this tree's Makefile makes of it: not with the flags of a make
+    # that may be running us.
+    env = {k: v for k, v in os.environ.items() if not k.startswith("MAKE")}
+    cache.tool(["make", "-s", "-C", ROOT, name], f"make {name}", env=env)
+    return os.path.join(ROOT, name)
+
+
+def image_of(kernel, extra=()):
+    """The initramfs for @kernel: gpcvm, busybox if there is one, @extra."""
+    programs = [("bin/gpcvm", gpcvm())]
+    for spec in extra:
+        path, _, where = spec.partition(":")
+        if not os.path.isfile(path):
+            raise LabError(f"--file {path}: no such file")
+        programs.append(((where or os.path.basename(path)).lstrip("/"), path))
+    return make_initramfs(kernel, agent(), programs, shutil.which("busybox"))
+
+
+# ---- what comes back
+
+
+def _stream(to):
+    def write(data):
+        with contextlib.suppress(BrokenPipeError, ValueError):
+            to.buffer.write(data)
+            to.buffer.flush()
+
+    return write
+
+
+def _safe(member, where):
+    """What a tar member may become out here: a plain file inside @where."""
+    name = os.path.normpath(member.name)
+    if name.startswith(("/", "..")) or not member.isfile():
+        return None
+    return os.path.join(where, name)
+
+
+def fetch_files(m, where, timeout):
+    """The files that the command left in its working directory."""
+    status, out, _ = m.run(["sh", "-c", "ls -A . | head -n 1"], timeout)
+    if status or not out:
+        return []
+    status, data, err = m.run(["tar", "-c", "."], timeout)
+    if status:
+        raise LabError(f"fetching the files: {err.decode().strip()}")
+    names = []
+    with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+        for member in tar:
+            path = _safe(member, where)
+            if not path or member.size > FILES_MAX:
+                continue
+            try:
+                os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+                with open(path, "wb") as f:
+                    shutil.copyfileobj(tar.extractfile(member), f)
+                os.chmod(path, member.mode & 0o777)
+            except OSError as e:
+                raise LabError(f"--out: {path}: {e.strerror}")
+            names.append(path)
+    return names
+
+
+# ---- the control socket
+
+
+class Control:
+    """A Unix socket out here; whoever connects speaks to gpcvm inside."""
+
+    def __init__(self, m, path, timeout):
+        self.m, self.path = m, path
+        self.listener = socket.socket(socket.AF_UNIX)
+        try:
+            self.listener.bind(path)
+        except OSError as e:
+            raise LabError(f"--control {path}: {e.strerror}")
+        os.chmod(path, 0o600)
+        self.links = []
+        threading.Thread(target=self._open, args=(timeout,), daemon=True).start()
+
+    def _open(self, timeout):
+        # Nobody gets in before gpcvm listens: then a first command will not
+        # meet a machine that is not there yet.
+        with contextlib.suppress(LabError, OSError):
+            self.m.connect(INSIDE, timeout).close()
+            self.listener.listen()
+            while True:
+                client, _ = self.listener.accept()
+                inside = self.m.connect(INSIDE, timeout)
+                self.links += [client, inside]
+                for a, b in ((client, inside), (inside, client)):
+                    threading.Thread(
+                        target=self._copy, args=(a, b), daemon=True
+                    ).start()
+
+    @staticmethod
+    def _copy(a, b):
+        with contextlib.suppress(OSError):
+            while data := a.recv(65536):
+                b.sendall(data)
+            b.shutdown(socket.SHUT_WR)
+
+    def close(self):
+        with contextlib.suppress(OSError):
+            os.unlink(self.path)
+        for s in (self.listener, *self.links):
+            s.close()
+
+
+# ---- the run
+
+
+@contextlib.contextmanager
+def booted(kernel, args, shell=False):
+    """A Machine; its console goes to --console whatever happens."""
+    image = image_of(kernel, args.file)
+    m = Machine(kernel, image, args.cpus, args.mem, args.append, shell)
+    try:
+        yield m
+    finally:
+        said = m.close()
+        image.close()
+        if said:
+            cache.say(f"QEMU: {said}")
+        if args.console:
+            try:
+                with open(args.console, "wb") as f:
+                    f.write(m.log)
+            except OSError as e:
+                cache.say(f"--console {args.console}: {e.strerror}")
+
+
+class Deadline:
+    def __init__(self, seconds):
+        self.end = time.monotonic() + seconds
+
+    def left(self):
+        return max(0.0, self.end - time.monotonic())
+
+
+def _cannot_go_on(m):
+    """Has the kernel said something after which waiting is no use?"""
+    return any(k in (reports.PANIC, reports.OOPS, reports.HUNG)
+               for k, _ in m.console.found)
+
+
+def _wait(m, process, deadline):
+    """Until the command ends; Gone if it does not."""
+    m.wait(lambda: process.status is not None or _cannot_go_on(m), deadline.left())
+    if process.status is None:
+        with contextlib.suppress(Gone):
+            process.wait(min(GRACE_S, deadline.left()))
+    if process.status is None:
+        raise Gone("the kernel cannot go on", reports.TIME_OUT)
+    return process.status
+
+
+def _scan(m, deadline):
+    """kmemleak reports what two scans found alike, and nothing younger than
+    five seconds (mm/kmemleak.c, MSECS_MIN_AGE)."""
+    time.sleep(min(6, deadline.left()))
+    for _ in range(2):
+        status, _, err = m.run(["sh", "-c", SCAN], deadline.left())
+        if status:
+            raise LabError(f"--kmemleak: this kernel has none: {err.decode().strip()}")
+    out = m.run(["cat", "/sys/kernel/debug/kmemleak"], deadline.left())[1]
+    with m.change:
+        m.console.feed(out)
+
+
+def _command(args):
+    if not args.control:
+        return args.command
+    if args.command[:2] != ["gpcvm", "run"]:
+        raise LabError(f"--control is for gpcvm run, not {args.command[0]}")
+    return [*args.command, "--control", INSIDE]
+
+
+def _in_machine(m, args, deadline):
+    """What the command inside answers."""
+    m.ready(deadline.left())
+    control = Control(m, args.control, deadline.left()) if args.control else None
+    try:
+        p = m.spawn(_command(args), _stream(sys.stdout), _stream(sys.stderr))
+        p.write(b"")
+        try:
+            status = _wait(m, p, deadline)
+        except BaseException:
+            p.kill()
+            raise
+        if args.kmemleak:
+            _scan(m, deadline)
+        fetch_files(m, args.out, deadline.left())
+        m.reboot(min(10, deadline.left()))
+        return status
+    finally:
+        if control:
+            control.close()
+
+
+def _verdict(m, status, gone):
+    """The lab's exit status, after telling what was wrong."""
+    report = m.console.first()
+    if report:
+        status = report[0]
+        cache.say(f"the kernel reports: {reports.NAMES[status]}")
+        print(report[1], file=sys.stderr)
+    elif gone:
+        status = gone.status
+        when = (f"after the kernel {m.release} was up" if m.release
+                else "before the kernel was up")
+        cache.say(f"{gone}, {when}; the console's last lines:")
+        print("\n".join(m.console.lines[-20:]), file=sys.stderr)
+    return status
+
+
+def run(kernel, args):
+    deadline, gone, status = Deadline(args.timeout), None, 0
+    _command(args)
+    if not os.path.isdir(args.out):
+        raise LabError(f"--out {args.out}: no such directory")
+    with booted(kernel, args) as m:
+        try:
+            status = _in_machine(m, args, deadline)
+        except Gone as e:
+            gone = e
+            if e.status == reports.ENDED or _cannot_go_on(m):
+                m._await_end(GRACE_S)  # the rest of what it says
+    return _verdict(m, status, gone)
+
+
+def shell(kernel, args):
+    if not shutil.which("busybox"):
+        raise LabError("lab shell needs busybox: apt-get install busybox-static")
+    tty = sys.stdin.isatty()
+    old = termios.tcgetattr(0) if tty else None
+    cache.say("a prompt inside; exit or Ctrl-D ends the machine")
+    try:
+        with booted(kernel, args, shell=True) as m:
+            with contextlib.suppress(Gone):
+                m.wait(lambda: False)
+        report = m.console.first()
+        return _verdict(m, 0, None) if report else 0
+    finally:
+        if tty:
+            termios.tcsetattr(0, termios.TCSADRAIN, old)
+
+
