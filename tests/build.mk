@@ -8,10 +8,10 @@ include tests/fuzz/build.mk
 include tests/bench/build.mk
 include tests/lab/build.mk
 
-.PHONY: deps-build deps-test host host-short lint demo-run check-run test-run
+.PHONY: deps-build deps-lab deps-test deps-bench host host-short lab matrix lint demo-run check-run test-run
 
 # SKIP_DEPS=1: everything is there, do not look.
-deps-build deps-test deps-bench:
+deps-build deps-lab deps-test deps-bench:
 	$(Q)$(if $(SKIP_DEPS),:,tests/deps $(@:deps-%=%))
 
 lint:
@@ -38,9 +38,19 @@ test:
 demo:
 	$(Q)$(MAKE) --no-print-directory deps-build
 	$(Q)$(MAKE) --no-print-directory $(O)/gpcvm
-	$(Q)tests/host/demo $(O)/gpcvm
+	$(Q)tests/demo $(O)/gpcvm
 
 bench:
 	$(Q)$(MAKE) --no-print-directory deps-bench
 	$(Q)$(MAKE) --no-print-directory $(O)/gpcvm $(BENCH_BINS)
 	$(Q)tests/bench/run --build $(O)
+
+# The lab builds the kernels that it lacks: minutes, once.
+lab: $(O)/gpcvm $(O)/tests/lab/agent
+	$(Q)tests/host/run --dir tests/lab --fixture labtest \
+		--gpcvm $(O)/gpcvm --counts $(O)/lab.counts $(T)
+
+matrix:
+	$(Q)$(MAKE) --no-print-directory deps-lab
+	$(Q)$(MAKE) --no-print-directory $(O)/gpcvm $(O)/tests/lab/agent
+	$(Q)tests/lab/matrix --gpcvm $(O)/gpcvm $(K)

@@ -52,12 +52,17 @@ def fnv1a(data):
 
 
 class Client:
-    """One connection to a control socket."""
+    """One connection to a control socket: its path, or a socket that is
+    connected to it."""
 
-    def __init__(self, path):
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(LIMIT)
-        self.sock.connect(path)
+    def __init__(self, to):
+        if isinstance(to, socket.socket):
+            self.sock = to
+            to.settimeout(LIMIT)
+        else:
+            self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            self.sock.settimeout(LIMIT)
+            self.sock.connect(to)
         self.buf = b""
 
     def send(self, data):
@@ -117,8 +122,8 @@ class Client:
 class Events(Client):
     """A connection that is sent events as they happen."""
 
-    def __init__(self, path):
-        super().__init__(path)
+    def __init__(self, to):
+        super().__init__(to)
         self.last = self.ok("subscribe")["last"]
         self.seen = []
 
@@ -142,27 +147,10 @@ class Events(Client):
         assert not bad, bad
 
 
-class Machine:
-    """A running gpcvm with a control socket and one client."""
+class Talk:
+    """What is said to a machine through self.client."""
 
-    def __init__(self, lab, *args, connect=True, path=None, **kw):
-        self.path = path or os.path.join(lab.dir,
-                                         f"control{len(lab.machines)}")
-        self.proc = lab.spawn("run", "--control", self.path, *args, **kw)
-        lab.machines.append(self)
-        self.client = None
-        if connect:
-            self.client = self.connect()
-
-    def connect(self):
-        def attempt():
-            try:
-                return Client(self.path)
-            except (FileNotFoundError, ConnectionRefusedError):
-                if self.proc.poll() is not None:
-                    raise AssertionError("gpcvm ended: " + self.stderr())
-                return None
-        return eventually(f"a socket at {self.path}", attempt)
+    client = None
 
     def cmd(self, line):
         return self.client.cmd(line)
@@ -174,19 +162,7 @@ class Machine:
         return self.client.fails(line, kind, *words)
 
     def alive(self):
-        assert self.proc.poll() is None, "gpcvm ended: " + self.stderr()
         return self.ok("status")
-
-    def fds(self):
-        """How many files gpcvm has open, its first client's with them."""
-        self.alive()
-        return len(os.listdir(f"/proc/{self.proc.pid}/fd"))
-
-    def rss(self):
-        """Its resident memory in bytes, the guest's not counted."""
-        with open(f"/proc/{self.proc.pid}/status") as f:
-            kib = dict(line.split(":", 1) for line in f)["RssAnon"].split()[0]
-        return int(kib) * 1024
 
     def healthy(self):
         """It lives, and every pv page is fresh."""
@@ -213,6 +189,44 @@ class Machine:
         """What the guest reads there."""
         r = self.ok(f"guest {vcpu} read {gpa} {length}")
         return bytes.fromhex(r["data"])
+
+
+class Machine(Talk):
+    """A running gpcvm with a control socket and one client."""
+
+    def __init__(self, lab, *args, connect=True, path=None, **kw):
+        self.path = path or os.path.join(lab.dir,
+                                         f"control{len(lab.machines)}")
+        self.proc = lab.spawn("run", "--control", self.path, *args, **kw)
+        lab.machines.append(self)
+        self.client = None
+        if connect:
+            self.client = self.connect()
+
+    def connect(self):
+        def attempt():
+            try:
+                return Client(self.path)
+            except (FileNotFoundError, ConnectionRefusedError):
+                if self.proc.poll() is not None:
+                    raise AssertionError("gpcvm ended: " + self.stderr())
+                return None
+        return eventually(f"a socket at {self.path}", attempt)
+
+    def alive(self):
+        assert self.proc.poll() is None, "gpcvm ended: " + self.stderr()
+        return self.ok("status")
+
+    def fds(self):
+        """How many files gpcvm has open, its first client's with them."""
+        self.alive()
+        return len(os.listdir(f"/proc/{self.proc.pid}/fd"))
+
+    def rss(self):
+        """Its resident memory in bytes, the guest's not counted."""
+        with open(f"/proc/{self.proc.pid}/status") as f:
+            kib = dict(line.split(":", 1) for line in f)["RssAnon"].split()[0]
+        return int(kib) * 1024
 
     def events(self):
         """Another connection, which is sent the events."""

@@ -517,6 +517,7 @@ static void set_up(struct agent *a)
 {
 	struct epoll_event ev = { .events = EPOLLIN };
 	struct utsname u;
+	char hello[sizeof(HELLO_MAGIC) + sizeof(u.release)];
 	sigset_t set;
 
 	for (unsigned int i = 0; i < FRAME_IDS; i++)
@@ -536,7 +537,8 @@ static void set_up(struct agent *a)
 	ev.data.u64 = TAG_SIGNALS;
 	epoll_ctl(a->epoll, EPOLL_CTL_ADD, a->signals, &ev);
 	uname(&u);
-	send_frame(a, FRAME_HELLO, 0, u.release, strlen(u.release));
+	snprintf(hello, sizeof(hello), HELLO_MAGIC "%s", u.release);
+	send_frame(a, FRAME_HELLO, 0, hello, strlen(hello));
 }
 
 int main(int argc, char **argv)

@@ -23,7 +23,8 @@
 #define FRAME_REBOOT  'Q'
 
 /* From inside. */
-#define FRAME_HELLO   'H' /* the kernel's release */
+#define FRAME_HELLO   'H' /* the first: HELLO_MAGIC, the kernel's release */
+#define HELLO_MAGIC   "gpcvm-lab "
 #define FRAME_STDOUT  'O'
 #define FRAME_STDERR  'E'
 #define FRAME_EXITED  'x' /* 32 bits: as from wait(2), or 1 << 31 | errno */

@@ -5,6 +5,7 @@ import struct
 
 HEAD = 4
 MAX = 4096
+MAGIC = b"gpcvm-lab "  # begins the bytes of HELLO
 
 EXEC, STDIN, SIGNAL, CONNECT, REBOOT = b"X", b"I", b"K", b"C", b"Q"
 HELLO, STDOUT, STDERR, EXITED, OPENED = b"H", b"O", b"E", b"x", b"c"
@@ -20,14 +21,22 @@ def pack(kind, ident, data=b""):
 
 
 class Reader:
-    """Frames out of a stream of bytes, however it is cut."""
+    """Frames out of a stream of bytes, however it is cut. What comes before
+    the first HELLO is no frame: a firmware or a kernel may write to any port."""
 
     def __init__(self):
         self.rest = b""
+        self.open = False
 
     def feed(self, data):
         """Yield (kind, id, bytes) for every frame that is complete."""
         self.rest += data
+        if not self.open:
+            at = self.rest.find(MAGIC)
+            if at < HEAD:
+                return
+            self.open = True
+            self.rest = self.rest[at - HEAD :]
         while len(self.rest) >= HEAD:
             ident, size = struct.unpack_from("<BH", self.rest, 1)
             if size > MAX:

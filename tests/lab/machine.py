@@ -221,10 +221,18 @@ class Machine:
             self.change.notify_all()
 
     def _frames(self, reader, data):
-        for kind, ident, payload in reader.feed(data):
+        try:
+            got = list(reader.feed(data))
+        except ValueError as e:
+            # Somebody else writes to the agent's port: nothing can be told.
+            with self.change:
+                self.console.feed(f"\nlab: on the second serial port: {e}\n".encode())
+            self.qemu.kill()
+            return
+        for kind, ident, payload in got:
             with self.change:
                 if kind == frames.HELLO:
-                    self.release = payload.decode()
+                    self.release = payload[len(frames.MAGIC) :].decode()
                     self.ready_after = time.monotonic() - self.started
                 elif ident in self.items:
                     self.items[ident].on_frame(kind, payload)

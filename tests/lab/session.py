@@ -23,6 +23,7 @@ INSIDE = "/run/gpcvm.sock"
 GRACE_S = 5
 SCAN = "echo scan >/sys/kernel/debug/kmemleak"
 FILES_MAX = 1 << 30
+NEEDS = "BLK_DEV_INITRD, DEVTMPFS, BINFMT_ELF and two ports of SERIAL_8250"
 
 
 def gpcvm():
@@ -247,6 +248,8 @@ def _verdict(m, status, gone):
         when = (f"after the kernel {m.release} was up" if m.release
                 else "before the kernel was up")
         cache.say(f"{gone}, {when}; the console's last lines:")
+        if gone.status == reports.ENDED and not m.release:
+            cache.say("(the lab needs a kernel with " + NEEDS + ")")
         print("\n".join(m.console.lines[-20:]), file=sys.stderr)
     return status
 

@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What the lab's tests share: kernels that stay booted from test to test, and
+machines of gpcvm inside them. A test fails when the kernel reports anything
+meanwhile, and the next one gets a kernel that was booted anew."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+
+import kernels
+import lib
+import machine
+import session
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TOOL = os.path.join(HERE, "lab")
+
+LIMIT = 300  # seconds, for anything: the emulated machine is slow
+CPUS = 2
+
+_boxes = {}
+
+
+class Guest(lib.Talk):
+    """A gpcvm run with a control socket, in a box."""
+
+    def __init__(self, box, number, *args, connect=True):
+        self.box = box
+        self.path = f"/run/{number}.sock"
+        self.proc = box.m.spawn(
+            ["gpcvm", "run", "--quiet", "--control", self.path, *args]
+        )
+        self.proc.write(b"")
+        self.links = []
+        if connect:
+            self.client = self.connect()
+
+    def _link(self, make):
+        try:
+            link = make(self.box.m.connect(self.path, LIMIT))
+        except machine.Gone:
+            raise AssertionError(f"gpcvm does not listen: {self.stderr()}") from None
+        self.links.append(link)
+        return link
+
+    def connect(self):
+        # A gpcvm that has ended will never listen.
+        def there():
+            if self.proc.status is not None:
+                raise AssertionError(
+                    f"gpcvm ended, {self.proc.status}: {self.stderr()}"
+                )
+            return self.box.run("test", "-S", self.path)[0] == 0
+
+        lib.eventually(f"{self.path} in the lab", there, LIMIT)
+        return self._link(lib.Client)
+
+    def events(self):
+        return self._link(lib.Events)
+
+    def wait(self):
+        return self.proc.wait(LIMIT)
+
+    def quit(self, code=0):
+        self.ok(f"quit {code}")
+        assert self.wait() == code, self.stderr()
+
+    def stderr(self):
+        return bytes(self.proc.err).decode("utf-8", "replace")
+
+    def stop(self):
+        """Whatever state it is in: gone, connections closed."""
+        if self.proc.status is None:
+            self.proc.kill(9)
+            self.wait()
+        for link in self.links:
+            link.close()
+
+
+class Box:
+    """A booted kernel."""
+
+    def __init__(self, name, gpcvm):
+        os.environ["GPCVM"] = gpcvm
+        self.name = name
+        lean, base = name == "lean", name in ("lean", "debug")
+        self.kernel = kernels.get("base" if base else name, lean)
+        self.image = session.image_of(self.kernel)
+        self.m = machine.Machine(self.kernel, self.image, CPUS)
+        self.m.ready(LIMIT)
+        self.guests, self.count = [], 0
+
+    def run(self, *argv, stdin=b""):
+        """(status, stdout, stderr) of a command inside, as text."""
+        status, out, err = self.m.run(list(argv), LIMIT, stdin)
+        return status, out.decode(), err.decode()
+
+    def sh(self, script):
+        """A shell script inside that must succeed; what it printed."""
+        status, out, err = self.run("sh", "-c", script)
+        assert status == 0, f"{script}: {status}: {err}"
+        return out
+
+    def guest(self, *args, **kw):
+        self.count += 1
+        g = Guest(self, self.count, *args, **kw)
+        self.guests.append(g)
+        return g
+
+    def report(self):
+        """What the kernel has said is wrong, or None."""
+        with self.m.change:
+            first = self.m.console.first()
+        if first:
+            time.sleep(1)  # the rest of it
+            return self.m.console.first()[1]
+        if self.m.ended:
+            return "the machine has gone: " + "\n".join(self.m.console.lines[-20:])
+        return None
+
+    def settle(self):
+        """After a test: nothing of it is left."""
+        for g in self.guests:
+            if not self.m.ended:
+                g.stop()
+        self.guests = []
+
+    def close(self):
+        self.m.close()
+        self.image.close()
+
+
+def finish():
+    """After the last test."""
+    for box in _boxes.values():
+        box.close()
+    _boxes.clear()
+
+
+class Lab:
+    """What one test uses."""
+
+    def __init__(self, gpcvm):
+        self.gpcvm = gpcvm
+        self.dir = tempfile.mkdtemp(prefix="gpcvm-lab-test-")
+        self.root = os.path.dirname(os.path.dirname(HERE))
+        self.used = []
+
+    def box(self, name="lean"):
+        """The kernel `base` built lean or for debugging ("debug"), or another
+        of the lab's by name."""
+        if name not in _boxes:
+            _boxes[name] = Box(name, self.gpcvm)
+        box = _boxes[name]
+        if box not in self.used:
+            self.used.append(box)
+        return box
+
+    def guest(self, *args, kernel="lean", **kw):
+        return self.box(kernel).guest(*args, **kw)
+
+    def private(self, *args, kernel="lean", **kw):
+        return self.guest("--memory", "gmem-private", *args, kernel=kernel, **kw)
+
+    def tool(self, *args, **kw):
+        """tests/lab/lab ARGS -> (status, stdout, stderr)."""
+        r = subprocess.run(
+            [TOOL, *args], capture_output=True, text=True, cwd=self.dir,
+            stdin=subprocess.DEVNULL, timeout=LIMIT,
+            env=dict(os.environ, GPCVM=self.gpcvm), **kw,
+        )
+        return r.returncode, r.stdout, r.stderr
+
+    def close(self):
+        """The test passed so far: the machines end cleanly, and the kernels
+        have nothing to say."""
+        for box in self.used:
+            for g in box.guests:
+                if g.proc.status is None and g.client:
+                    g.quit()
+        for box in self.used:
+            report = box.report()
+            assert not report, f"the kernel {box.name} reports:\n{report}"
+        self.cleanup()
+
+    def cleanup(self):
+        output = []
+        for box in self.used:
+            for g in box.guests:
+                if g.proc.err:
+                    output.append(f"stderr of gpcvm in {box.name}:\n{g.stderr()}")
+            report = box.report()
+            if report:
+                output.append(f"{box.name}:\n{report}")
+                box.close()
+                _boxes.pop(box.name, None)
+            else:
+                box.settle()
+        shutil.rmtree(self.dir, ignore_errors=True)
+        return output

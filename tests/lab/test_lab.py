@@ -1,0 +1,269 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The lab itself: what comes back from a run, and what is left behind."""
+
+import glob
+import json
+import os
+import signal
+import subprocess
+import time
+
+import lib
+import labtest
+import reports
+
+LEAN = ("--kernel", "base", "--lean")
+PROVOKE = "/sys/kernel/debug/provoke-crash/DIRECT"  # LKDTM
+
+
+def run(lab, *args, options=(), kernel=LEAN):
+    """lab run -> (status, stdout, stderr)"""
+    return lab.tool("run", *kernel, *options, "--", *args)
+
+
+def provoke(lab, what, *options, **kw):
+    """A run in which the kernel is made to do something bad."""
+    return run(lab, "sh", "-c", f"echo {what} >{PROVOKE}; sleep 0.5",
+               options=options, **kw)
+
+
+def processes(word):
+    """Processes with @word in their command line."""
+    found = []
+    for path in glob.glob("/proc/[0-9]*/cmdline"):
+        try:
+            with open(path, "rb") as f:
+                if word.encode() in f.read():
+                    found.append(path)
+        except OSError:
+            pass  # it has ended meanwhile
+    return found
+
+
+def test_output_and_exit_status_come_back(lab):
+    status, out, err = run(lab, "sh", "-c", "echo one; echo two >&2; exit 7")
+    assert (status, out, err) == (7, "one\n", "two\n")
+
+
+def test_gpcvm_probe_sees_what_the_kernel_has(lab):
+    status, out, err = run(lab, "gpcvm", "probe", "--json")
+    assert status == 0, err
+    json.loads(out)
+    assert "private-6.8" in out and "0x1ff" in out, out
+
+
+def test_a_command_that_is_not_there_is_127(lab):
+    status, _, err = run(lab, "nosuch")
+    assert status == 127 and "nosuch" in err, (status, err)
+
+
+def test_a_gpcvm_that_crashes_comes_back_as_its_signal(lab):
+    status, _, _ = run(
+        lab, "sh", "-c", "gpcvm run --quiet --memory anon & sleep 0.5;"
+        " kill -SEGV $!; wait $!")
+    assert status == 128 + signal.SIGSEGV, status
+
+
+def test_files_come_back_and_go_nowhere_else(lab):
+    out = os.path.join(lab.dir, "out")
+    os.mkdir(out)
+    status, _, err = run(
+        lab, "sh", "-c",
+        "gpcvm run --memory anon --dump-dtb tree.dtb && mkdir d && echo x >d/y"
+        " && ln -s /etc/passwd link && head -c 300000 /bin/gpcvm >big",
+        options=("--out", out))
+    assert status == 0, err
+    assert sorted(os.listdir(out)) == ["big", "d", "tree.dtb"]
+    with open(os.path.join(out, "tree.dtb"), "rb") as f:
+        assert f.read(4) == b"\xd0\x0d\xfe\xed"
+    with open(os.path.join(out, "big"), "rb") as f, open(lab.gpcvm, "rb") as g:
+        assert f.read() == g.read(300000)
+
+
+def test_a_file_goes_in_and_the_console_comes_out(lab):
+    path = os.path.join(lab.dir, "in")
+    with open(path, "w") as f:
+        f.write("hello\n")
+    log = os.path.join(lab.dir, "log")
+    status, out, err = run(
+        lab, "sh", "-c", "cat /data/in; echo seen >/dev/kmsg",
+        options=("--file", f"{path}:/data/in", "--console", log))
+    assert (status, out) == (0, "hello\n"), err
+    with open(log) as f:
+        text = f.read()
+    assert "Linux version 6.12" in text and "seen" in text
+
+
+def test_a_panic_is_told_whole(lab):
+    status, _, err = provoke(lab, "PANIC")
+    assert status == reports.PANIC, err
+    assert "Kernel panic - not syncing: dumptest" in err
+    assert "lkdtm_PANIC" in err, err
+
+
+def test_an_oops_is_told_whole(lab):
+    status, _, err = provoke(lab, "EXCEPTION")
+    assert status == reports.OOPS, err
+    assert "kernel NULL pointer" in err and "end trace" in err, err
+
+
+def test_a_warning_counts_even_if_the_command_succeeds(lab):
+    status, _, err = provoke(lab, "WARNING")
+    assert status == reports.WARNING and "lkdtm_WARNING" in err, err
+
+
+def test_kasan_finds_a_use_after_free(lab):
+    status, _, err = provoke(lab, "WRITE_AFTER_FREE", kernel=("--kernel", "base"))
+    assert status == reports.KASAN, err
+    assert "slab-use-after-free in lkdtm" in err and "Freed by" in err, err
+
+
+def test_refcount_lockdep_and_list_reports_are_told_apart(lab):
+    for what, status, words in (
+        ("REFCOUNT_INC_OVERFLOW", reports.REFCOUNT, "saturated"),
+        ("SPINLOCKUP", reports.LOCKDEP, "lock held when returning"),
+        ("CORRUPT_LIST_ADD", reports.CORRUPTION, "list_add corruption"),
+    ):
+        s, _, err = provoke(lab, what, kernel=("--kernel", "base"))
+        assert s == status and words in err, (what, s, err)
+
+
+def test_kmemleak_finds_a_leak(lab):
+    box = lab.box("debug")
+    ko = os.path.join(box.kernel.where, "modules", "kmemleak-test.ko")
+    status, _, err = run(
+        lab, "insmod", "/leak.ko",
+        options=("--kmemleak", "--file", f"{ko}:/leak.ko"),
+        kernel=("--kernel", "base"))
+    assert status == reports.KMEMLEAK, err
+    assert "unreferenced object" in err and "kmemleak_test" in err, err
+
+
+def test_a_clean_run_has_no_leak(lab):
+    status, _, err = run(
+        lab, "gpcvm", "run", "--memory", "gmem-private", "--guest", "hello",
+        options=("--kmemleak",), kernel=("--kernel", "base"))
+    assert status == 0, err
+
+
+def test_a_hung_task_is_a_report(lab):
+    status, _, err = provoke(lab, "HUNG_TASK")
+    assert status == reports.HUNG, err
+    assert "blocked for more than" in err, err
+
+
+def test_a_kernel_that_panics_at_boot(lab):
+    status, _, err = run(lab, "true", options=(
+        "--append", "lkdtm.cpoint_name=DIRECT lkdtm.cpoint_type=PANIC"))
+    assert status == reports.PANIC and "dumptest" in err, err
+
+
+def test_a_kernel_that_hangs_at_boot(lab):
+    start = time.monotonic()
+    status, _, err = run(lab, "true", options=(
+        "--timeout", "10", "--append",
+        "lkdtm.cpoint_name=DIRECT lkdtm.cpoint_type=HARDLOCKUP"))
+    assert status == reports.NO_BOOT, err
+    assert "before the kernel was up" in err, err
+    assert time.monotonic() - start < 10 + 20
+
+
+def test_a_command_that_hangs(lab):
+    status, _, err = run(lab, "sleep", "1000", options=("--timeout", "15"))
+    assert status == reports.TIME_OUT and "was up" in err, err
+
+
+def test_a_machine_that_goes_away_by_itself(lab):
+    status, _, err = run(lab, "sh", "-c", "reboot -f; sleep 100")
+    assert status == reports.ENDED, err
+
+
+def test_a_kernel_without_the_agents_port_is_told(lab):
+    status, _, err = run(lab, "true", options=(
+        "--append", "initcall_blacklist=serial8250_init"))
+    assert status == reports.ENDED and "SERIAL_8250" in err, err
+
+
+def test_the_control_socket_is_reached_from_outside(lab):
+    sock = os.path.join(lab.dir, "control")
+    p = subprocess.Popen(
+        [labtest.TOOL, "run", *LEAN, "--control", sock, "--", "gpcvm", "run",
+         "--memory", "gmem-private"],
+        env=dict(os.environ, GPCVM=lab.gpcvm), cwd=lab.dir)
+    try:
+        def attempt():
+            assert p.poll() is None, p.returncode
+            try:
+                return lib.Client(sock)
+            except (FileNotFoundError, ConnectionRefusedError):
+                return None
+        a = lib.eventually(f"a socket at {sock}", attempt, labtest.LIMIT)
+        b = lib.Client(sock)
+        assert oct(os.stat(sock).st_mode & 0o777) == "0o600"
+        b.ok("subscribe")
+        assert a.ok("status")["memory"] == "gmem-private"
+        assert all(r["ok"] for r in a.pipeline(["help"] * 50))
+        status, out, err = lab.tool("ctl", sock, "guest 0 nop")
+        assert status == 0 and '"ok":true' in out, err
+        # What a was told, b was not: but b has heard of it.
+        assert b.line()["event"] == "control"
+        a.ok("quit 5")
+        assert p.wait(labtest.LIMIT) == 5
+        assert not os.path.exists(sock)
+    finally:
+        p.kill()
+        p.wait()
+
+
+def test_a_lab_that_is_told_to_end_leaves_nothing(lab):
+    sock = os.path.join(lab.dir, "control")
+    for signo, status in ((signal.SIGTERM, 143), (signal.SIGINT, 130),
+                          (signal.SIGKILL, -9)):
+        mark = f"mark-{os.getpid()}-{signo}"
+        p = subprocess.Popen(
+            [labtest.TOOL, "run", *LEAN, "--append", mark, "--control", sock,
+             "--", "gpcvm", "run", "--memory", "anon"],
+            env=dict(os.environ, GPCVM=lab.gpcvm), cwd=lab.dir,
+            stderr=subprocess.DEVNULL)
+        lib.eventually("QEMU runs", lambda m=mark: len(processes(m)) >= 2,
+                       labtest.LIMIT)
+        p.send_signal(signo)
+        assert p.wait(labtest.LIMIT) == status
+        lib.eventually("QEMU is gone", lambda m=mark: not processes(m))
+        if signo != signal.SIGKILL:  # nobody cleans up after that one
+            assert not os.path.exists(sock)
+    assert set(os.listdir(lab.dir)) <= {"control"}
+
+
+def test_the_shell_is_a_shell_inside(lab):
+    p = subprocess.Popen(
+        [labtest.TOOL, "shell", *LEAN], stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        env=dict(os.environ, GPCVM=lab.gpcvm), cwd=lab.dir, text=True)
+    # The answer differs from what the terminal echoes.
+    out, _ = p.communicate("echo $((40 + 2))-$(uname -s); exit\n",
+                           timeout=labtest.LIMIT)
+    assert p.returncode == 0 and "42-Linux" in out, out
+
+
+def test_mistakes_are_told_before_anything_starts(lab):
+    image = os.path.join(lab.dir, "image")
+    with open(image, "wb") as f:
+        f.write(bytes(4096))
+    empty = os.path.join(lab.dir, "empty")
+    os.mkdir(empty)
+    for args, status, words in (
+        (("--kernel", "nosuch"), 64, "one of base, debian"),
+        (("--kernel", image), 64, "no bzImage"),
+        (("--kernel", "base", "--modules", empty), 64, "--kernel FILE"),
+        (("--source", empty), 65, "no kernel tree"),
+        (("--source", empty, "--kernel", "base"), 64, "one of them"),
+        (("--patches", empty), 65, "no *.patch"),
+        (("--kernel", "debian", "--patches", empty), 64, "not debian"),
+        ((*LEAN, "--file", "/no/such"), 64, "/no/such"),
+        ((*LEAN, "--out", "/no/such"), 64, "/no/such"),
+        ((*LEAN, "--control", "/no/such/dir"), 64, "gpcvm run, not true"),
+    ):
+        s, _, err = lab.tool("run", *args, "--", "true")
+        assert s == status and words in err, (args, s, err)
+        assert "Traceback" not in err, err
