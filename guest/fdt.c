@@ -17,6 +17,7 @@ enum prop {
 	PROP_COMPATIBLE,
 	PROP_DEVICE_TYPE,
 	PROP_MODEL,
+	PROP_MSR,
 	PROP_PRIVATE,
 	PROP_REG,
 	PROP_VCPU,
@@ -90,6 +91,8 @@ static enum prop look_up(const struct tree *t, uint32_t nameoff)
 	case 'g':
 		if (IS(s, left, "gpcvm,vcpu"))
 			return PROP_VCPU;
+		if (IS(s, left, "gpcvm,msr"))
+			return PROP_MSR;
 		return IS(s, left, "gpcvm,private") ? PROP_PRIVATE : PROP_OTHER;
 	}
 	return PROP_OTHER;
@@ -181,28 +184,39 @@ struct percpu *percpu_of(const struct machine *m, uint32_t index)
 	return (struct percpu *)(m->areas + (uint64_t)index * VCPU_AREA_SIZE);
 }
 
-static void read_pv(struct tree *t, const struct node *n, bool steal)
+static uint32_t cell_of(const struct tree *t, const struct node *n, enum prop p)
 {
-	const struct value v = value_of(n, PROP_VCPU);
-	struct range r = range_of(t, n, 0);
-	struct machine *m = t->m;
-	struct percpu *pc;
-	uint32_t vcpu;
+	const struct value v = value_of(n, p);
 
 	if (!v.data || v.len != 4)
 		malformed(t);
+	return fdt32_to_cpu(*(const fdt32_t *)(const void *)v.data);
+}
+
+/* A page that the guest sets up: each vCPU writes its MSRs when it starts. */
+static void read_pv(struct tree *t, const struct node *n)
+{
+	uint32_t vcpu = cell_of(t, n, PROP_VCPU), i = 0;
+	uint32_t msr = cell_of(t, n, PROP_MSR);
+	struct range r = range_of(t, n, 0);
+	struct machine *m = t->m;
+	struct percpu *pc;
+
 	if (!m->areas_end) {
 		t->again = true;
 		return;
 	}
-	vcpu = fdt32_to_cpu(*(const fdt32_t *)(const void *)v.data);
 	pc = percpu_of(m, vcpu);
 	if ((uint64_t)(pc + 1) > m->areas_end)
 		panic_with("device tree: no area for gpcvm,vcpu", vcpu);
-	if (steal)
-		pc->steal = r.base | 1;
-	else
-		pc->clock = r.base | 1;
+	/* It may be there already: the tree is walked twice at times. */
+	while (i < pc->nr_msrs && pc->msrs[i].index != msr)
+		i++;
+	if (i == PV_MSRS)
+		panic_with("device tree: too many gpcvm,msr for vCPU", vcpu);
+	pc->msrs[i] = (struct pv_msr){ msr, r.base | 1 };
+	if (i == pc->nr_msrs)
+		pc->nr_msrs++;
 }
 
 static void read_chosen(const struct tree *t, const struct value *v)
@@ -228,11 +242,7 @@ static void read_compatible(struct tree *t, const struct node *n)
 	const struct value v = value_of(n, PROP_COMPATIBLE);
 	struct machine *m = t->m;
 
-	if (IS(v.data, v.len, "gpcvm,kvm-clock"))
-		read_pv(t, n, false);
-	else if (IS(v.data, v.len, "gpcvm,kvm-steal-time"))
-		read_pv(t, n, true);
-	else if (IS(v.data, v.len, "gpcvm,page-tables"))
+	if (IS(v.data, v.len, "gpcvm,page-tables"))
 		read_reserved(t, n,
 			      "device tree: page-tables beyond 64M:", &m->pool,
 			      &m->pool_end);
@@ -261,7 +271,9 @@ static inline void read_node(struct tree *t, const struct node *n,
 {
 	struct value v;
 
-	if (n->v[PROP_COMPATIBLE])
+	if (n->v[PROP_MSR])
+		read_pv(t, n);
+	else if (n->v[PROP_COMPATIBLE])
 		read_compatible(t, n);
 	if (n->v[PROP_DEVICE_TYPE]) {
 		v = value_of(n, PROP_DEVICE_TYPE);

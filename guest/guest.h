@@ -31,6 +31,7 @@
 #define NR_VECTORS    32
 #define STUB_SIZE     16 /* bytes between the entries of two vectors */
 
+#define PV_MSRS	      4	 /* pages that a vCPU sets up at its start */
 #define CANARY_SLOTS  32 /* pages that a vCPU remembers; the oldest goes first */
 
 #ifndef __ASSEMBLER__
@@ -49,6 +50,11 @@ struct frame {
 };
 
 struct percpu;
+
+struct pv_msr { /* what sets up one pv page */
+	uint32_t index;
+	uint64_t value;
+};
 
 struct guest { /* a built-in guest: what follows DB_READY */
 	const char *name;
@@ -75,7 +81,8 @@ struct percpu {
 	bool amd;      /* valid with has_vendor: VMMCALL, not VMCALL */
 	bool has_vendor;
 	uint8_t canary_next;
-	uint64_t clock, steal; /* MSR values: gpa | 1, or bit 0 clear: off */
+	/* What was last written to these MSRs: gpa | 1; bit 0 clear: off. */
+	uint64_t clock, steal;
 	uint64_t pad;
 	uint64_t stack_canary;
 	uint64_t fixup, fixup_sp; /* where an exception goes on; 0: nowhere */
@@ -89,6 +96,8 @@ struct percpu {
 	uint64_t w[DB_WORDS];
 	uint64_t secret_masked, secret_mask;
 	uint64_t planted[CANARY_SLOTS]; /* gpa | 1 */
+	uint32_t nr_msrs;
+	struct pv_msr msrs[PV_MSRS]; /* from the device tree, in any order */
 };
 
 #define OFFSET_IS(member, offset)                                              \

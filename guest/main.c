@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* From the entry of each vCPU to the guest that the command line names. */
 #include "guest.h"
-#include "vmm/abi.h"
 
 static const struct guest guests[] = {
 	{ "agent", agent_run },
@@ -15,22 +14,20 @@ void halt(void)
 		asm volatile("hlt");
 }
 
-static void set_pv_msr(struct percpu *pc, uint32_t msr, uint64_t value)
+static void set_pv_msr(struct percpu *pc, const struct pv_msr *m)
 {
 	struct text t = { .len = 0 };
 
-	if (!(value & GPC_MSR_ENABLED))
-		return;
-	pc->w[0] = msr;
-	pc->w[1] = value;
+	pc->w[0] = m->index;
+	pc->w[1] = m->value;
 	if (guarded(pc, pc->w, op_wrmsr) == ST_OK)
 		return;
 	text_str(&t, "vCPU ");
 	text_num(&t, pc->index, 10);
 	text_str(&t, ": KVM refuses MSR ");
-	text_num(&t, msr, 16);
+	text_num(&t, m->index, 16);
 	text_str(&t, " = ");
-	text_num(&t, value, 16);
+	text_num(&t, m->value, 16);
 	panic(&t);
 }
 
@@ -75,8 +72,8 @@ void guest_main(uint64_t index, struct percpu *pc, const void *fdt)
 		start(&machine, pc, fdt);
 	if (!pc->m || pc->index != index)
 		panic_with("not in the device tree: vCPU", index);
-	set_pv_msr(pc, GPC_MSR_SYSTEM_TIME, pc->clock);
-	set_pv_msr(pc, GPC_MSR_STEAL_TIME, pc->steal);
+	for (uint32_t i = 0; i < pc->nr_msrs; i++)
+		set_pv_msr(pc, &pc->msrs[i]);
 	pc->w[0] = index;
 	pc->w[1] = DB_VERSION;
 	db_call(DB_READY, pc->w);

@@ -151,6 +151,8 @@ static void pv_pages(struct tree *t, const struct pv_vm *pv)
 		str(t, "compatible", p->kind->compatible);
 		reg(t, p->gpa, p->kind->size);
 		u32(t, "gpcvm,vcpu", p->vcpu);
+		if (p->kind->msr)
+			u32(t, "gpcvm,msr", p->kind->msr);
 		str(t, "label", p->name);
 		end(t);
 	}
