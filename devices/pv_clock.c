@@ -168,6 +168,7 @@ const struct pv_kind pv_clock_kind = {
 	.by_mmu = true,
 	.size = 32, /* struct pvclock_vcpu_time_info */
 	.stride = 32,
+	.align = 32,
 	.msr = GPC_MSR_SYSTEM_TIME,
 	.poke = poke,
 	.check = check,

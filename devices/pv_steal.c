@@ -104,6 +104,7 @@ const struct pv_kind pv_steal_kind = {
 	.by_mmu = false,
 	.size = 64, /* struct kvm_steal_time */
 	.stride = 64,
+	.align = 64,
 	.msr = GPC_MSR_STEAL_TIME,
 	.poke = poke,
 	.check = check,

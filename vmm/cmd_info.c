@@ -104,7 +104,8 @@ int cmd_status(struct request *rq)
 	json_hex(j, "own_end", m->layout.own_end);
 	json_bool(j, "guard", m->cfg->guard);
 	json_str(j, "pv", m->cfg->flavour == PV_KVM ? "kvm" : "xen");
-	json_str(j, "pv_layout", m->cfg->packed ? "packed" : "separate");
+	json_str(j, "pv_layout", pv_layout_name(m->cfg->layout));
+	json_str(j, "pv_by", m->cfg->by_hva ? "hva" : "gpa");
 	json_num(j, "up_ns", now_ns() - m->born_ns);
 	if (ready)
 		json_num(j, "ready_ns", ready - m->born_ns);
@@ -155,33 +156,44 @@ static void backing(struct machine *m, uint64_t gpa, char *buf, size_t len)
 	pthread_rwlock_unlock(&m->memory.lock);
 }
 
+static void page_json(struct machine *m, const struct pv_page *p,
+		      struct json *j)
+{
+	uint64_t gpa = __atomic_load_n(&p->gpa, __ATOMIC_ACQUIRE), first;
+	bool by_hva = __atomic_load_n(&p->by_hva, __ATOMIC_ACQUIRE);
+	char text[80];
+
+	backing(m, gpa, text, sizeof(text));
+	json_object(j, NULL);
+	json_str(j, "name", p->name);
+	json_str(j, "kind", p->kind->compatible + sizeof("gpcvm,") - 1);
+	if (p->kind->per_vm)
+		json_null(j, "vcpu");
+	else
+		json_num(j, "vcpu", p->vcpu);
+	json_hex(j, "gpa", gpa);
+	json_str(j, "by", by_hva ? "hva" : "gpa");
+	if (by_hva)
+		json_hex(j, "hva", __atomic_load_n(&p->hva, __ATOMIC_ACQUIRE));
+	json_bool(j, "on", __atomic_load_n(&p->on, __ATOMIC_ACQUIRE));
+	json_str(j, "cached_by", p->kind->cached_by);
+	json_num(j, "caches", pv_span(p, &first) / PAGE_SIZE);
+	json_str(j, "backing", text);
+	json_str(j, "attribute", attribute(m, gpa));
+	json_str(j, "predicted",
+		 pv_predicted_name(
+			 __atomic_load_n(&p->predicted, __ATOMIC_ACQUIRE)));
+	json_object_end(j);
+}
+
 int cmd_gpc(struct request *rq)
 {
-	struct machine *m = rq->m;
-	struct json *j = &rq->reply;
+	struct pv_vm *pv = &rq->m->pv;
 
-	json_array(j, "pages");
-	for (unsigned int i = 0; i < m->pv.nr; i++) {
-		const struct pv_page *p = &m->pv.pages[i];
-		uint64_t gpa = __atomic_load_n(&p->gpa, __ATOMIC_ACQUIRE);
-		char text[80];
-
-		backing(m, gpa, text, sizeof(text));
-		json_object(j, NULL);
-		json_str(j, "name", p->name);
-		json_str(j, "kind", p->kind->compatible + sizeof("gpcvm,") - 1);
-		json_num(j, "vcpu", p->vcpu);
-		json_hex(j, "gpa", gpa);
-		json_bool(j, "on", __atomic_load_n(&p->on, __ATOMIC_ACQUIRE));
-		json_str(j, "cached_by", p->kind->cached_by);
-		json_str(j, "backing", text);
-		json_str(j, "attribute", attribute(m, gpa));
-		json_str(j, "predicted",
-			 pv_predicted_name(__atomic_load_n(&p->predicted,
-							   __ATOMIC_ACQUIRE)));
-		json_object_end(j);
-	}
-	json_array_end(j);
+	json_array(&rq->reply, "pages");
+	for (unsigned int i = 0; i < pv->nr; i++)
+		page_json(rq->m, &pv->pages[i], &rq->reply);
+	json_array_end(&rq->reply);
 	return 0;
 }
 

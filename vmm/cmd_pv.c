@@ -10,23 +10,26 @@
 
 static int do_switch(struct request *rq, struct vcpu *v)
 {
-	bool on = rq->arg[1];
+	const struct pv_where to = { .gpa = rq->arg[0],
+				     .on = rq->arg[1],
+				     .by_hva = rq->arg[2] };
 	struct pv_page *p = rq->page;
 
-	if (pv_switch(p, v, on, rq->arg[0], &rq->err))
+	if (pv_switch(p, v, &to, &rq->err))
 		return -1;
 	json_str(&rq->reply, "name", p->name);
-	json_hex(&rq->reply, "gpa", rq->arg[0]);
-	json_bool(&rq->reply, "on", on);
+	json_hex(&rq->reply, "gpa", to.gpa);
+	json_bool(&rq->reply, "on", to.on);
+	json_str(&rq->reply, "by", to.by_hva ? "hva" : "gpa");
 	return 0;
 }
 
 static int check_target(struct request *rq, const struct pv_page *p,
 			uint64_t gpa)
 {
-	/* KVM wants the clock aligned to 4 and steal time to 64; a gpc does not
+	/* KVM wants less of most (the clock 4 bytes, say), but a gpc does not
 	 * cross pages (arch/x86/kvm/x86.c, kvm_set_msr_common). */
-	uint64_t align = p->kind->stride;
+	uint64_t align = p->kind->align;
 
 	if (gpa & (align - 1))
 		return err_range(&rq->err,
@@ -39,27 +42,68 @@ static int check_target(struct request *rq, const struct pv_page *p,
 	return machine_guard(rq->m, gpa, p->kind->size, &rq->err);
 }
 
+/* What two caches write at once, neither of them can be judged by. */
+static int check_overlap(struct request *rq, const struct pv_page *p,
+			 uint64_t gpa)
+{
+	const struct pv_page *other = pv_overlap(p, gpa);
+
+	if (!other)
+		return 0;
+	return err_range(&rq->err,
+			 "%s at gpa 0x%" PRIx64 ", %" PRIu32
+			 " bytes, would lie "
+			 "over %s: pv %s off, or another gpa",
+			 p->name, gpa, p->kind->size, other->name, other->name);
+}
+
+/* The last word may say by what: rq->arg[2]. -1, or how many words are left. */
+static int parse_by(struct request *rq, const struct pv_page *p)
+{
+	const char *word = rq->argv[rq->argc - 1];
+	bool hva = !strcmp(word, "hva");
+
+	rq->arg[2] = __atomic_load_n(&p->by_hva, __ATOMIC_ACQUIRE);
+	if (rq->argc < 3 || (!hva && strcmp(word, "gpa")))
+		return rq->argc;
+	if (hva && !p->kind->hva_too)
+		return err_usage(&rq->err,
+				 "pv %s ... hva: KVM takes the gpa only for "
+				 "this kind",
+				 p->name);
+	rq->arg[2] = hva;
+	return rq->argc - 1;
+}
+
 int cmd_pv(struct request *rq)
 {
 	struct pv_page *p = request_page(rq, 0), *other;
 	const char *what = rq->argv[1];
 	bool move = !strcmp(what, "move"), off = !strcmp(what, "off");
+	int words;
 
 	if (!p)
 		return -1;
 	if (!move && !off && strcmp(what, "on"))
 		return err_usage(&rq->err, "pv %s %.32s: off, on or move GPA",
 				 p->name, what);
-	if (rq->argc != (move ? 3 : 2))
+	words = off ? rq->argc : parse_by(rq, p);
+	if (words < 0)
+		return -1;
+	if (words != (move ? 3 : 2))
 		return err_usage(&rq->err, "pv %s %s%s", p->name, what,
-				 move ? " GPA" : "");
+				 off	? ""
+				 : move ? " GPA [gpa|hva]"
+					: " [gpa|hva]");
 	rq->arg[0] = __atomic_load_n(&p->gpa, __ATOMIC_ACQUIRE);
 	rq->arg[1] = !off;
 	rq->page = p;
 	if (move && (request_gpa(rq, 2, &rq->arg[0], &other) ||
 		     check_target(rq, p, rq->arg[0])))
 		return -1;
-	return request_on_vcpu(rq, p->vcpu, JOB_AGENT, do_switch, NULL);
+	if (!off && check_overlap(rq, p, rq->arg[0]))
+		return -1;
+	return request_on_vcpu(rq, p->vcpu, pv_switch_job(p), do_switch, NULL);
 }
 
 /* ---- poke, check -------------------------------------------------------- */

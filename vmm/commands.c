@@ -40,10 +40,12 @@ const struct command commands[] = {
 	  "restore brings a deleted or moved slot back to where it was at the start. Slots with "
 	  "the guest's own memory are refused.",
 	  2, 3, cmd_slot },
-	{ "pv", "NAME off|on|move [GPA]",
+	{ "pv", "NAME off|on|move [GPA] [gpa|hva]",
 	  "deactivate, activate or move a pv page's cache",
-	  "Goes through the guest's own MSR write. on takes the page back to where it was last.",
-	  2, 3, cmd_pv },
+	  "Goes through the guest's own MSR write, or the host's ioctl for pages of Xen. on takes "
+	  "the page back to where it was last. gpa and hva say what KVM is given for shinfo and "
+	  "vcpuinfoN: where the guest has the page, or where the host has mapped that.",
+	  2, 4, cmd_pv },
 	{ "poke", "NAME", "make the kernel use that page's cache now",
 	  "clockN: KVM_SET_CLOCK, one millisecond ahead, then one KVM_RUN. stealN: one KVM_RUN.",
 	  1, 1, cmd_poke },

@@ -23,7 +23,8 @@ struct config {
 	struct mem_slot_plan slots[MEM_MAX_SLOTS];
 	unsigned int vcpus;
 	enum pv_flavour flavour;
-	bool packed;
+	enum pv_layout layout;
+	bool by_hva;	      /* shinfo and vcpuinfo */
 	const char *guest;    /* "agent", "hello", "clockwatch" */
 	const char *control;  /* path of the socket; NULL: none */
 	const char *dump_dtb; /* write the tree there and end; NULL */

@@ -150,7 +150,8 @@ static void pv_pages(struct tree *t, const struct pv_vm *pv)
 		begin(t, "%s@%" PRIx64, p->kind->name, p->gpa);
 		str(t, "compatible", p->kind->compatible);
 		reg(t, p->gpa, p->kind->size);
-		u32(t, "gpcvm,vcpu", p->vcpu);
+		if (!p->kind->per_vm)
+			u32(t, "gpcvm,vcpu", p->vcpu);
 		if (p->kind->msr)
 			u32(t, "gpcvm,msr", p->kind->msr);
 		str(t, "label", p->name);

@@ -110,7 +110,7 @@ int layout_make(struct layout *l, const struct config *cfg, enum mem_mode mode,
 	at = put(&l->areas, at, (uint64_t)cfg->vcpus * VCPU_AREA_SIZE);
 	l->own_end = align_up(at, OWN_ALIGN);
 	at = put(&l->pv, l->own_end,
-		 pv_layout_size(cfg->flavour, cfg->packed, cfg->vcpus));
+		 pv_layout_size(cfg->flavour, cfg->layout, cfg->vcpus));
 	ram = ram_from_zero(&l->plan);
 	/* And one page that is free, for commands to play with. */
 	if (at + PAGE_SIZE > ram)

@@ -199,7 +199,7 @@ static void free_memory(struct machine *m)
 static int make_pv(struct machine *m, struct err *e)
 {
 	return pv_init(&m->pv, m->vm, &m->memory, m->cfg->flavour,
-		       m->cfg->packed, m->cfg->vcpus, m->layout.pv.gpa, e);
+		       m->cfg->layout, m->cfg->vcpus, m->layout.pv.gpa, e);
 }
 
 static void free_pv(struct machine *m)
@@ -231,6 +231,11 @@ void machine_free_devices(struct machine *m)
 		if (devices[i]->free)
 			devices[i]->free(&m->board, m->device_state[i]);
 	free(m->device_state);
+}
+
+static int start_pv(struct machine *m, struct err *e)
+{
+	return pv_start(&m->pv, m->vcpus, m->cfg->by_hva, e);
 }
 
 static void *build_tree(struct machine *m, size_t *len, struct err *e)
@@ -266,6 +271,7 @@ static const struct {
 	{ make_devices, machine_free_devices },
 	{ make_guest, NULL },
 	{ machine_make_vcpus, machine_free_vcpus },
+	{ start_pv, NULL },
 };
 
 int machine_create(struct machine *m, const struct config *cfg, struct err *e)

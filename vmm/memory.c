@@ -378,3 +378,17 @@ int memory_pfn(struct memory *m, uint64_t gpa, uint64_t *pfn)
 	*pfn = entry & mask;
 	return (entry & present) && *pfn ? 0 : -1;
 }
+
+int memory_hva(struct memory *m, uint64_t gpa, uint64_t *hva, struct err *e)
+{
+	struct mem_piece p;
+	bool found;
+
+	pthread_rwlock_rdlock(&m->lock);
+	found = memory_piece(m, gpa, 1, &p);
+	pthread_rwlock_unlock(&m->lock);
+	if (!found)
+		return err_range(e, "gpa 0x%" PRIx64 " is not in RAM", gpa);
+	*hva = (uintptr_t)p.hva;
+	return 0;
+}

@@ -137,6 +137,8 @@ int memory_load(struct memory *m, uint64_t gpa, const void *data, uint64_t len,
 		struct err *e);
 /* The pfn behind @gpa as the host's page tables have it now; -1: unknown. */
 int memory_pfn(struct memory *m, uint64_t gpa, uint64_t *pfn);
+/* Where the host has mapped @gpa, whose slot may be deleted; -1 (range). */
+int memory_hva(struct memory *m, uint64_t gpa, uint64_t *hva, struct err *e);
 /* Does KVM have the slot with @gpa? */
 bool memory_present(struct memory *m, uint64_t gpa);
 /* Bytes of RAM in all slots. */

@@ -41,24 +41,46 @@ const char *pv_predicted_name(enum pv_predicted p)
 	return names[p];
 }
 
-/* ---- layout ------------------------------------------------------------- */
-
-static uint64_t kind_bytes(const struct pv_kind *k, bool packed,
-			   unsigned int vcpus)
+const char *pv_layout_name(enum pv_layout l)
 {
-	if (!packed)
-		return vcpus * PAGE_SIZE;
-	return align_up((uint64_t)vcpus * k->stride, PAGE_SIZE);
+	static const char *const names[] = {
+		[PV_SEPARATE] = "separate",
+		[PV_PACKED] = "packed",
+		[PV_SPLIT] = "split",
+	};
+
+	return names[l];
 }
 
-uint64_t pv_layout_size(enum pv_flavour flavour, bool packed,
+/* ---- layout ------------------------------------------------------------- */
+
+/* From the start of one to the start of the next. */
+static uint64_t room(const struct pv_kind *k, enum pv_layout layout)
+{
+	if (layout == PV_PACKED)
+		return k->stride;
+	return layout == PV_SPLIT && k->split ? 2 * PAGE_SIZE : PAGE_SIZE;
+}
+
+static unsigned int kind_pages(const struct pv_kind *k, unsigned int vcpus)
+{
+	return k->per_vm ? 1 : vcpus;
+}
+
+static uint64_t kind_bytes(const struct pv_kind *k, enum pv_layout layout,
+			   unsigned int vcpus)
+{
+	return align_up(kind_pages(k, vcpus) * room(k, layout), PAGE_SIZE);
+}
+
+uint64_t pv_layout_size(enum pv_flavour flavour, enum pv_layout layout,
 			unsigned int vcpus)
 {
 	uint64_t sum = 0;
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(kinds); i++)
 		if (kinds[i]->flavour == flavour)
-			sum += kind_bytes(kinds[i], packed, vcpus);
+			sum += kind_bytes(kinds[i], layout, vcpus);
 	return sum;
 }
 
@@ -73,11 +95,14 @@ static void init_page(struct pv_vm *pv, const struct pv_kind *k,
 	p->gpa = gpa;
 	p->on = true;
 	p->predicted = PREDICT_VALID;
-	snprintf(p->name, sizeof(p->name), "%s%u", k->name, vcpu);
+	if (k->per_vm)
+		snprintf(p->name, sizeof(p->name), "%s", k->name);
+	else
+		snprintf(p->name, sizeof(p->name), "%s%u", k->name, vcpu);
 }
 
 int pv_init(struct pv_vm *pv, int vm, struct memory *mem,
-	    enum pv_flavour flavour, bool packed, unsigned int vcpus,
+	    enum pv_flavour flavour, enum pv_layout layout, unsigned int vcpus,
 	    uint64_t gpa, struct err *e)
 {
 	memset(pv, 0, sizeof(*pv));
@@ -92,12 +117,15 @@ int pv_init(struct pv_vm *pv, int vm, struct memory *mem,
 	for (unsigned int i = 0; i < ARRAY_SIZE(kinds); i++) {
 		const struct pv_kind *k = kinds[i];
 
+		uint64_t at = gpa;
+
 		if (k->flavour != flavour)
 			continue;
-		for (unsigned int n = 0; n < vcpus; n++)
-			init_page(pv, k, n,
-				  gpa + n * (packed ? k->stride : PAGE_SIZE));
-		gpa += kind_bytes(k, packed, vcpus);
+		if (layout == PV_SPLIT && k->split)
+			at += PAGE_SIZE - k->split;
+		for (unsigned int n = 0; n < kind_pages(k, vcpus); n++)
+			init_page(pv, k, n, at + n * room(k, layout));
+		gpa += kind_bytes(k, layout, vcpus);
 	}
 	return 0;
 }
@@ -116,14 +144,40 @@ struct pv_page *pv_find(struct pv_vm *pv, const char *name)
 	return NULL;
 }
 
-/* ---- use ---------------------------------------------------------------- */
-
-static void set_state(struct pv_page *p, bool on, uint64_t gpa)
+uint64_t pv_span(const struct pv_page *p, uint64_t *first)
 {
-	store(&p->gpa, gpa);
-	store(&p->on, on);
-	store(&p->predicted, on ? PREDICT_VALID : PREDICT_INACTIVE);
-	p->pfn = 0;
+	uint64_t gpa = load(&p->gpa);
+
+	*first = gpa & ~(PAGE_SIZE - 1);
+	return align_up(gpa + p->kind->size, PAGE_SIZE) - *first;
+}
+
+const struct pv_page *pv_overlap(const struct pv_page *p, uint64_t gpa)
+{
+	const struct pv_vm *pv = p->vm;
+
+	for (unsigned int i = 0; i < pv->nr; i++) {
+		const struct pv_page *q = &pv->pages[i];
+		uint64_t at = load(&q->gpa);
+
+		if (q != p && load(&q->on) &&
+		    gpa + p->kind->lead < at + q->kind->size &&
+		    at + q->kind->lead < gpa + p->kind->size)
+			return q;
+	}
+	return NULL;
+}
+
+/* ---- on and off --------------------------------------------------------- */
+
+static void set_state(struct pv_page *p, const struct pv_where *w)
+{
+	store(&p->gpa, w->gpa);
+	store(&p->hva, w->hva);
+	store(&p->by_hva, w->by_hva);
+	store(&p->on, w->on);
+	store(&p->predicted, w->on ? PREDICT_VALID : PREDICT_INACTIVE);
+	memset(p->pfn, 0, sizeof(p->pfn));
 }
 
 void pv_note_msr(struct pv_vm *pv, unsigned int vcpu, uint32_t msr,
@@ -132,26 +186,84 @@ void pv_note_msr(struct pv_vm *pv, unsigned int vcpu, uint32_t msr,
 	for (unsigned int i = 0; i < pv->nr; i++) {
 		struct pv_page *p = &pv->pages[i];
 		bool on = value & GPC_MSR_ENABLED;
+		struct pv_where w = { .on = on,
+				      .gpa = on ? value & ~GPC_MSR_ENABLED
+						: load(&p->gpa) };
 
-		if (p->vcpu == vcpu && p->kind->msr == msr)
-			set_state(p, on,
-				  on ? value & ~GPC_MSR_ENABLED
-				     : load(&p->gpa));
+		if (p->vcpu == vcpu && p->kind->msr && p->kind->msr == msr)
+			set_state(p, &w);
 	}
 }
 
-int pv_switch(struct pv_page *p, struct vcpu *v, bool on, uint64_t gpa,
-	      struct err *e)
+enum job_kind pv_switch_job(const struct pv_page *p)
+{
+	return p->kind->msr ? JOB_AGENT : JOB_HOST;
+}
+
+static int switch_by_guest(struct pv_page *p, struct vcpu *v,
+			   const struct pv_where *to, struct err *e)
 {
 	struct agent_op op = {
 		.op = OP_WRMSR,
-		.in = { p->kind->msr, on ? gpa | GPC_MSR_ENABLED : 0 },
+		.in = { p->kind->msr, to->on ? to->gpa | GPC_MSR_ENABLED : 0 },
 	};
 
-	if (agent_do(v, &op, e))
+	return agent_do(v, &op, e);
+}
+
+static int switch_by_host(struct pv_page *p, struct vcpu *v,
+			  struct pv_where *to, struct err *e)
+{
+	struct pv_where off = { .gpa = load(&p->gpa),
+				.by_hva = load(&p->by_hva) };
+
+	if (!to->on)
+		return p->kind->activate(p, v, &off, e);
+	if (to->by_hva && memory_hva(p->vm->memory, to->gpa, &to->hva, e))
 		return -1;
-	set_state(p, on, gpa);
+	if (!p->kind->activate(p, v, to, e))
+		return 0;
+	/* A cache that KVM could not set up stays active, to be used once the
+	 * page is there (virt/kvm/pfncache.c, __kvm_gpc_activate). */
+	if (!p->kind->activate(p, v, &off, NULL))
+		set_state(p, &off);
+	return -1;
+}
+
+int pv_switch(struct pv_page *p, struct vcpu *v, const struct pv_where *to,
+	      struct err *e)
+{
+	struct pv_where w = *to;
+
+	if (p->kind->msr ? switch_by_guest(p, v, &w, e)
+			 : switch_by_host(p, v, &w, e))
+		return -1;
+	set_state(p, &w);
 	return 0;
+}
+
+int pv_start(struct pv_vm *pv, struct vcpu *vcpus, bool by_hva, struct err *e)
+{
+	for (unsigned int i = 0; i < pv->nr; i++) {
+		struct pv_page *p = &pv->pages[i];
+		struct pv_where w = { .on = true,
+				      .by_hva = by_hva && p->kind->hva_too,
+				      .gpa = p->gpa };
+
+		if (!p->kind->msr && pv_switch(p, &vcpus[p->vcpu], &w, e))
+			return -1;
+	}
+	return 0;
+}
+
+/* ---- use ---------------------------------------------------------------- */
+
+static bool present(const struct pv_page *p)
+{
+	uint64_t first, len = pv_span(p, &first);
+
+	return memory_present(p->vm->memory, first) &&
+	       memory_present(p->vm->memory, first + len - 1);
 }
 
 int pv_poke(struct pv_page *p, struct vcpu *v, struct json *j, struct err *e)
@@ -160,9 +272,25 @@ int pv_poke(struct pv_page *p, struct vcpu *v, struct json *j, struct err *e)
 		return err_state(e, "%s is off: pv %s on", p->name, p->name);
 	if (p->kind->poke(p, v, j, e))
 		return -1;
-	if (memory_present(p->vm->memory, load(&p->gpa)))
+	if (load(&p->by_hva) || present(p))
 		store(&p->predicted, PREDICT_VALID);
 	return 0;
+}
+
+static void one_pfn_json(struct memory *m, uint64_t gpa, uint64_t *last,
+			 const char *name, const char *changed, struct json *j)
+{
+	uint64_t pfn;
+
+	if (memory_pfn(m, gpa, &pfn)) {
+		json_null(j, name);
+		json_str(j, changed, "unknown");
+		*last = 0;
+		return;
+	}
+	json_hex(j, name, pfn);
+	json_str(j, changed, !*last ? "unknown" : *last == pfn ? "no" : "yes");
+	*last = pfn;
 }
 
 /* Whether the page behind it is another one than at the last check: without
@@ -170,20 +298,25 @@ int pv_poke(struct pv_page *p, struct vcpu *v, struct json *j, struct err *e)
  * comes straight back). */
 static void pfn_json(struct pv_page *p, struct json *j)
 {
-	uint64_t pfn;
+	uint64_t first, len = pv_span(p, &first);
 
-	if (memory_pfn(p->vm->memory, load(&p->gpa), &pfn)) {
-		json_null(j, "pfn");
-		json_str(j, "pfn_changed", "unknown");
-		p->pfn = 0;
-		return;
-	}
-	json_hex(j, "pfn", pfn);
-	json_str(j, "pfn_changed",
-		 !p->pfn	 ? "unknown"
-		 : p->pfn == pfn ? "no"
-				 : "yes");
-	p->pfn = pfn;
+	one_pfn_json(p->vm->memory, first, &p->pfn[0], "pfn", "pfn_changed", j);
+	if (len > PAGE_SIZE)
+		one_pfn_json(p->vm->memory, first + PAGE_SIZE, &p->pfn[1],
+			     "pfn2", "pfn2_changed", j);
+}
+
+/* KVM writes what is mapped at the hva. In gmem-private that is the alias, and
+ * a private gfn shows the guest another page. */
+static void add_alias(const struct pv_page *p, char why[static 160])
+{
+	size_t n = strlen(why);
+
+	if (load(&p->by_hva) && memory_is_private(p->vm->memory, load(&p->gpa)))
+		snprintf(why + n, 160 - n,
+			 "%sby hva KVM writes the shared alias; the gfn is "
+			 "private",
+			 n ? "; " : "");
 }
 
 int pv_check(struct pv_page *p, struct vcpu *v, struct json *j,
@@ -208,6 +341,8 @@ int pv_check(struct pv_page *p, struct vcpu *v, struct json *j,
 	} else {
 		if (*verdict == VERDICT_FRESH)
 			store(&p->predicted, PREDICT_VALID);
+		else
+			add_alias(p, why);
 		pfn_json(p, j);
 	}
 	json_str(j, "verdict", pv_verdict_name(*verdict));
@@ -220,10 +355,13 @@ void pv_invalidate(struct pv_vm *pv, uint64_t gpa, uint64_t len, bool slots)
 {
 	for (unsigned int i = 0; i < pv->nr; i++) {
 		struct pv_page *p = &pv->pages[i];
-		uint64_t page = load(&p->gpa) & ~(PAGE_SIZE - 1);
+		uint64_t first, size = pv_span(p, &first);
 
-		if (page - gpa < len && load(&p->on) &&
-		    (slots || p->kind->by_mmu))
+		/* Memslots are nothing to a cache by hva. */
+		if (first - gpa >= len && gpa - first >= size)
+			continue;
+		if (load(&p->on) &&
+		    (slots ? !load(&p->by_hva) : p->kind->by_mmu))
 			store(&p->predicted, PREDICT_INVALID);
 	}
 }

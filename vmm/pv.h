@@ -18,6 +18,12 @@
 
 enum pv_flavour { PV_KVM, PV_XEN };
 
+enum pv_layout {
+	PV_SEPARATE, /* a page each */
+	PV_PACKED,   /* those of all vCPUs side by side, kind by kind */
+	PV_SPLIT,    /* as separate, but what may cross a page does */
+};
+
 /* Ordered by how bad it is: `check all` answers the worst. */
 enum pv_verdict {
 	VERDICT_FRESH,	     /* the guest saw data written after the poke */
@@ -37,6 +43,14 @@ enum pv_predicted {
 struct pv_vm; /* below */
 struct pv_page;
 
+/* Where KVM is to look for the page, if at all. */
+struct pv_where {
+	bool on;
+	bool by_hva;  /* KVM is given @hva, else @gpa */
+	uint64_t gpa; /* where the guest has it, in either case */
+	uint64_t hva; /* filled by pv_switch() where by_hva and on */
+};
+
 struct pv_kind {
 	const char *name;	/* "clock": pages are clock0, clock1 ... */
 	const char *compatible; /* in the device tree */
@@ -44,8 +58,20 @@ struct pv_kind {
 	const char *cached_by; /* "gpc", "ghc" */
 	/* Does a punch invalidate the cache, or only a change of memslots? */
 	bool by_mmu;
-	uint32_t size, stride; /* bytes; distance in the packed layout */
-	uint32_t msr;	       /* the guest's MSR that sets it up */
+	bool per_vm;	 /* one page, without a number; vCPU 0 serves it */
+	bool hva_too;	 /* KVM takes its hva as well as its gpa */
+	uint32_t size;	 /* bytes */
+	uint32_t stride; /* distance in the packed layout */
+	uint32_t align;	 /* of its gpa: the stride, unless it may cross pages */
+	uint32_t split;	 /* bytes in its first page, in that layout; 0: all */
+	uint32_t lead;	 /* bytes at its start that KVM leaves to other kinds */
+
+	/* The guest sets it up, with gpa | 1 in this MSR of the vCPU; or, where
+	 * that is 0, the host does with @activate: on @v's thread in a job, or
+	 * before there is one. KVM's refusal leaves the cache as it may be. */
+	uint32_t msr;
+	int (*activate)(struct pv_page *p, struct vcpu *v,
+			const struct pv_where *to, struct err *e);
 
 	/* On the page's vCPU's thread, in a JOB_AGENT job. Fields go to @j. */
 	int (*poke)(struct pv_page *p, struct vcpu *v, struct json *j,
@@ -62,15 +88,19 @@ struct pv_page {
 	struct pv_vm *vm;
 	char name[16];
 	unsigned int vcpu;
-	uint64_t gpa;		     /* where it is, or was last; atomic */
-	bool on;		     /* atomic */
+	uint64_t gpa; /* where it is, or was last; atomic */
+	uint64_t hva; /* what KVM was given; 0: the gpa; atomic */
+	bool by_hva;  /* how it is set up, or was last; atomic */
+	bool on;      /* atomic */
 	enum pv_predicted predicted; /* atomic */
-	uint64_t pfn;		     /* seen by the last check; 0: none */
+	uint64_t pfn[2];	     /* seen by the last check; 0: none */
 };
 
 /* All of a machine's pv pages. */
 struct pv_vm {
-	int vm; /* the VM's fd, not owned */
+	int vm;		 /* the VM's fd, not owned */
+	uint32_t xen;	 /* what KVM_CAP_XEN_HVM answers, in that flavour */
+	uint32_t events; /* sent so far: devices/xen_event.c; atomic */
 	struct memory *memory;
 	pthread_mutex_t clock_lock; /* KVM_GET_CLOCK .. KVM_SET_CLOCK */
 	struct pv_page *pages;	    /* owned */
@@ -81,20 +111,32 @@ extern const struct pv_kind pv_clock_kind, pv_steal_kind;
 
 const char *pv_verdict_name(enum pv_verdict v);
 const char *pv_predicted_name(enum pv_predicted p);
+const char *pv_layout_name(enum pv_layout l);
 
 /* How many bytes (whole pages) the pages of @vcpus vCPUs take. */
-uint64_t pv_layout_size(enum pv_flavour flavour, bool packed,
+uint64_t pv_layout_size(enum pv_flavour flavour, enum pv_layout layout,
 			unsigned int vcpus);
 /* Make them all, from @gpa on; on, as the guest sets them up at boot. */
 int pv_init(struct pv_vm *pv, int vm, struct memory *mem,
-	    enum pv_flavour flavour, bool packed, unsigned int vcpus,
+	    enum pv_flavour flavour, enum pv_layout layout, unsigned int vcpus,
 	    uint64_t gpa, struct err *e);
+/* Set up those that the host sets up; @vcpus exist and do not run yet.
+ * @by_hva: where the kind can. */
+int pv_start(struct pv_vm *pv, struct vcpu *vcpus, bool by_hva, struct err *e);
 void pv_free(struct pv_vm *pv);
 /* By name; NULL if there is none. */
 struct pv_page *pv_find(struct pv_vm *pv, const char *name);
 
-/* Have the guest switch it off, or on at @gpa. In a JOB_AGENT job. */
-int pv_switch(struct pv_page *p, struct vcpu *v, bool on, uint64_t gpa,
+/* The pages that it touches: one, or two. */
+uint64_t pv_span(const struct pv_page *p, uint64_t *first);
+/* Another page that is on, and has bytes which @p would have at @gpa; NULL. */
+const struct pv_page *pv_overlap(const struct pv_page *p, uint64_t gpa);
+
+/* The kind of job in which pv_switch() can be called. */
+enum job_kind pv_switch_job(const struct pv_page *p);
+/* Switch it off, or on: by the guest's MSR, or by the host's ioctl. If that
+ * fails the page is off, or as it was. */
+int pv_switch(struct pv_page *p, struct vcpu *v, const struct pv_where *to,
 	      struct err *e);
 /* The guest of @vcpu has written @value to @msr: follow it. */
 void pv_note_msr(struct pv_vm *pv, unsigned int vcpu, uint32_t msr,

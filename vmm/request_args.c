@@ -56,7 +56,7 @@ int request_pages(struct request *rq, int i, uint64_t *gpa, uint64_t *len)
 	if (request_gpa(rq, i, gpa, &page))
 		return -1;
 	if (page)
-		*gpa &= ~(PAGE_SIZE - 1);
+		*len = pv_span(page, gpa);
 	if (i + 1 < rq->argc &&
 	    num_parse(rq->argv[i + 1], "the length", len, &rq->err))
 		return -1;

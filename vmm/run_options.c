@@ -106,10 +106,12 @@ static int set_pv(struct config *cfg, const char *arg, struct err *e)
 
 static int set_layout(struct config *cfg, const char *arg, struct err *e)
 {
-	cfg->packed = !strcmp(arg, "packed");
-	if (!cfg->packed && strcmp(arg, "separate"))
-		return err_usage(e, "--pv-layout %s: separate or packed", arg);
-	return 0;
+	for (int l = PV_SEPARATE; l <= PV_SPLIT; l++) {
+		cfg->layout = (enum pv_layout)l;
+		if (!strcmp(arg, pv_layout_name(cfg->layout)))
+			return 0;
+	}
+	return err_usage(e, "--pv-layout %s: separate, packed or split", arg);
 }
 
 static int set_guest(struct config *cfg, const char *arg, struct err *e)

@@ -94,10 +94,10 @@ static void biggest_memory_fits_the_slots(void **state)
 static void packed_layout_takes_a_page_for_each_kind(void **state)
 {
 	(void)state;
-	assert_int_equal(pv_layout_size(PV_KVM, true, 2), 2 * PAGE_SIZE);
-	assert_int_equal(pv_layout_size(PV_KVM, false, 2), 4 * PAGE_SIZE);
+	assert_int_equal(pv_layout_size(PV_KVM, PV_PACKED, 2), 2 * PAGE_SIZE);
+	assert_int_equal(pv_layout_size(PV_KVM, PV_SEPARATE, 2), 4 * PAGE_SIZE);
 	/* 64 steal areas of 64 bytes fill a page, the 65th needs another. */
-	assert_int_equal(pv_layout_size(PV_KVM, true, 65), 3 * PAGE_SIZE);
+	assert_int_equal(pv_layout_size(PV_KVM, PV_PACKED, 65), 3 * PAGE_SIZE);
 }
 
 /* ---- the tree ----------------------------------------------------------- */
@@ -109,8 +109,8 @@ struct machine_model {
 	struct pv_vm pv;
 };
 
-static void *tree(struct machine_model *m, unsigned int vcpus, bool packed,
-		  size_t *len)
+static void *tree(struct machine_model *m, unsigned int vcpus,
+		  enum pv_layout layout, size_t *len)
 {
 	struct devtree d = { &m->cfg, &m->layout, &m->memory, &m->pv };
 	void *fdt;
@@ -118,7 +118,7 @@ static void *tree(struct machine_model *m, unsigned int vcpus, bool packed,
 	memset(m, 0, sizeof(*m));
 	m->cfg = (struct config){ .mem = 64 * MIB,
 				  .vcpus = vcpus,
-				  .packed = packed,
+				  .layout = layout,
 				  .guest = "agent" };
 	assert_int_equal(make(&m->layout, &m->cfg, NULL), 0);
 	m->memory.mode = MEM_GMEM;
@@ -127,7 +127,7 @@ static void *tree(struct machine_model *m, unsigned int vcpus, bool packed,
 		m->memory.slots[i].gpa = m->layout.plan.slots[i].gpa;
 		m->memory.slots[i].size = m->layout.plan.slots[i].size;
 	}
-	assert_int_equal(pv_init(&m->pv, -1, &m->memory, PV_KVM, packed, vcpus,
+	assert_int_equal(pv_init(&m->pv, -1, &m->memory, PV_KVM, layout, vcpus,
 				 m->layout.pv.gpa, NULL),
 			 0);
 	fdt = devtree_build(&d, len, NULL);
@@ -152,7 +152,7 @@ static void tree_is_whole_and_fits_what_the_layout_reserved(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
-		void *fdt = tree(&m, sizes[i], true, &len);
+		void *fdt = tree(&m, sizes[i], PV_PACKED, &len);
 
 		assert_int_equal(fdt_check_full(fdt, len), 0);
 		assert_true(len <= m.layout.fdt.len);
@@ -165,7 +165,7 @@ static void tree_has_every_pv_page_with_its_gpa_and_vcpu(void **state)
 {
 	struct machine_model m;
 	size_t len;
-	void *fdt = tree(&m, 3, true, &len);
+	void *fdt = tree(&m, 3, PV_PACKED, &len);
 
 	(void)state;
 	assert_int_equal(count(fdt, "gpcvm,kvm-clock"), 3);
@@ -193,7 +193,7 @@ static void tree_has_the_cpus_the_slots_and_the_ports(void **state)
 {
 	struct machine_model m;
 	size_t len;
-	void *fdt = tree(&m, 5, false, &len);
+	void *fdt = tree(&m, 5, PV_SEPARATE, &len);
 
 	(void)state;
 	assert_true(fdt_path_offset(fdt, "/cpus/cpu@4") > 0);
