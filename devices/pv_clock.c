@@ -1,163 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * kvm-clock: the guest names a page in MSR 0x4b564d01, KVM keeps it in a gpc
- * (vcpu->arch.pv_time) and writes it on KVM_REQ_CLOCK_UPDATE, when the vCPU
- * enters the guest (arch/x86/kvm/x86.c, kvm_guest_time_update). KVM_SET_CLOCK
- * raises that request on every vCPU.
+ * (vcpu->arch.pv_time) and writes it when the vCPU's clock is to be updated.
  */
-#include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
-
-#include "clock.h"
-#include "devices/doorbell.h"
-#include "pv.h"
-
-/* A poke sets the clock forward by this much: what it writes is then ahead of
- * anything that any page can hold from before. */
-#define STEP_NS	    NS_PER_MS
-/* The same where KVM cannot make up for the time that passes meanwhile. */
-#define BIG_STEP_NS (100 * NS_PER_MS)
-#define SET_TRIES   100
-/* The guest's clock and KVM_GET_CLOCK scale the TSC separately. */
-#define SLACK_NS    NS_PER_MS
-
-/*
- * Read the clock and set it a step ahead. With KVM_CLOCK_REALTIME the kernel
- * adds the time that passes between the two, so that it never goes back
- * (Documentation/virt/kvm/api.rst, KVM_SET_CLOCK). Returns the step, or -errno.
- */
-static int64_t step_clock(int vm, uint64_t *set)
-{
-	struct kvm_clock_data d = { 0 };
-	uint64_t step;
-	int r = kvm_get_clock(vm, &d);
-
-	if (r < 0)
-		return r;
-	d.flags &= KVM_CLOCK_REALTIME;
-	step = d.flags ? STEP_NS : BIG_STEP_NS;
-	d.clock += step;
-	*set = d.clock;
-	r = kvm_set_clock(vm, &d);
-	return r < 0 ? r : (int64_t)step;
-}
-
-/*
- * Set the VM's clock; *set is a value that no page can have had before: what
- * was written until then is from at most as much later than the reading as the
- * whole took, and that must be less than the step.
- */
-static int set_clock(struct pv_vm *pv, uint64_t *set, struct err *e)
-{
-	int64_t step = -EAGAIN;
-
-	pthread_mutex_lock(&pv->clock_lock);
-	for (int i = 0; i < SET_TRIES; i++) {
-		uint64_t start = now_ns();
-
-		step = step_clock(pv->vm, set);
-		if (step < 0 || now_ns() - start < (uint64_t)step)
-			break;
-		step = -EAGAIN;
-	}
-	pthread_mutex_unlock(&pv->clock_lock);
-	if (step == -EAGAIN)
-		return err_state(
-			e,
-			"this host is too busy to set the clock within %" PRIu64
-			" ns",
-			(uint64_t)STEP_NS);
-	if (step < 0)
-		return err_kvm(e, (int)-step, "KVM_GET_CLOCK or KVM_SET_CLOCK");
-	return 0;
-}
-
-static int poke(struct pv_page *p, struct vcpu *v, struct json *j,
-		struct err *e)
-{
-	struct agent_op nop = { .op = OP_NOP };
-	uint64_t set;
-
-	/* The request is served on the way into the guest: any operation of
-	 * the agent makes one KVM_RUN. */
-	if (set_clock(p->vm, &set, e) || agent_do(v, &nop, e))
-		return -1;
-	json_num(j, "set", set);
-	return 0;
-}
-
-static void seen_json(const struct agent_op *op, struct json *j)
-{
-	json_object(j, "seen");
-	json_num(j, "version", op->out[1]);
-	json_hex(j, "tsc_timestamp", op->out[2]);
-	json_num(j, "system_time", op->out[3]);
-	json_hex(j, "mul", op->out[4] & 0xffffffff);
-	json_int(j, "shift", (int8_t)(op->out[4] >> 32));
-	json_hex(j, "flags", op->out[4] >> 40 & 0xff);
-	json_object_end(j);
-}
-
-static enum pv_verdict judge(const struct agent_op *op, uint64_t set,
-			     uint64_t limit, char why[static 160])
-{
-	const uint64_t system_time = op->out[3];
-
-	if (op->out[0] == ST_FAULT) {
-		agent_fault_text(op, why, 160);
-		return VERDICT_ABSENT;
-	}
-	if (op->out[0] == ST_TORN) {
-		snprintf(why, 160,
-			 "no consistent version in %d tries: %" PRIu64,
-			 OP_TRIES, op->out[1]);
-		return VERDICT_TORN;
-	}
-	if (op->out[0] != ST_OK) {
-		snprintf(why, 160, "the guest answered status %" PRIu64,
-			 op->out[0]);
-		return VERDICT_UNSUPPORTED;
-	}
-	if (!op->out[1] && !op->out[2] && !system_time && !op->out[4]) {
-		snprintf(why, 160, "the page reads as zeros");
-		return VERDICT_STALE;
-	}
-	if (system_time < set) {
-		snprintf(why, 160,
-			 "system_time %" PRIu64 " is from before the poke, "
-			 "which set %" PRIu64,
-			 system_time, set);
-		return VERDICT_STALE;
-	}
-	if (system_time > limit) {
-		snprintf(why, 160,
-			 "system_time %" PRIu64 " is ahead of the VM's "
-			 "clock, %" PRIu64,
-			 system_time, limit);
-		return VERDICT_TORN;
-	}
-	return VERDICT_FRESH;
-}
+#include "devices/pvclock.h"
 
 static int check(struct pv_page *p, struct vcpu *v, struct json *j,
 		 enum pv_verdict *verdict, char why[static 160], struct err *e)
 {
-	struct agent_op op = { .op = OP_CLOCK, .in = { p->gpa } };
-	struct kvm_clock_data d = { 0 };
-	uint64_t set;
-	int r;
-
-	if (set_clock(p->vm, &set, e) || agent_call(v, &op, e))
-		return -1;
-	r = kvm_get_clock(p->vm->vm, &d);
-	if (r < 0)
-		return err_kvm(e, -r, "KVM_GET_CLOCK");
-	*verdict = judge(&op, set, d.clock + SLACK_NS, why);
-	json_num(j, "set", set);
-	if (op.out[0] == ST_OK || op.out[0] == ST_TORN)
-		seen_json(&op, j);
-	return 0;
+	return pvclock_check(p, v, p->gpa, j, verdict, why, e);
 }
 
 const struct pv_kind pv_clock_kind = {
@@ -170,6 +21,6 @@ const struct pv_kind pv_clock_kind = {
 	.stride = 32,
 	.align = 32,
 	.msr = GPC_MSR_SYSTEM_TIME,
-	.poke = poke,
+	.poke = pvclock_poke,
 	.check = check,
 };

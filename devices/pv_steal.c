@@ -8,8 +8,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "devices/doorbell.h"
-#include "pv.h"
+#include "devices/pv_read.h"
 
 static int poke(struct pv_page *p, struct vcpu *v, struct json *j,
 		struct err *e)
@@ -32,31 +31,6 @@ static void seen_json(const char *key, const struct agent_op *op,
 	json_object_end(j);
 }
 
-/* Did the reading go well? If not, the verdict is clear. */
-static bool readable(const struct agent_op *op, enum pv_verdict *verdict,
-		     char why[static 160])
-{
-	switch (op->out[0]) {
-	case ST_OK:
-		return true;
-	case ST_FAULT:
-		agent_fault_text(op, why, 160);
-		*verdict = VERDICT_ABSENT;
-		return false;
-	case ST_TORN:
-		snprintf(why, 160,
-			 "no consistent version in %d tries: %" PRIu64,
-			 OP_TRIES, op->out[1]);
-		*verdict = VERDICT_TORN;
-		return false;
-	default:
-		snprintf(why, 160, "the guest answered status %" PRIu64,
-			 op->out[0]);
-		*verdict = VERDICT_UNSUPPORTED;
-		return false;
-	}
-}
-
 /*
  * Two readings with one KVM_RUN between them. Only an update by the kernel in
  * between makes the version of the second higher: the guest does not write it,
@@ -70,11 +44,11 @@ static int check(struct pv_page *p, struct vcpu *v, struct json *j,
 
 	if (agent_call(v, &first, e))
 		return -1;
-	if (!readable(&first, verdict, why))
+	if (!pv_readable(&first, verdict, why))
 		return 0;
 	if (agent_call(v, &second, e))
 		return -1;
-	if (!readable(&second, verdict, why))
+	if (!pv_readable(&second, verdict, why))
 		return 0;
 	seen_json("before", &first, j);
 	seen_json("seen", &second, j);

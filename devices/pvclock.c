@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * KVM_SET_CLOCK raises KVM_REQ_CLOCK_UPDATE on every vCPU; KVM then writes the
+ * vCPU's clocks when it enters the guest (arch/x86/kvm/x86.c,
+ * kvm_guest_time_update).
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "clock.h"
+#include "devices/pv_read.h"
+#include "devices/pvclock.h"
+
+/* A poke sets the clock forward by this much: what it writes is then ahead of
+ * anything that any page can hold from before. */
+#define STEP_NS	    NS_PER_MS
+/* The same where KVM cannot make up for the time that passes meanwhile. */
+#define BIG_STEP_NS (100 * NS_PER_MS)
+#define SET_TRIES   100
+/* The guest's clock and KVM_GET_CLOCK scale the TSC separately. */
+#define SLACK_NS    NS_PER_MS
+
+/*
+ * Read the clock and set it a step ahead. With KVM_CLOCK_REALTIME the kernel
+ * adds the time that passes between the two, so that it never goes back
+ * (Documentation/virt/kvm/api.rst, KVM_SET_CLOCK). Returns the step, or -errno.
+ */
+static int64_t step_clock(int vm, uint64_t *set)
+{
+	struct kvm_clock_data d = { 0 };
+	uint64_t step;
+	int r = kvm_get_clock(vm, &d);
+
+	if (r < 0)
+		return r;
+	d.flags &= KVM_CLOCK_REALTIME;
+	step = d.flags ? STEP_NS : BIG_STEP_NS;
+	d.clock += step;
+	*set = d.clock;
+	r = kvm_set_clock(vm, &d);
+	return r < 0 ? r : (int64_t)step;
+}
+
+/* What was written until then is from at most as much later than the reading as
+ * the whole took, and that must be less than the step. */
+int pvclock_set(struct pv_vm *pv, uint64_t *set, struct err *e)
+{
+	int64_t step = -EAGAIN;
+
+	pthread_mutex_lock(&pv->clock_lock);
+	for (int i = 0; i < SET_TRIES; i++) {
+		uint64_t start = now_ns();
+
+		step = step_clock(pv->vm, set);
+		if (step < 0 || now_ns() - start < (uint64_t)step)
+			break;
+		step = -EAGAIN;
+	}
+	pthread_mutex_unlock(&pv->clock_lock);
+	if (step == -EAGAIN)
+		return err_state(
+			e,
+			"this host is too busy to set the clock within %" PRIu64
+			" ns",
+			(uint64_t)STEP_NS);
+	if (step < 0)
+		return err_kvm(e, (int)-step, "KVM_GET_CLOCK or KVM_SET_CLOCK");
+	return 0;
+}
+
+int pvclock_limit(struct pv_vm *pv, uint64_t *limit, struct err *e)
+{
+	struct kvm_clock_data d = { 0 };
+	int r = kvm_get_clock(pv->vm, &d);
+
+	if (r < 0)
+		return err_kvm(e, -r, "KVM_GET_CLOCK");
+	*limit = d.clock + SLACK_NS;
+	return 0;
+}
+
+int pvclock_poke(struct pv_page *p, struct vcpu *v, struct json *j,
+		 struct err *e)
+{
+	struct agent_op nop = { .op = OP_NOP };
+	uint64_t set;
+
+	/* The request is served on the way into the guest: any operation of
+	 * the agent makes one KVM_RUN. */
+	if (pvclock_set(p->vm, &set, e) || agent_do(v, &nop, e))
+		return -1;
+	json_num(j, "set", set);
+	return 0;
+}
+
+static void seen_json(const struct agent_op *op, struct json *j)
+{
+	json_object(j, "seen");
+	json_num(j, "version", op->out[1]);
+	json_hex(j, "tsc_timestamp", op->out[2]);
+	json_num(j, "system_time", op->out[3]);
+	json_hex(j, "mul", op->out[4] & 0xffffffff);
+	json_int(j, "shift", (int8_t)(op->out[4] >> 32));
+	json_hex(j, "flags", op->out[4] >> 40 & 0xff);
+	json_object_end(j);
+}
+
+enum pv_verdict pvclock_judge(const struct agent_op *op, uint64_t set,
+			      uint64_t limit, char why[static 160])
+{
+	const uint64_t system_time = op->out[3];
+	enum pv_verdict verdict;
+
+	if (!pv_readable(op, &verdict, why))
+		return verdict;
+	if (!op->out[1] && !op->out[2] && !system_time && !op->out[4]) {
+		snprintf(why, 160, "the page reads as zeros");
+		return VERDICT_STALE;
+	}
+	if (system_time < set) {
+		snprintf(why, 160,
+			 "system_time %" PRIu64 " is from before the poke, "
+			 "which set %" PRIu64,
+			 system_time, set);
+		return VERDICT_STALE;
+	}
+	if (system_time > limit) {
+		snprintf(why, 160,
+			 "system_time %" PRIu64 " is ahead of the VM's "
+			 "clock, %" PRIu64,
+			 system_time, limit);
+		return VERDICT_TORN;
+	}
+	return VERDICT_FRESH;
+}
+
+int pvclock_check(struct pv_page *p, struct vcpu *v, uint64_t gpa,
+		  struct json *j, enum pv_verdict *verdict,
+		  char why[static 160], struct err *e)
+{
+	struct agent_op op = { .op = OP_CLOCK, .in = { gpa } };
+	uint64_t set, limit;
+
+	if (pvclock_set(p->vm, &set, e) || agent_call(v, &op, e) ||
+	    pvclock_limit(p->vm, &limit, e))
+		return -1;
+	*verdict = pvclock_judge(&op, set, limit, why);
+	json_num(j, "set", set);
+	if (op.out[0] == ST_OK || op.out[0] == ST_TORN)
+		seen_json(&op, j);
+	return 0;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The VM's clock as a poke: KVM_SET_CLOCK makes KVM write every page that tells
+ * the time, with a value that none of them can have had before.
+ */
+#ifndef GPCVM_DEVICES_PVCLOCK_H
+#define GPCVM_DEVICES_PVCLOCK_H
+
+#include "devices/doorbell.h"
+#include "pv.h"
+
+/* Set the VM's clock; *set is a value that no page can have had before. */
+int pvclock_set(struct pv_vm *pv, uint64_t *set, struct err *e);
+/* What no page can be ahead of, now. */
+int pvclock_limit(struct pv_vm *pv, uint64_t *limit, struct err *e);
+
+/* Set it and have the vCPU run once: a kind's poke. */
+int pvclock_poke(struct pv_page *p, struct vcpu *v, struct json *j,
+		 struct err *e);
+/* A kind's check, for a struct pvclock_vcpu_time_info at @gpa. */
+int pvclock_check(struct pv_page *p, struct vcpu *v, uint64_t gpa,
+		  struct json *j, enum pv_verdict *verdict,
+		  char why[static 160], struct err *e);
+
+/* @op: OP_CLOCK's answer, after the clock was set to @set. */
+enum pv_verdict pvclock_judge(const struct agent_op *op, uint64_t set,
+			      uint64_t limit, char why[static 160]);
+
+#endif
