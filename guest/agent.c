@@ -9,7 +9,8 @@ static op_fn *const ops[] = {
 	[OP_WRMSR] = op_wrmsr,	 [OP_HYPERCALL] = op_hypercall,
 	[OP_CANARY] = op_canary, [OP_TOUCH] = op_touch,
 	[OP_HALT] = op_halt,	 [OP_CLOCK] = op_clock,
-	[OP_STEAL] = op_steal,
+	[OP_STEAL] = op_steal,	 [OP_EVTCHN] = op_evtchn,
+	[OP_UPCALL] = op_upcall, [OP_RUNSTATE] = op_runstate,
 };
 
 uint32_t agent_ask(struct percpu *pc, uint32_t call)

@@ -57,9 +57,19 @@
 #define OP_TOUCH 10 /* gpa, len, write? -> pages touched */
 #define OP_HALT	 11 /* HLT, then -> */
 #define OP_CLOCK                                                               \
-	12		  /* gpa -> version, tsc_timestamp, system_time,
+	12	    /* gpa -> version, tsc_timestamp, system_time,
 			 * mul | shift << 32 | flags << 40, tsc, tries */
-#define OP_STEAL       13 /* gpa -> version, steal, flags | preempted << 32, tries */
+#define OP_STEAL 13 /* gpa -> version, steal, flags | preempted << 32, tries */
+
+/* Xen's pages, in their 64-bit layouts. */
+#define OP_EVTCHN                                                              \
+	16 /* gpa of shared_info, port, another or 0 -> were they pending (bits
+	    * 0, 1: they are cleared), is port masked, wall clock: version,
+	    * sec, nsec */
+#define OP_UPCALL                                                              \
+	17 /* gpa of vcpu_info -> evtchn_pending_sel, upcall_pending |
+	    * upcall_mask << 8; both but the mask are cleared */
+#define OP_RUNSTATE    18 /* gpa -> state, state_entry_time, time[0..3], tries */
 
 #define HASH_INIT      0xcbf29ce484222325 /* FNV-1a, 64 bits, a word at a time */
 #define HASH_PRIME     0x100000001b3

@@ -106,6 +106,31 @@ int kvm_create_irqchip(int vm)
 	return ret(ioctl(vm, KVM_CREATE_IRQCHIP, 0));
 }
 
+int kvm_xen_config(int vm, uint32_t flags, uint32_t msr)
+{
+	struct kvm_xen_hvm_config c = { .flags = flags, .msr = msr };
+
+	return ret(ioctl(vm, KVM_XEN_HVM_CONFIG, &c));
+}
+
+int kvm_xen_set_attr(int vm, uint16_t type, uint64_t value)
+{
+	struct kvm_xen_hvm_attr a = { .type = type, .u.pad[0] = value };
+
+	return ret(ioctl(vm, KVM_XEN_HVM_SET_ATTR, &a));
+}
+
+int kvm_xen_evtchn_send(int vm, uint32_t port, uint32_t vcpu)
+{
+	struct kvm_irq_routing_xen_evtchn e = {
+		.port = port,
+		.vcpu = vcpu,
+		.priority = KVM_IRQ_ROUTING_XEN_EVTCHN_PRIO_2LEVEL,
+	};
+
+	return ret(ioctl(vm, KVM_XEN_HVM_EVTCHN_SEND, &e));
+}
+
 int kvm_run(int vcpu)
 {
 	return ret(ioctl(vcpu, KVM_RUN, 0));
@@ -167,6 +192,13 @@ int kvm_set_msr(int vcpu, uint32_t index, uint64_t value)
 int kvm_kvmclock_ctrl(int vcpu)
 {
 	return ret(ioctl(vcpu, KVM_KVMCLOCK_CTRL, 0));
+}
+
+int kvm_xen_vcpu_set_attr(int vcpu, uint16_t type, uint64_t value)
+{
+	struct kvm_xen_vcpu_attr a = { .type = type, .u.pad[0] = value };
+
+	return ret(ioctl(vcpu, KVM_XEN_VCPU_SET_ATTR, &a));
 }
 
 int kvm_pre_fault_memory(int vcpu, uint64_t *gpa, uint64_t *size)

@@ -38,6 +38,10 @@ int kvm_set_memory_attributes(int vm, uint64_t gpa, uint64_t size,
 int kvm_get_clock(int vm, struct kvm_clock_data *d);
 int kvm_set_clock(int vm, const struct kvm_clock_data *d);
 int kvm_create_irqchip(int vm);
+int kvm_xen_config(int vm, uint32_t flags, uint32_t msr);
+/* Attributes whose value begins the union: all that are a number. */
+int kvm_xen_set_attr(int vm, uint16_t type, uint64_t value);
+int kvm_xen_evtchn_send(int vm, uint32_t port, uint32_t vcpu);
 
 /* vCPU */
 int kvm_run(int vcpu);
@@ -49,6 +53,7 @@ int kvm_set_cpuid(int vcpu, const struct kvm_cpuid_table *t);
 int kvm_get_msr(int vcpu, uint32_t index, uint64_t *value);
 int kvm_set_msr(int vcpu, uint32_t index, uint64_t value);
 int kvm_kvmclock_ctrl(int vcpu);
+int kvm_xen_vcpu_set_attr(int vcpu, uint16_t type, uint64_t value);
 /* On return *gpa and *size say what is left to do. */
 int kvm_pre_fault_memory(int vcpu, uint64_t *gpa, uint64_t *size);
 

@@ -17,6 +17,7 @@
 #include "machine.h"
 #include "machine_vcpu.h"
 #include "status.h"
+#include "xen.h"
 
 /* ---- the end ------------------------------------------------------------ */
 
@@ -140,6 +141,9 @@ static int make_vm(struct machine *m, struct err *e)
 	if (r > 0 && m->cfg->vcpus > (unsigned int)r)
 		return err_range(e, "--vcpus %u: this KVM has at most %d",
 				 m->cfg->vcpus, r);
+	if (m->cfg->flavour == PV_XEN &&
+	    xen_offer(m->kvm, m->cfg->by_hva, &m->xen, e))
+		return -1;
 	m->vm = kvm_create_vm(m->kvm, mem_mode_vm_type(mode));
 	if (m->vm < 0)
 		return err_kvm(e, -m->vm, "KVM_CREATE_VM of type %lu",
@@ -151,7 +155,7 @@ static int make_vm(struct machine *m, struct err *e)
 	if (r > 0 && r & KVM_X86_QUIRK_FIX_HYPERCALL_INSN)
 		kvm_enable_cap(m->vm, KVM_CAP_DISABLE_QUIRKS2,
 			       KVM_X86_QUIRK_FIX_HYPERCALL_INSN);
-	return 0;
+	return m->cfg->flavour == PV_XEN ? xen_make_vm(m->vm, m->xen, e) : 0;
 }
 
 static void free_vm(struct machine *m)
@@ -235,6 +239,7 @@ void machine_free_devices(struct machine *m)
 
 static int start_pv(struct machine *m, struct err *e)
 {
+	m->pv.xen = m->xen;
 	return pv_start(&m->pv, m->vcpus, m->cfg->by_hva, e);
 }
 

@@ -19,6 +19,7 @@ struct machine {
 	const struct config *cfg;
 	int kvm, vm;
 	struct gmem_offer offer;
+	uint32_t xen;		       /* see xen_offer() */
 	struct kvm_cpuid_table *cpuid; /* until the vCPUs are made */
 	struct memory memory;
 	struct layout layout;

@@ -10,6 +10,7 @@
 #include "kvm.h"
 #include "machine_vcpu.h"
 #include "status.h"
+#include "xen.h"
 
 /* KVM's own halt_poll_ns is of this order. */
 #define SPIN_NS	     100000
@@ -100,6 +101,8 @@ static int make_vcpu(struct machine *m, unsigned int index, size_t run_size,
 	/* Only where that leaves a CPU to who would send the next job. */
 	if (m->cfg->vcpus < (unsigned long)sysconf(_SC_NPROCESSORS_ONLN))
 		v->spin_ns = SPIN_NS;
+	if (m->cfg->flavour == PV_XEN && xen_make_vcpu(fd, index, e))
+		return -1;
 	if (set_cpuid(m, fd, index, e) || set_sregs(fd, index, e))
 		return -1;
 	return set_regs(m, fd, index, m->start, e);

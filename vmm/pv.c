@@ -13,8 +13,8 @@
 #define store(p, x) __atomic_store_n(p, x, __ATOMIC_RELEASE)
 
 static const struct pv_kind *const kinds[] = {
-	&pv_clock_kind,
-	&pv_steal_kind,
+	&pv_clock_kind,	   &pv_steal_kind,    &pv_shinfo_kind,
+	&pv_vcpuinfo_kind, &pv_vcputime_kind, &pv_runstate_kind,
 };
 
 const char *pv_verdict_name(enum pv_verdict v)

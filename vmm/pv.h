@@ -108,6 +108,8 @@ struct pv_vm {
 };
 
 extern const struct pv_kind pv_clock_kind, pv_steal_kind;
+extern const struct pv_kind pv_shinfo_kind, pv_vcpuinfo_kind, pv_vcputime_kind,
+	pv_runstate_kind;
 
 const char *pv_verdict_name(enum pv_verdict v);
 const char *pv_predicted_name(enum pv_predicted p);

@@ -20,8 +20,10 @@ static const char usage[] =
 	"                     a memory slot; instead of --mem, once for each slot\n"
 	"  --vcpus N          number of vCPUs (1)\n"
 	"  --pv kvm|xen       whose pv pages (kvm)\n"
-	"  --pv-layout LAYOUT separate (default): a page each; packed: the clocks of all\n"
-	"                     vCPUs in one page, their steal areas in another\n"
+	"  --pv-layout LAYOUT separate (default): a page each; packed: those of one kind\n"
+	"                     of all vCPUs in one page; split, with --pv xen: each\n"
+	"                     runstate area across two pages\n"
+	"  --pv-by gpa|hva    with --pv xen: what KVM is given for shinfo and vcpuinfo (gpa)\n"
 	"  --guest NAME       agent (default), hello, clockwatch\n"
 	"  --control PATH     listen for commands on a Unix socket there\n"
 	"  --dump-dtb FILE    write the machine's device tree to FILE and end\n"
@@ -47,6 +49,7 @@ static const struct option options[] = {
 	{ "vcpus", required_argument, NULL, 'v' },
 	{ "pv", required_argument, NULL, 'p' },
 	{ "pv-layout", required_argument, NULL, 'l' },
+	{ "pv-by", required_argument, NULL, 'B' },
 	{ "guest", required_argument, NULL, 'g' },
 	{ "control", required_argument, NULL, 'c' },
 	{ "dump-dtb", required_argument, NULL, 'd' },
@@ -93,14 +96,17 @@ static int set_vcpus(struct config *cfg, const char *arg, struct err *e)
 
 static int set_pv(struct config *cfg, const char *arg, struct err *e)
 {
-	if (!strcmp(arg, "xen"))
-		return err_unsupported(
-			e,
-			"--pv xen: this version of gpcvm has the KVM flavour "
-			"only: --pv kvm");
-	if (strcmp(arg, "kvm"))
+	cfg->flavour = strcmp(arg, "xen") ? PV_KVM : PV_XEN;
+	if (cfg->flavour == PV_KVM && strcmp(arg, "kvm"))
 		return err_usage(e, "--pv %s: kvm or xen", arg);
-	cfg->flavour = PV_KVM;
+	return 0;
+}
+
+static int set_by(struct config *cfg, const char *arg, struct err *e)
+{
+	cfg->by_hva = !strcmp(arg, "hva");
+	if (!cfg->by_hva && strcmp(arg, "gpa"))
+		return err_usage(e, "--pv-by %s: gpa or hva", arg);
 	return 0;
 }
 
@@ -186,6 +192,8 @@ static int set(struct config *cfg, int opt, const char *arg, struct err *e)
 		return set_pv(cfg, arg, e);
 	case 'l':
 		return set_layout(cfg, arg, e);
+	case 'B':
+		return set_by(cfg, arg, e);
 	case 'g':
 		return set_guest(cfg, arg, e);
 	case 'f':
@@ -199,6 +207,20 @@ static int set(struct config *cfg, int opt, const char *arg, struct err *e)
 	default:
 		return set_switch(cfg, opt);
 	}
+}
+
+/* What only goes together, whatever came first. */
+static int check_pv(const struct config *cfg, struct err *e)
+{
+	if (cfg->flavour == PV_XEN)
+		return 0;
+	if (cfg->layout == PV_SPLIT)
+		return err_usage(e, "--pv-layout split: only the runstate of "
+				    "--pv xen may cross a page");
+	if (cfg->by_hva)
+		return err_usage(e, "--pv-by hva: only --pv xen has caches by "
+				    "hva");
+	return 0;
 }
 
 int run_options(int argc, char **argv, struct config *cfg)
@@ -235,6 +257,10 @@ int run_options(int argc, char **argv, struct config *cfg)
 	}
 	if (optind < argc) {
 		complain("run takes options only, not '%s'", argv[optind]);
+		return STATUS_USAGE;
+	}
+	if (check_pv(cfg, &e)) {
+		complain_err(&e);
 		return STATUS_USAGE;
 	}
 	return -1;

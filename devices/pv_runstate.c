@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Xen's runstate: how long the vCPU has been in which state. KVM keeps the area
+ * in a gpc (vcpu->arch.xen.runstate_cache), and where it crosses a page the rest
+ * of it in another (runstate2_cache), and writes it whenever the vCPU has been
+ * loaded: with KVM_REQ_STEAL_UPDATE, so at least once in every KVM_RUN
+ * (arch/x86/kvm/xen.c, kvm_xen_update_runstate).
+ *
+ * The times are told by the VM's clock, so that one which was set ahead dates
+ * what is written after the poke. Each update adds to the times what has passed
+ * since state_entry_time, which it sets: their sum is always the same as that,
+ * unless the parts are from different updates.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "devices/pv_read.h"
+#include "devices/pv_runstate.h"
+#include "devices/pvclock.h"
+
+#define RUNNING 0 /* RUNSTATE_running */
+
+static int activate(struct pv_page *p, struct vcpu *v,
+		    const struct pv_where *to, struct err *e)
+{
+	int r = kvm_xen_vcpu_set_attr(v->fd,
+				      KVM_XEN_VCPU_ATTR_TYPE_RUNSTATE_ADDR,
+				      to->on ? to->gpa : GPC_XEN_INVALID_GPA);
+
+	return r < 0 ? err_kvm(e, -r,
+			       "KVM_XEN_VCPU_SET_ATTR of %s at gpa 0x%" PRIx64,
+			       p->name, to->gpa)
+		     : 0;
+}
+
+enum pv_verdict runstate_judge(const struct agent_op *op, uint64_t set,
+			       uint64_t limit, char why[static 160])
+{
+	const uint64_t *t = &op->out[3], entry = op->out[2];
+	const uint64_t sum = t[0] + t[1] + t[2] + t[3];
+	enum pv_verdict verdict;
+
+	if (!pv_readable(op, &verdict, why))
+		return verdict;
+	if (!op->out[1] && !entry && !t[0] && !t[1] && !t[2] && !t[3]) {
+		snprintf(why, 160, "the area reads as zeros");
+		return VERDICT_STALE;
+	}
+	if (sum != entry) {
+		snprintf(why, 160,
+			 "the times add up to %" PRIu64
+			 ", state_entry_time is %" PRIu64,
+			 sum, entry);
+		return VERDICT_TORN;
+	}
+	if (entry < set) {
+		snprintf(why, 160,
+			 "state_entry_time %" PRIu64
+			 " is from before the poke, "
+			 "which set the clock to %" PRIu64,
+			 entry, set);
+		return VERDICT_STALE;
+	}
+	if (entry > limit) {
+		snprintf(why, 160,
+			 "state_entry_time %" PRIu64 " is ahead of the VM's "
+			 "clock, %" PRIu64,
+			 entry, limit);
+		return VERDICT_TORN;
+	}
+	if (op->out[1] != RUNNING) {
+		snprintf(why, 160,
+			 "the state is %" PRIu64 ", not running, while the "
+			 "vCPU reads it",
+			 op->out[1]);
+		return VERDICT_STALE;
+	}
+	return VERDICT_FRESH;
+}
+
+static void seen_json(const struct agent_op *op, struct json *j)
+{
+	json_object(j, "seen");
+	json_num(j, "state", op->out[1]);
+	json_num(j, "entry_time", op->out[2]);
+	json_num(j, "running", op->out[3]);
+	json_num(j, "runnable", op->out[4]);
+	json_num(j, "blocked", op->out[5]);
+	json_num(j, "offline", op->out[6]);
+	json_object_end(j);
+}
+
+static int check(struct pv_page *p, struct vcpu *v, struct json *j,
+		 enum pv_verdict *verdict, char why[static 160], struct err *e)
+{
+	struct agent_op op = {
+		.op = OP_RUNSTATE,
+		.in = { __atomic_load_n(&p->gpa, __ATOMIC_ACQUIRE) },
+	};
+	uint64_t set, limit;
+
+	if (pvclock_set(p->vm, &set, e) || agent_call(v, &op, e) ||
+	    pvclock_limit(p->vm, &limit, e))
+		return -1;
+	*verdict = runstate_judge(&op, set, limit, why);
+	json_num(j, "set", set);
+	if (op.out[0] == ST_OK || op.out[0] == ST_TORN)
+		seen_json(&op, j);
+	return 0;
+}
+
+const struct pv_kind pv_runstate_kind = {
+	.name = "runstate",
+	.compatible = "gpcvm,xen-runstate",
+	.flavour = PV_XEN,
+	.cached_by = "gpc",
+	.by_mmu = true,
+	.size = 48, /* struct vcpu_runstate_info */
+	.stride = 64,
+	.align = 1, /* KVM takes it anywhere */
+	/* state and state_entry_time, then the times: every update changes
+	 * something on both sides. */
+	.split = 16,
+	.activate = activate,
+	.poke = pvclock_poke,
+	.check = check,
+};

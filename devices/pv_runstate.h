@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef GPCVM_DEVICES_PV_RUNSTATE_H
+#define GPCVM_DEVICES_PV_RUNSTATE_H
+
+#include "devices/doorbell.h"
+#include "pv.h"
+
+/* @op: OP_RUNSTATE's answer, after the VM's clock was set to @set, which cannot
+ * be beyond @limit now. */
+enum pv_verdict runstate_judge(const struct agent_op *op, uint64_t set,
+			       uint64_t limit, char why[static 160]);
+
+#endif

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Xen's shared_info, one page of the VM: KVM keeps it in a gpc, by gpa or by
+ * hva (kvm->arch.xen.shinfo_cache), writes the wall clock when it is activated,
+ * and sets the pending bits of event channels in it: arch/x86/kvm/xen.c,
+ * kvm_xen_shared_info_init() and kvm_xen_set_evtchn().
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "devices/pv_read.h"
+#include "devices/pv_shinfo.h"
+#include "devices/xen_event.h"
+#include "num.h"
+
+static int activate(struct pv_page *p, struct vcpu *v,
+		    const struct pv_where *to, struct err *e)
+{
+	uint64_t gfn = to->on ? to->gpa / PAGE_SIZE : GPC_XEN_INVALID_GPA;
+	int r;
+
+	(void)v;
+	if (to->by_hva)
+		r = kvm_xen_set_attr(p->vm->vm, GPC_XEN_ATTR_SHARED_HVA,
+				     to->on ? to->hva : 0);
+	else
+		r = kvm_xen_set_attr(p->vm->vm, KVM_XEN_ATTR_TYPE_SHARED_INFO,
+				     gfn);
+	return r < 0 ? err_kvm(e, -r,
+			       "KVM_XEN_HVM_SET_ATTR of shared_info at gpa "
+			       "0x%" PRIx64 " by %s",
+			       to->gpa, to->by_hva ? "hva" : "gpa")
+		     : 0;
+}
+
+static int poke(struct pv_page *p, struct vcpu *v, struct json *j,
+		struct err *e)
+{
+	uint32_t port = xen_event_port(p->vm);
+	int r = kvm_xen_evtchn_send(p->vm->vm, port, v->index);
+
+	if (r < 0)
+		return err_kvm(e, -r, "KVM_XEN_HVM_EVTCHN_SEND of port %u",
+			       port);
+	json_num(j, "port", port);
+	return 0;
+}
+
+enum pv_verdict shinfo_judge(const struct agent_op *first,
+			     const struct agent_op *second,
+			     char why[static 160])
+{
+	bool one = first->out[1] & 1, two = second->out[1] & 1;
+	enum pv_verdict verdict;
+
+	if (!pv_readable(first, &verdict, why) ||
+	    !pv_readable(second, &verdict, why))
+		return verdict;
+	if (!two) {
+		snprintf(why, 160,
+			 "port %" PRIu64 " was sent, its pending bit is clear",
+			 second->in[1]);
+		return VERDICT_STALE;
+	}
+	if (!one) {
+		snprintf(why, 160,
+			 "the event before the guest touched the page is lost "
+			 "(port %" PRIu64 "), the one after it arrived",
+			 first->in[1]);
+		return VERDICT_STALE;
+	}
+	if (second->out[3] & 1) {
+		snprintf(why, 160, "the wall clock's version is odd: %" PRIu64,
+			 second->out[3]);
+		return VERDICT_TORN;
+	}
+	return VERDICT_FRESH;
+}
+
+static void seen_json(const struct agent_op *op, struct json *j)
+{
+	json_object(j, "seen");
+	json_num(j, "port", op->in[1]);
+	json_bool(j, "pending", op->out[1] & 1);
+	json_bool(j, "masked", op->out[2] & 1);
+	json_num(j, "wc_version", op->out[3]);
+	json_num(j, "wc_sec", op->out[4]);
+	json_num(j, "wc_nsec", op->out[5]);
+	json_object_end(j);
+}
+
+static enum pv_verdict not_sent(int r, char why[static 160])
+{
+	snprintf(why, 160,
+		 "KVM cannot use the page: KVM_XEN_HVM_EVTCHN_SEND: %s",
+		 strerrordesc_np(-r));
+	return VERDICT_ABSENT;
+}
+
+/*
+ * Two events. The first one goes out before the guest touches the page: KVM is
+ * the first to do so. The guest then clears the bit of the second, so that only
+ * KVM can have set it again.
+ */
+static int check(struct pv_page *p, struct vcpu *v, struct json *j,
+		 enum pv_verdict *verdict, char why[static 160], struct err *e)
+{
+	uint64_t gpa = __atomic_load_n(&p->gpa, __ATOMIC_ACQUIRE);
+	uint32_t one = xen_event_port(p->vm), two = xen_event_port(p->vm);
+	struct agent_op first = { .op = OP_EVTCHN, .in = { gpa, one, two } };
+	struct agent_op second = { .op = OP_EVTCHN, .in = { gpa, two } };
+	int r = kvm_xen_evtchn_send(p->vm->vm, one, v->index);
+
+	if (r < 0) {
+		*verdict = not_sent(r, why);
+		return 0;
+	}
+	if (agent_call(v, &first, e))
+		return -1;
+	r = kvm_xen_evtchn_send(p->vm->vm, two, v->index);
+	if (r < 0) {
+		*verdict = not_sent(r, why);
+		return 0;
+	}
+	if (agent_call(v, &second, e))
+		return -1;
+	*verdict = shinfo_judge(&first, &second, why);
+	if (second.out[0] == ST_OK)
+		seen_json(&second, j);
+	return 0;
+}
+
+const struct pv_kind pv_shinfo_kind = {
+	.name = "shinfo",
+	.compatible = "gpcvm,xen-shared-info",
+	.flavour = PV_XEN,
+	.cached_by = "gpc",
+	.by_mmu = true,
+	.per_vm = true,
+	.hva_too = true,
+	.size = PAGE_SIZE,
+	.stride = PAGE_SIZE,
+	.align = PAGE_SIZE,
+	.lead = 32 * 64, /* vcpu_info[32], each of which may be set up here */
+	.activate = activate,
+	.poke = poke,
+	.check = check,
+};

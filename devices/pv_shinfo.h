@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef GPCVM_DEVICES_PV_SHINFO_H
+#define GPCVM_DEVICES_PV_SHINFO_H
+
+#include "devices/doorbell.h"
+#include "pv.h"
+
+/* Answers of OP_EVTCHN: to an event that was sent before the guest touched the
+ * page, and to one whose bit the guest had cleared before. */
+enum pv_verdict shinfo_judge(const struct agent_op *first,
+			     const struct agent_op *second,
+			     char why[static 160]);
+
+#endif

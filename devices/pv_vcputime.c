@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Xen's vcpu_time_info: one more clock of the vCPU, which KVM keeps in a gpc
+ * (vcpu->arch.xen.vcpu_time_info_cache) and writes with the others.
+ */
+#include <inttypes.h>
+
+#include "devices/pvclock.h"
+
+static int activate(struct pv_page *p, struct vcpu *v,
+		    const struct pv_where *to, struct err *e)
+{
+	int r = kvm_xen_vcpu_set_attr(v->fd,
+				      KVM_XEN_VCPU_ATTR_TYPE_VCPU_TIME_INFO,
+				      to->on ? to->gpa : GPC_XEN_INVALID_GPA);
+
+	return r < 0 ? err_kvm(e, -r,
+			       "KVM_XEN_VCPU_SET_ATTR of %s at gpa 0x%" PRIx64,
+			       p->name, to->gpa)
+		     : 0;
+}
+
+static int check(struct pv_page *p, struct vcpu *v, struct json *j,
+		 enum pv_verdict *verdict, char why[static 160], struct err *e)
+{
+	return pvclock_check(p, v, __atomic_load_n(&p->gpa, __ATOMIC_ACQUIRE),
+			     j, verdict, why, e);
+}
+
+const struct pv_kind pv_vcputime_kind = {
+	.name = "vcputime",
+	.compatible = "gpcvm,xen-vcpu-time-info",
+	.flavour = PV_XEN,
+	.cached_by = "gpc",
+	.by_mmu = true,
+	.size = 32, /* struct pvclock_vcpu_time_info */
+	.stride = 32,
+	.align = 32,
+	.activate = activate,
+	.poke = pvclock_poke,
+	.check = check,
+};
