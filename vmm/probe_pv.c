@@ -5,6 +5,7 @@
 #include "kvm.h"
 #include "num.h"
 #include "probe_row.h"
+#include "xen.h"
 
 /* CPUID leaf 0x40000001: Documentation/virt/kvm/x86/cpuid.rst */
 #define FEATURES_LEAF 0x40000001
@@ -204,8 +205,10 @@ static void row_xen(const struct probe_ctx *c, struct probe_row *r)
 		"SHARED_INFO_HVA",
 	};
 	int mask = kvm_check_extension(c->kvm, KVM_CAP_XEN_HVM);
-	char list[160] = "";
 	unsigned int i, missing = 0;
+	char list[160] = "";
+	uint32_t offer;
+	struct err e;
 
 	row_use(r, "--pv xen");
 	if (mask <= 0) {
@@ -222,6 +225,10 @@ static void row_xen(const struct probe_ctx *c, struct probe_row *r)
 	row_set(r, PROBE_YES, false, "cap 38 is 0x%x, of %zu bits %u missing",
 		(unsigned int)mask, ARRAY_SIZE(names), missing);
 	row_why(r, "%s", list);
+	if (xen_offer(c->kvm, false, &offer, &e)) {
+		r->state = PROBE_NO;
+		row_why(r, "%s", e.msg);
+	}
 }
 
 static const struct probe_def defs[] = {

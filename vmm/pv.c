@@ -178,6 +178,7 @@ static void set_state(struct pv_page *p, const struct pv_where *w)
 	store(&p->on, w->on);
 	store(&p->predicted, w->on ? PREDICT_VALID : PREDICT_INACTIVE);
 	memset(p->pfn, 0, sizeof(p->pfn));
+	p->changes++;
 }
 
 void pv_note_msr(struct pv_vm *pv, unsigned int vcpu, uint32_t msr,
@@ -268,11 +269,13 @@ static bool present(const struct pv_page *p)
 
 int pv_poke(struct pv_page *p, struct vcpu *v, struct json *j, struct err *e)
 {
+	unsigned int changes = p->changes;
+
 	if (!load(&p->on))
 		return err_state(e, "%s is off: pv %s on", p->name, p->name);
 	if (p->kind->poke(p, v, j, e))
 		return -1;
-	if (load(&p->by_hva) || present(p))
+	if (p->changes == changes && (load(&p->by_hva) || present(p)))
 		store(&p->predicted, PREDICT_VALID);
 	return 0;
 }
@@ -322,6 +325,7 @@ static void add_alias(const struct pv_page *p, char why[static 160])
 int pv_check(struct pv_page *p, struct vcpu *v, struct json *j,
 	     enum pv_verdict *verdict, struct err *e)
 {
+	unsigned int changes = p->changes;
 	uint64_t mmio = v->mmio;
 	char why[160] = "";
 
@@ -332,6 +336,10 @@ int pv_check(struct pv_page *p, struct vcpu *v, struct json *j,
 		snprintf(why, sizeof(why), "%s is off", p->name);
 	} else if (p->kind->check(p, v, j, verdict, why, e)) {
 		return -1;
+	} else if (p->changes != changes) {
+		/* What the host switches, it does between two KVM_RUNs. */
+		return err_state(e, "%s was switched during the check: again",
+				 p->name);
 	} else if (v->mmio != mmio) {
 		/* What it read was not memory: all ones, from gpcvm. */
 		*verdict = VERDICT_ABSENT;

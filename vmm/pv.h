@@ -93,7 +93,8 @@ struct pv_page {
 	bool by_hva;  /* how it is set up, or was last; atomic */
 	bool on;      /* atomic */
 	enum pv_predicted predicted; /* atomic */
-	uint64_t pfn[2];	     /* seen by the last check; 0: none */
+	unsigned int changes; /* how often it was switched; vCPU thread only */
+	uint64_t pfn[2];      /* seen by the last check; 0: none */
 };
 
 /* All of a machine's pv pages. */
