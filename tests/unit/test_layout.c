@@ -109,8 +109,8 @@ struct machine_model {
 	struct pv_vm pv;
 };
 
-static void *tree(struct machine_model *m, unsigned int vcpus,
-		  enum pv_layout layout, size_t *len)
+static void *tree(struct machine_model *m, enum pv_flavour flavour,
+		  enum pv_layout layout, unsigned int vcpus, size_t *len)
 {
 	struct devtree d = { &m->cfg, &m->layout, &m->memory, &m->pv };
 	void *fdt;
@@ -118,6 +118,7 @@ static void *tree(struct machine_model *m, unsigned int vcpus,
 	memset(m, 0, sizeof(*m));
 	m->cfg = (struct config){ .mem = 64 * MIB,
 				  .vcpus = vcpus,
+				  .flavour = flavour,
 				  .layout = layout,
 				  .guest = "agent" };
 	assert_int_equal(make(&m->layout, &m->cfg, NULL), 0);
@@ -127,7 +128,7 @@ static void *tree(struct machine_model *m, unsigned int vcpus,
 		m->memory.slots[i].gpa = m->layout.plan.slots[i].gpa;
 		m->memory.slots[i].size = m->layout.plan.slots[i].size;
 	}
-	assert_int_equal(pv_init(&m->pv, -1, &m->memory, PV_KVM, layout, vcpus,
+	assert_int_equal(pv_init(&m->pv, -1, &m->memory, flavour, layout, vcpus,
 				 m->layout.pv.gpa, NULL),
 			 0);
 	fdt = devtree_build(&d, len, NULL);
@@ -152,12 +153,15 @@ static void tree_is_whole_and_fits_what_the_layout_reserved(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
-		void *fdt = tree(&m, sizes[i], PV_PACKED, &len);
+		for (int f = PV_KVM; f <= PV_XEN; f++) {
+			void *fdt = tree(&m, (enum pv_flavour)f, PV_PACKED,
+					 sizes[i], &len);
 
-		assert_int_equal(fdt_check_full(fdt, len), 0);
-		assert_true(len <= m.layout.fdt.len);
-		free(fdt);
-		pv_free(&m.pv);
+			assert_int_equal(fdt_check_full(fdt, len), 0);
+			assert_true(len <= m.layout.fdt.len);
+			free(fdt);
+			pv_free(&m.pv);
+		}
 	}
 }
 
@@ -165,7 +169,7 @@ static void tree_has_every_pv_page_with_its_gpa_and_vcpu(void **state)
 {
 	struct machine_model m;
 	size_t len;
-	void *fdt = tree(&m, 3, PV_PACKED, &len);
+	void *fdt = tree(&m, PV_KVM, PV_PACKED, 3, &len);
 
 	(void)state;
 	assert_int_equal(count(fdt, "gpcvm,kvm-clock"), 3);
@@ -193,7 +197,7 @@ static void tree_has_the_cpus_the_slots_and_the_ports(void **state)
 {
 	struct machine_model m;
 	size_t len;
-	void *fdt = tree(&m, 5, PV_SEPARATE, &len);
+	void *fdt = tree(&m, PV_KVM, PV_SEPARATE, 5, &len);
 
 	(void)state;
 	assert_true(fdt_path_offset(fdt, "/cpus/cpu@4") > 0);
@@ -203,6 +207,53 @@ static void tree_has_the_cpus_the_slots_and_the_ports(void **state)
 	assert_int_equal(count(fdt, "gpcvm,doorbell"), 1);
 	assert_int_equal(count(fdt, "gpcvm,page-tables"), 1);
 	assert_int_equal(count(fdt, "gpcvm,vcpu-areas"), 1);
+	free(fdt);
+	pv_free(&m.pv);
+}
+
+/* The MSR in the node of a page, by its label; 0: none. */
+static uint32_t msr_of(const void *fdt, const char *label)
+{
+	int at = fdt_node_offset_by_prop_value(fdt, -1, "label", label,
+					       (int)strlen(label) + 1);
+	const fdt32_t *msr = fdt_getprop(fdt, at, "gpcvm,msr", NULL);
+
+	assert_true(at > 0);
+	return msr ? fdt32_ld(msr) : 0;
+}
+
+static void tree_has_the_msrs_of_pages_that_the_guest_sets_up(void **state)
+{
+	struct machine_model m;
+	size_t len;
+	void *fdt = tree(&m, PV_KVM, PV_SEPARATE, 2, &len);
+
+	(void)state;
+	assert_int_equal(msr_of(fdt, "clock1"), GPC_MSR_SYSTEM_TIME);
+	assert_int_equal(msr_of(fdt, "steal0"), GPC_MSR_STEAL_TIME);
+	free(fdt);
+	pv_free(&m.pv);
+	fdt = tree(&m, PV_XEN, PV_SPLIT, 2, &len);
+	for (unsigned int i = 0; i < m.pv.nr; i++)
+		assert_int_equal(msr_of(fdt, m.pv.pages[i].name), 0);
+	free(fdt);
+	pv_free(&m.pv);
+}
+
+static void tree_has_shinfo_for_no_vcpu(void **state)
+{
+	struct machine_model m;
+	size_t len;
+	void *fdt = tree(&m, PV_XEN, PV_SPLIT, 2, &len);
+	int at =
+		fdt_node_offset_by_compatible(fdt, -1, "gpcvm,xen-shared-info");
+
+	(void)state;
+	assert_true(at > 0);
+	assert_null(fdt_getprop(fdt, at, "gpcvm,vcpu", NULL));
+	assert_int_equal(count(fdt, "gpcvm,xen-vcpu-info"), 2);
+	assert_int_equal(count(fdt, "gpcvm,xen-vcpu-time-info"), 2);
+	assert_int_equal(count(fdt, "gpcvm,xen-runstate"), 2);
 	free(fdt);
 	pv_free(&m.pv);
 }
@@ -222,6 +273,9 @@ int main(void)
 			tree_is_whole_and_fits_what_the_layout_reserved),
 		cmocka_unit_test(tree_has_every_pv_page_with_its_gpa_and_vcpu),
 		cmocka_unit_test(tree_has_the_cpus_the_slots_and_the_ports),
+		cmocka_unit_test(
+			tree_has_the_msrs_of_pages_that_the_guest_sets_up),
+		cmocka_unit_test(tree_has_shinfo_for_no_vcpu),
 	};
 
 	return cmocka_run_group_tests_name("layout", tests, NULL, NULL);

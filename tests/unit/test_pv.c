@@ -1,0 +1,413 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Where pv pages are, and what is known of them. */
+#include <string.h>
+
+#include "unit.h"
+#include "num.h"
+#include "pv.h"
+
+#define BASE 0x200000
+
+struct fixture {
+	struct pv_vm pv;
+	struct memory memory;
+};
+
+/* One slot, deleted, from 0 on. */
+static void make(struct fixture *f, enum pv_flavour flavour,
+		 enum pv_layout layout, unsigned int vcpus)
+{
+	memset(f, 0, sizeof(*f));
+	f->memory.pagemap = -1;
+	f->memory.mode = MEM_GMEM_PRIVATE;
+	f->memory.nr_slots = 1;
+	f->memory.slots[0] =
+		(struct mem_slot){ .size = GIB, .hva = (uint8_t *)0x10000000 };
+	attrs_init(&f->memory.attrs);
+	pthread_rwlock_init(&f->memory.lock, NULL);
+	assert_int_equal(pv_init(&f->pv, -1, &f->memory, flavour, layout, vcpus,
+				 BASE, NULL),
+			 0);
+}
+
+static void drop(struct fixture *f)
+{
+	pv_free(&f->pv);
+	attrs_free(&f->memory.attrs);
+	pthread_rwlock_destroy(&f->memory.lock);
+}
+
+/* pv_find() for those that must be there. */
+static struct pv_page *page(struct fixture *f, const char *name)
+{
+	struct pv_page *p = pv_find(&f->pv, name);
+
+	if (!p)
+		fail_msg("no page %s", name);
+	return p;
+}
+
+/* ---- layout ------------------------------------------------------------- */
+
+static bool crosses(const struct pv_page *p)
+{
+	uint64_t first;
+
+	return pv_span(p, &first) > PAGE_SIZE;
+}
+
+static void fits(enum pv_flavour flavour, enum pv_layout layout,
+		 unsigned int vcpus)
+{
+	uint64_t end = BASE + pv_layout_size(flavour, layout, vcpus);
+	struct fixture f;
+
+	make(&f, flavour, layout, vcpus);
+	for (unsigned int i = 0; i < f.pv.nr; i++) {
+		struct pv_page *p = &f.pv.pages[i];
+		bool split = layout == PV_SPLIT && p->kind->split;
+
+		assert_in_range(p->gpa, BASE, end - p->kind->size);
+		assert_true(!pv_overlap(p, p->gpa));
+		assert_int_equal(p->gpa % p->kind->align, 0);
+		assert_int_equal(crosses(p), split);
+	}
+	drop(&f);
+}
+
+static void pages_of_every_layout_lie_apart_and_in_their_room(void **state)
+{
+	static const unsigned int vcpus[] = { 1, 2, 8, 65, 130 };
+
+	(void)state;
+	for (unsigned int i = 0; i < ARRAY_SIZE(vcpus); i++) {
+		fits(PV_KVM, PV_SEPARATE, vcpus[i]);
+		fits(PV_KVM, PV_PACKED, vcpus[i]);
+		fits(PV_XEN, PV_SEPARATE, vcpus[i]);
+		fits(PV_XEN, PV_PACKED, vcpus[i]);
+		fits(PV_XEN, PV_SPLIT, vcpus[i]);
+	}
+}
+
+static void xen_layouts_take_the_pages_they_should(void **state)
+{
+	(void)state;
+	/* shinfo, and three kinds for each vCPU */
+	assert_int_equal(pv_layout_size(PV_XEN, PV_SEPARATE, 2), 7 * PAGE_SIZE);
+	assert_int_equal(pv_layout_size(PV_XEN, PV_PACKED, 2), 4 * PAGE_SIZE);
+	assert_int_equal(pv_layout_size(PV_XEN, PV_SPLIT, 2), 9 * PAGE_SIZE);
+}
+
+static void shinfo_is_there_once_and_without_a_number(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	make(&f, PV_XEN, PV_SEPARATE, 3);
+	assert_int_equal(f.pv.nr, 1 + 3 * 3);
+	assert_int_equal(page(&f, "shinfo")->vcpu, 0);
+	assert_null(pv_find(&f.pv, "shinfo0"));
+	assert_int_equal(page(&f, "runstate2")->vcpu, 2);
+	drop(&f);
+}
+
+/* ---- overlap ------------------------------------------------------------ */
+
+static void vcpu_info_may_lie_where_shared_info_has_room_for_it(void **state)
+{
+	struct pv_page *shinfo, *info;
+	struct fixture f;
+
+	(void)state;
+	make(&f, PV_XEN, PV_SEPARATE, 1);
+	shinfo = page(&f, "shinfo");
+	info = page(&f, "vcpuinfo0");
+	assert_null(pv_overlap(info, shinfo->gpa));
+	assert_null(pv_overlap(info, shinfo->gpa + 31 * 64));
+	assert_ptr_equal(pv_overlap(info, shinfo->gpa + 32 * 64), shinfo);
+	assert_null(pv_overlap(info, shinfo->gpa + PAGE_SIZE - 64 + 64));
+	drop(&f);
+}
+
+static void page_that_is_off_is_in_nobodys_way(void **state)
+{
+	struct pv_page *time, *run;
+	struct fixture f;
+
+	(void)state;
+	make(&f, PV_XEN, PV_SEPARATE, 1);
+	time = page(&f, "vcputime0");
+	run = page(&f, "runstate0");
+	assert_ptr_equal(pv_overlap(time, run->gpa + 32), run);
+	assert_null(pv_overlap(time, run->gpa + 64));
+	assert_ptr_equal(pv_overlap(run, time->gpa - 47), time);
+	assert_null(pv_overlap(run, time->gpa - 48));
+	run->on = false;
+	assert_null(pv_overlap(time, run->gpa + 32));
+	drop(&f);
+}
+
+/* ---- invalidation ------------------------------------------------------- */
+
+static bool invalid(struct fixture *f, const char *name)
+{
+	return page(f, name)->predicted == PREDICT_INVALID;
+}
+
+static void each_page_of_a_split_area_invalidates_it(void **state)
+{
+	struct fixture f;
+	uint64_t first;
+
+	(void)state;
+	for (uint64_t i = 0; i < 4; i++) {
+		make(&f, PV_XEN, PV_SPLIT, 2);
+		pv_span(page(&f, "runstate1"), &first);
+		pv_invalidate(&f.pv, first + i * PAGE_SIZE - PAGE_SIZE,
+			      PAGE_SIZE, false);
+		assert_int_equal(invalid(&f, "runstate1"), i == 1 || i == 2);
+		assert_int_equal(invalid(&f, "runstate0"), i == 0);
+		drop(&f);
+	}
+}
+
+static void slots_are_nothing_to_a_cache_by_hva(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	make(&f, PV_XEN, PV_SEPARATE, 1);
+	page(&f, "shinfo")->by_hva = true;
+	pv_invalidate(&f.pv, 0, GIB, true);
+	assert_false(invalid(&f, "shinfo"));
+	assert_true(invalid(&f, "vcpuinfo0"));
+	pv_invalidate(&f.pv, 0, GIB, false);
+	assert_true(invalid(&f, "shinfo"));
+	drop(&f);
+}
+
+static void punch_is_nothing_to_a_ghc_and_slots_are(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	make(&f, PV_KVM, PV_SEPARATE, 1);
+	pv_invalidate(&f.pv, 0, GIB, false);
+	assert_true(invalid(&f, "clock0"));
+	assert_false(invalid(&f, "steal0"));
+	pv_invalidate(&f.pv, 0, GIB, true);
+	assert_true(invalid(&f, "steal0"));
+	drop(&f);
+}
+
+/* ---- on and off --------------------------------------------------------- */
+
+/* A kind whose KVM refuses what the test says. */
+static unsigned int refuse_on, refuse_off;
+static struct pv_where asked[4]; /* in turn */
+static unsigned int nr_asked;
+
+static int activate(struct pv_page *p, struct vcpu *v,
+		    const struct pv_where *to, struct err *e)
+{
+	(void)p;
+	(void)v;
+	asked[nr_asked++ % ARRAY_SIZE(asked)] = *to;
+	return (to->on ? refuse_on : refuse_off) ? err_kvm(e, 14, "refused")
+						 : 0;
+}
+
+static enum pv_verdict verdict_given;
+static bool switch_in_check;
+
+static int check(struct pv_page *p, struct vcpu *v, struct json *j,
+		 enum pv_verdict *verdict, char why[static 160], struct err *e)
+{
+	const struct pv_where off = { .gpa = p->gpa };
+
+	(void)j;
+	why[0] = '\0';
+	*verdict = verdict_given;
+	return switch_in_check ? pv_switch(p, v, &off, e) : 0;
+}
+
+static const struct pv_kind fake = {
+	.name = "fake",
+	.compatible = "gpcvm,fake",
+	.size = 64,
+	.align = 1,
+	.hva_too = true,
+	.activate = activate,
+	.check = check,
+};
+
+static struct pv_page *fake_page(struct fixture *f)
+{
+	struct pv_page *p;
+
+	make(f, PV_XEN, PV_SEPARATE, 1);
+	p = page(f, "shinfo");
+	p->kind = &fake;
+	refuse_on = refuse_off = nr_asked = 0;
+	switch_in_check = false;
+	verdict_given = VERDICT_FRESH;
+	return p;
+}
+
+static void host_is_given_the_hva_of_the_page(void **state)
+{
+	const struct pv_where to = { .on = true,
+				     .by_hva = true,
+				     .gpa = 0x3040 };
+	const struct pv_where back = { .on = true, .gpa = 0x3040 };
+	struct fixture f;
+	struct pv_page *p = fake_page(&f);
+
+	(void)state;
+	assert_int_equal(pv_switch(p, NULL, &to, NULL), 0);
+	assert_true(asked[0].on && asked[0].by_hva);
+	assert_int_equal(asked[0].hva, 0x10003040);
+	assert_true(p->on && p->by_hva && p->hva == 0x10003040);
+	assert_int_equal(p->gpa, 0x3040);
+	assert_int_equal(pv_switch(p, NULL, &back, NULL), 0);
+	assert_true(p->on && !p->by_hva && !p->hva);
+	drop(&f);
+}
+
+static void page_that_kvm_refuses_is_off_and_where_it_was(void **state)
+{
+	const struct pv_where to = { .on = true, .gpa = 0x3040 };
+	struct fixture f;
+	struct pv_page *p = fake_page(&f);
+	uint64_t was = p->gpa;
+
+	(void)state;
+	refuse_on = 1;
+	assert_int_equal(pv_switch(p, NULL, &to, NULL), -1);
+	assert_int_equal(nr_asked, 2);
+	assert_false(asked[1].on);
+	assert_false(p->on);
+	assert_int_equal(p->predicted, PREDICT_INACTIVE);
+	assert_int_equal(p->gpa, was);
+	drop(&f);
+}
+
+static void page_that_cannot_even_be_switched_off_is_as_it_was(void **state)
+{
+	const struct pv_where to = { .on = true, .gpa = 0x3040 };
+	const struct pv_where off = { .gpa = 0x3040 };
+	struct fixture f;
+	struct pv_page *p = fake_page(&f);
+
+	(void)state;
+	refuse_on = refuse_off = 1;
+	assert_int_equal(pv_switch(p, NULL, &to, NULL), -1);
+	assert_true(p->on);
+	assert_int_equal(pv_switch(p, NULL, &off, NULL), -1);
+	assert_true(p->on);
+	assert_int_equal(p->predicted, PREDICT_VALID);
+	drop(&f);
+}
+
+static void what_the_host_sets_up_follows_no_msr(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	make(&f, PV_XEN, PV_SEPARATE, 1);
+	pv_note_msr(&f.pv, 0, 0, 0); /* those have no MSR: 0 */
+	for (unsigned int i = 0; i < f.pv.nr; i++)
+		assert_true(f.pv.pages[i].on);
+	assert_int_equal(pv_switch_job(page(&f, "shinfo")), JOB_HOST);
+	drop(&f);
+	make(&f, PV_KVM, PV_SEPARATE, 2);
+	pv_note_msr(&f.pv, 1, GPC_MSR_SYSTEM_TIME, 0);
+	assert_false(page(&f, "clock1")->on);
+	assert_true(page(&f, "clock0")->on && page(&f, "steal1")->on);
+	assert_int_equal(pv_switch_job(page(&f, "clock1")), JOB_AGENT);
+	drop(&f);
+}
+
+/* ---- check -------------------------------------------------------------- */
+
+static int checked(struct pv_page *p, enum pv_verdict *verdict, struct json *j,
+		   struct err *e)
+{
+	static struct vcpu v;
+
+	json_init(j);
+	return pv_check(p, &v, j, verdict, e);
+}
+
+static void check_that_spans_a_switch_judges_nothing(void **state)
+{
+	enum pv_verdict verdict;
+	struct fixture f;
+	struct pv_page *p = fake_page(&f);
+	struct json j;
+	struct err e;
+
+	(void)state;
+	switch_in_check = true;
+	assert_int_equal(checked(p, &verdict, &j, &e), -1);
+	assert_int_equal(e.kind, ERR_STATE);
+	assert_non_null(strstr(e.msg, "during the check"));
+	json_free(&j);
+	drop(&f);
+}
+
+static bool blames_the_alias(struct pv_page *p)
+{
+	enum pv_verdict verdict;
+	struct json j;
+	bool r;
+
+	assert_int_equal(checked(p, &verdict, &j, NULL), 0);
+	r = strstr(json_text(&j), "shared alias");
+	json_free(&j);
+	return r;
+}
+
+static void only_a_private_gfn_by_hva_blames_the_alias(void **state)
+{
+	struct fixture f;
+	struct pv_page *p = fake_page(&f);
+
+	(void)state;
+	verdict_given = VERDICT_STALE;
+	attrs_set(&f.memory.attrs, 0, GIB, true);
+	assert_false(blames_the_alias(p));
+	p->by_hva = true;
+	assert_true(blames_the_alias(p));
+	verdict_given = VERDICT_FRESH;
+	assert_false(blames_the_alias(p));
+	verdict_given = VERDICT_STALE;
+	attrs_set(&f.memory.attrs, 0, GIB, false);
+	assert_false(blames_the_alias(p));
+	drop(&f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+			pages_of_every_layout_lie_apart_and_in_their_room),
+		cmocka_unit_test(xen_layouts_take_the_pages_they_should),
+		cmocka_unit_test(shinfo_is_there_once_and_without_a_number),
+		cmocka_unit_test(
+			vcpu_info_may_lie_where_shared_info_has_room_for_it),
+		cmocka_unit_test(page_that_is_off_is_in_nobodys_way),
+		cmocka_unit_test(each_page_of_a_split_area_invalidates_it),
+		cmocka_unit_test(slots_are_nothing_to_a_cache_by_hva),
+		cmocka_unit_test(punch_is_nothing_to_a_ghc_and_slots_are),
+		cmocka_unit_test(host_is_given_the_hva_of_the_page),
+		cmocka_unit_test(page_that_kvm_refuses_is_off_and_where_it_was),
+		cmocka_unit_test(
+			page_that_cannot_even_be_switched_off_is_as_it_was),
+		cmocka_unit_test(what_the_host_sets_up_follows_no_msr),
+		cmocka_unit_test(check_that_spans_a_switch_judges_nothing),
+		cmocka_unit_test(only_a_private_gfn_by_hva_blames_the_alias),
+	};
+
+	return cmocka_run_group_tests_name("pv", tests, NULL, NULL);
+}
