@@ -55,7 +55,9 @@ uint64_t op_evtchn(struct percpu *pc, uint64_t *w)
 	if (port >= NR_PORTS || other >= NR_PORTS ||
 	    !map_range(pc->m, w[0], sizeof(*s)))
 		return ST_BAD_OP;
-	w[1] = take_port(s, port) | take_port(s, other) << 1;
+	w[1] = take_port(s, port);
+	if (take_port(s, other))
+		w[1] |= 2;
 	w[2] = r->mask[port / 64] >> port % 64 & 1;
 	w[3] = r->wc_version;
 	w[4] = r->wc_sec | (uint64_t)r->wc_sec_hi << 32;

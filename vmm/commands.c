@@ -47,7 +47,9 @@ const struct command commands[] = {
 	  "vcpuinfoN: where the guest has the page, or where the host has mapped that.",
 	  2, 4, cmd_pv },
 	{ "poke", "NAME", "make the kernel use that page's cache now",
-	  "clockN: KVM_SET_CLOCK, one millisecond ahead, then one KVM_RUN. stealN: one KVM_RUN.",
+	  "clockN, vcputimeN, runstateN: KVM_SET_CLOCK, one millisecond ahead, then one KVM_RUN. "
+	  "stealN: one KVM_RUN. shinfo: KVM_XEN_HVM_EVTCHN_SEND. vcpuinfoN: an event channel, and the "
+	  "clock.",
 	  1, 1, cmd_poke },
 	{ "check", "NAME|all",
 	  "poke, have the guest read the page, and judge it",

@@ -23,7 +23,7 @@ static const char usage[] =
 	"  --pv-layout LAYOUT separate (default): a page each; packed: those of one kind\n"
 	"                     of all vCPUs in one page; split, with --pv xen: each\n"
 	"                     runstate area across two pages\n"
-	"  --pv-by gpa|hva    with --pv xen: what KVM is given for shinfo and vcpuinfo (gpa)\n"
+	"  --pv-by gpa|hva    with --pv xen: how KVM is given shinfo and vcpuinfo (gpa)\n"
 	"  --guest NAME       agent (default), hello, clockwatch\n"
 	"  --control PATH     listen for commands on a Unix socket there\n"
 	"  --dump-dtb FILE    write the machine's device tree to FILE and end\n"

@@ -79,7 +79,8 @@ def test_wrong_options_are_refused(lab):
     refused(lab, 2, ["--quiet", "sur plus", "more"], "sur plus")
     for option, choices in (("--guest", ("agent", "hello", "clockwatch")),
                             ("--memory", ("anon", "gmem", "gmem-private")),
-                            ("--pv-layout", ("separate", "packed")),
+                            ("--pv-layout", ("separate", "packed", "split")),
+                            ("--pv-by", ("gpa", "hva")),
                             ("--family", ("none", "mmap-6.18")),
                             ("--pv", ("kvm", "xen"))):
         for bad in "nonsense", "", "Agent", "gmem+", "x" * 300:
@@ -89,6 +90,23 @@ def test_wrong_options_are_refused(lab):
     for bad in "", "0", "0,", "0,2M,color=1", "0,2M,file=x", ",", \
             "0,2M,offset=", "0,0x10000000000000000", "0 2M", "0,2M,file=99":
         refused(lab, 2, ["--slot", bad], "slot")
+
+
+@lib.short
+def test_options_of_the_xen_flavour_alone_are_refused(lab):
+    refused(lab, 2, ["--pv-layout", "split"], "split", "--pv xen")
+    refused(lab, 2, ["--pv-by", "hva", "--pv", "kvm"], "hva", "--pv xen")
+
+
+def test_xen_flavour_that_kvm_lacks_is_refused_with_what_to_try(lab):
+    lab.need_kvm()
+    status, out, _ = lab.run("probe", "--json")
+    rows = {r["name"]: r for r in json.loads(out)["rows"]}
+    if rows["xen"]["state"] == "yes":
+        raise lib.Skip("this KVM has Xen")
+    for extra in [], ["--pv-by", "hva"], ["--pv-layout", "split"]:
+        refused(lab, 1, ["--memory", "anon", "--pv", "xen", *extra],
+                "--pv xen", "KVM_CAP_XEN_HVM", "--pv kvm")
 
 
 def test_empty_parts_of_a_slot_are_refused(lab):

@@ -123,9 +123,9 @@ static void vcpu_info_may_lie_where_shared_info_has_room_for_it(void **state)
 	shinfo = page(&f, "shinfo");
 	info = page(&f, "vcpuinfo0");
 	assert_null(pv_overlap(info, shinfo->gpa));
-	assert_null(pv_overlap(info, shinfo->gpa + 31 * 64));
-	assert_ptr_equal(pv_overlap(info, shinfo->gpa + 32 * 64), shinfo);
-	assert_null(pv_overlap(info, shinfo->gpa + PAGE_SIZE - 64 + 64));
+	assert_null(pv_overlap(info, shinfo->gpa + 31 * 64UL));
+	assert_ptr_equal(pv_overlap(info, shinfo->gpa + 32 * 64UL), shinfo);
+	assert_null(pv_overlap(info, shinfo->gpa + PAGE_SIZE));
 	drop(&f);
 }
 
