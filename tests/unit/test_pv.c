@@ -126,6 +126,13 @@ static void vcpu_info_may_lie_where_shared_info_has_room_for_it(void **state)
 	assert_null(pv_overlap(info, shinfo->gpa + 31 * 64UL));
 	assert_ptr_equal(pv_overlap(info, shinfo->gpa + 32 * 64UL), shinfo);
 	assert_null(pv_overlap(info, shinfo->gpa + PAGE_SIZE));
+	/* The same seen from the other: it comes over a vcpu_info. */
+	assert_null(pv_overlap(shinfo, info->gpa));
+	info->gpa += 31 * 64UL;
+	assert_null(pv_overlap(shinfo, info->gpa & ~(PAGE_SIZE - 1)));
+	info->gpa += 64;
+	assert_ptr_equal(pv_overlap(shinfo, info->gpa & ~(PAGE_SIZE - 1)),
+			 info);
 	drop(&f);
 }
 
