@@ -5,6 +5,7 @@
 #define GPCVM_HOST_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "err.h"
@@ -56,5 +57,9 @@ void host_gmem_offer(int kvm, const struct gmem_force *force,
 /* Open @dev, check that it is KVM's API version 12. Messages tell a person in
  * which group to be, or which module is missing. Returns the fd. */
 int host_open_kvm(const char *dev, struct err *e);
+
+/* Copy through a pipe, so that memory that cannot be reached is -EFAULT and
+ * no SIGBUS. Up to one page; 0 or -errno. */
+int host_copy(void *dst, const void *src, size_t n);
 
 #endif

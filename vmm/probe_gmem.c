@@ -173,9 +173,9 @@ static int write_and_punch(int fd, void *mem, struct err *e)
 	uint64_t back = 0;
 	int r;
 
-	r = probe_copy(mem, &word, sizeof(word));
+	r = host_copy(mem, &word, sizeof(word));
 	if (r == 0)
-		r = probe_copy(&back, mem, sizeof(back));
+		r = host_copy(&back, mem, sizeof(back));
 	if (r < 0)
 		return err_os(e, -r, "touching the mapped page");
 	if (back != word)
@@ -184,7 +184,7 @@ static int write_and_punch(int fd, void *mem, struct err *e)
 				 (unsigned long long)word);
 	if (fallocate(fd, how, 0, (off_t)PAGE_SIZE) < 0)
 		return err_os(e, errno, "fallocate(PUNCH_HOLE)");
-	r = probe_copy(&back, mem, sizeof(back));
+	r = host_copy(&back, mem, sizeof(back));
 	if (r < 0)
 		return err_os(e, -r, "reading the punched page");
 	if (back)

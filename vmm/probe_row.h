@@ -94,8 +94,4 @@ int probe_vm_vcpu(struct probe_vm *v, int kvm, struct err *e);
 int probe_vm_hlt(struct probe_vm *v, struct err *e);
 void probe_vm_close(struct probe_vm *v);
 
-/* Copy through a pipe, so that memory that cannot be reached is -EFAULT and
- * no SIGBUS. Up to one page; 0 or -errno. */
-int probe_copy(void *dst, const void *src, size_t n);
-
 #endif

@@ -12,23 +12,6 @@
 
 #define MEM_SIZE (PROBE_VM_PAGES * PAGE_SIZE)
 
-int probe_copy(void *dst, const void *src, size_t n)
-{
-	int fds[2], err = 0;
-	ssize_t got;
-
-	if (pipe(fds) < 0)
-		return -errno;
-	got = write(fds[1], src, n);
-	if (got == (ssize_t)n)
-		got = read(fds[0], dst, n);
-	if (got != (ssize_t)n)
-		err = got < 0 ? -errno : -EFAULT;
-	close(fds[0]);
-	close(fds[1]);
-	return err;
-}
-
 int probe_vm_create(struct probe_vm *v, int kvm, unsigned long type,
 		    struct err *e)
 {
@@ -133,7 +116,7 @@ int probe_vm_hlt(struct probe_vm *v, struct err *e)
 	struct kvm_sregs sregs;
 	int r, tries = 16;
 
-	r = probe_copy(v->mem, &hlt, sizeof(hlt));
+	r = host_copy(v->mem, &hlt, sizeof(hlt));
 	if (r < 0)
 		return err_os(e, -r, "writing guest memory");
 	r = kvm_get_sregs(v->vcpu, &sregs);
