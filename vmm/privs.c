@@ -14,31 +14,52 @@ static void drop_bounding(void)
 		;
 }
 
-int privs_drop(struct err *e)
+/* Let @want be what the thread has. */
+static int become(cap_t want, struct err *e)
 {
-	cap_t none = cap_init(), now;
+	cap_t now;
 	int differs;
 
-	if (!none)
-		return err_os(e, errno, "cap_init");
 	drop_bounding();
 	cap_reset_ambient();
-	if (cap_set_proc(none)) {
-		err_os(e, errno, "dropping capabilities");
-		cap_free(none);
-		return -1;
-	}
+	if (cap_set_proc(want))
+		return err_os(e, errno, "dropping capabilities");
 	now = cap_get_proc();
-	differs = now ? cap_compare(now, none) : -1;
-	cap_free(none);
+	differs = now ? cap_compare(now, want) : -1;
 	if (now)
 		cap_free(now);
 	if (differs)
 		return err_os(
 			e, 0,
 			"some capabilities are still there after dropping "
-			"all of them");
+			"them");
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		return err_os(e, errno, "PR_SET_NO_NEW_PRIVS");
 	return 0;
+}
+
+int privs_drop(struct err *e)
+{
+	cap_t none = cap_init();
+	int r = none ? become(none, e) : err_os(e, errno, "cap_init");
+
+	if (none)
+		cap_free(none);
+	return r;
+}
+
+int privs_keep(int cap, struct err *e)
+{
+	const cap_value_t keep = cap;
+	cap_t one = cap_init();
+	int r;
+
+	if (!one || cap_set_flag(one, CAP_PERMITTED, 1, &keep, CAP_SET) ||
+	    cap_set_flag(one, CAP_EFFECTIVE, 1, &keep, CAP_SET))
+		r = err_os(e, errno, "capability %d", cap);
+	else
+		r = become(one, e);
+	if (one)
+		cap_free(one);
+	return r;
 }
