@@ -225,6 +225,7 @@ static int hand_out(struct vcpu *v, const struct agent_op *op, struct err *e)
 	if (r)
 		return err_kvm(e, -r, "KVM_SET_REGS of vCPU %u", v->index);
 	a->waiting = a->polling = false;
+	v->fault_why[0] = '\0';
 	__atomic_store_n(&a->give_up, false, __ATOMIC_RELAXED);
 	__atomic_store_n(&a->op_since, now_ns(), __ATOMIC_RELEASE);
 	return 0;
@@ -251,6 +252,8 @@ int agent_call(struct vcpu *v, struct agent_op *op, struct err *e)
 		}
 		if ((a->waiting || a->polling) && a->back == a->seq) {
 			memcpy(op->out, a->words, sizeof(op->out));
+			memcpy(op->fault, v->fault_why, sizeof(op->fault));
+			op->fault_errno = v->fault_why_errno;
 			break;
 		}
 		if (v->halted) { /* OP_HALT: it comes back when it is woken */
@@ -274,6 +277,10 @@ int agent_call(struct vcpu *v, struct agent_op *op, struct err *e)
 
 void agent_fault_text(const struct agent_op *op, char *buf, unsigned int len)
 {
+	if (op->fault[0]) {
+		snprintf(buf, len, "%s", op->fault);
+		return;
+	}
 	snprintf(buf, len,
 		 "%s, error code 0x%" PRIx64 ", rip 0x%" PRIx64
 		 ", cr2 0x%" PRIx64,
@@ -282,7 +289,7 @@ void agent_fault_text(const struct agent_op *op, char *buf, unsigned int len)
 
 int agent_do(struct vcpu *v, struct agent_op *op, struct err *e)
 {
-	char text[128];
+	char text[sizeof(op->fault)];
 
 	if (agent_call(v, op, e))
 		return -1;
@@ -291,6 +298,8 @@ int agent_do(struct vcpu *v, struct agent_op *op, struct err *e)
 		return 0;
 	case ST_FAULT:
 		agent_fault_text(op, text, sizeof(text));
+		if (op->fault[0])
+			return err_kvm(e, op->fault_errno, "%s", text);
 		return err_kvm(e, 0, "the guest took %s", text);
 	case ST_TORN:
 		return err_kvm(e, 0,

@@ -16,6 +16,9 @@ struct agent_op {
 	unsigned int op; /* OP_* */
 	uint64_t in[DB_WORDS];
 	uint64_t out[DB_WORDS]; /* out[0] is the status, ST_* */
+	/* The memory fault that gpcvm made the guest take, or ""; its errno. */
+	char fault[160];
+	int fault_errno;
 };
 
 /*
@@ -26,7 +29,8 @@ struct agent_op {
 int agent_call(struct vcpu *v, struct agent_op *op, struct err *e);
 /* The same, and any status but ST_OK is an error as well. */
 int agent_do(struct vcpu *v, struct agent_op *op, struct err *e);
-/* "#PF, error code 0x2, at rip 0x..., cr2 0x..." for an ST_FAULT. */
+/* Of an ST_FAULT: "#PF, error code 0x2, rip 0x..., cr2 0x...", or the memory
+ * fault behind it. */
 void agent_fault_text(const struct agent_op *op, char *buf, unsigned int len);
 /* Main thread: is an operation of @v overdue? Then it is given up; true. */
 bool agent_overdue(struct vcpu *v, uint64_t now);

@@ -49,14 +49,18 @@ static void slots_json(struct machine *m, struct json *j)
 	pthread_rwlock_rdlock(&m->memory.lock);
 	for (unsigned int i = 0; i < m->memory.nr_slots; i++) {
 		const struct mem_slot *s = &m->memory.slots[i];
+		const struct mem_file *f = memory_file(&m->memory, s);
 
 		json_object(j, NULL);
 		json_num(j, "slot", i);
 		json_hex(j, "gpa", s->gpa);
 		json_hex(j, "size", s->size);
-		if (m->memory.mode != MEM_ANON) {
+		if (f) {
 			json_num(j, "file", s->file);
 			json_hex(j, "offset", s->offset);
+			json_bool(j, "closed", f->closed);
+		} else if (m->memory.mode != MEM_ANON) {
+			json_null(j, "file");
 		}
 		json_bool(j, "present", s->present);
 		json_object_end(j);
@@ -83,6 +87,20 @@ static void vcpus_json(struct machine *m, struct json *j)
 		json_object_end(j);
 	}
 	json_array_end(j);
+}
+
+static void faults_json(struct machine *m, struct json *j)
+{
+	json_object(j, "memory_fault");
+	json_str(j, "policy", fault_policy_name(m->cfg->fault));
+	json_num(j, "reported", __atomic_load_n(&m->faults, __ATOMIC_RELAXED));
+	json_num(j, "converted",
+		 __atomic_load_n(&m->faults_set, __ATOMIC_RELAXED));
+	json_num(j, "retried",
+		 __atomic_load_n(&m->faults_again, __ATOMIC_RELAXED));
+	json_object_end(j);
+	json_bool(j, "poison", m->poisoner);
+	json_num(j, "poisoned", m->poisoned);
 }
 
 int cmd_status(struct request *rq)
@@ -113,6 +131,7 @@ int cmd_status(struct request *rq)
 		json_null(j, "ready_ns");
 	json_num(j, "events", events_last(&m->events));
 	json_num(j, "kernel_messages", events_kernel(&m->events));
+	faults_json(m, j);
 	slots_json(m, j);
 	vcpus_json(m, j);
 	return 0;
@@ -138,19 +157,22 @@ static const char *attribute(struct machine *m, uint64_t gpa)
 static void backing(struct machine *m, uint64_t gpa, char *buf, size_t len)
 {
 	const struct mem_slot *s;
+	const struct mem_file *f;
 
 	pthread_rwlock_rdlock(&m->memory.lock);
 	s = memory_slot(&m->memory, gpa);
+	f = s ? memory_file(&m->memory, s) : NULL;
 	if (!s)
 		snprintf(buf, len, "no slot");
-	else if (m->memory.mode == MEM_ANON)
+	else if (!f)
 		snprintf(buf, len, "anon, slot %ju%s",
 			 (uintmax_t)(s - m->memory.slots),
 			 s->present ? "" : " (deleted)");
 	else
 		snprintf(buf, len,
-			 "gmem file %u offset 0x%" PRIx64 ", slot %ju%s",
-			 s->file, s->offset + (gpa - s->gpa),
+			 "gmem file %u%s offset 0x%" PRIx64 ", slot %ju%s",
+			 s->file, f->closed ? " (closed)" : "",
+			 s->offset + (gpa - s->gpa),
 			 (uintmax_t)(s - m->memory.slots),
 			 s->present ? "" : " (deleted)");
 	pthread_rwlock_unlock(&m->memory.lock);

@@ -37,7 +37,7 @@ static int check_target(struct request *rq, const struct pv_page *p,
 				 " for %s must be a multiple of "
 				 "%" PRIu64,
 				 gpa, p->name, align);
-	if (memory_check(&rq->m->memory, gpa, p->kind->size, 1, &rq->err))
+	if (memory_check_open(&rq->m->memory, gpa, p->kind->size, &rq->err))
 		return -1;
 	return machine_guard(rq->m, gpa, p->kind->size, &rq->err);
 }

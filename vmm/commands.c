@@ -19,12 +19,12 @@ const struct command commands[] = {
 	  0, 0, cmd_gpc },
 	{ "punch", "GPA [LEN]",
 	  "give pages back: fallocate(PUNCH_HOLE) on the gmem file",
-	  "In mode anon: MADV_DONTNEED. The guest reads zeros there afterwards. LEN is one page "
+	  "Without a gmem file: MADV_DONTNEED. The guest reads zeros there afterwards. LEN is one page "
 	  "if it is not given.",
 	  1, 2, cmd_punch },
 	{ "allocate", "GPA [LEN]",
 	  "bring pages in: fallocate() on the gmem file",
-	  "In mode anon: MADV_POPULATE_WRITE.", 1, 2, cmd_allocate },
+	  "Without a gmem file: MADV_POPULATE_WRITE.", 1, 2, cmd_allocate },
 	{ "attr", "GPA [LEN] private|shared", "KVM_SET_MEMORY_ATTRIBUTES",
 	  "Only in mode gmem-private. Private and shared are different pages: content does not "
 	  "move from one to the other.",
@@ -32,13 +32,17 @@ const struct command commands[] = {
 	{ "prefault", "VCPU GPA [LEN]",
 	  "KVM_PRE_FAULT_MEMORY: map pages for the guest", NULL, 2, 3,
 	  cmd_prefault },
-	{ "poison", "GPA", "memory failure on that page (MADV_HWPOISON)",
-	  "Takes a page of RAM from the host until it reboots.", 1, 1,
-	  cmd_poison },
-	{ "slot", "delete|restore|move SLOT [GPA]",
+	{ "poison", "GPA", "memory failure on that page (gpcvm run --poison)",
+	  "Through debugfs' hwpoison/corrupt-pfn, or MADV_HWPOISON where that is missing. The "
+	  "host loses the page until it reboots, or its pfn is written to hwpoison/unpoison-pfn. "
+	  "The kernel logs it, which gives kernel events.",
+	  1, 1, cmd_poison },
+	{ "slot", "delete|restore|move|close SLOT [GPA]",
 	  "change a memslot under live caches",
-	  "restore brings a deleted or moved slot back to where it was at the start. Slots with "
-	  "the guest's own memory are refused.",
+	  "restore brings a deleted or moved slot back to where it was at the start. Attributes "
+	  "belong to a gpa and stay when its slot goes. close is the last close of the gmem file "
+	  "behind the slot: all slots on that file lose it for good. Slots with the guest's own "
+	  "memory, and files that hold some, are refused.",
 	  2, 3, cmd_slot },
 	{ "pv", "NAME off|on|move [GPA] [gpa|hva]",
 	  "deactivate, activate or move a pv page's cache",

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "fault.h"
 #include "host.h"
 #include "memory.h"
 #include "pv.h"
@@ -30,6 +31,8 @@ struct config {
 	const char *dump_dtb; /* write the tree there and end; NULL */
 	bool bounce;	      /* load through the window, in any mode */
 	bool guard; /* refuse commands that would hit the guest's own memory */
+	enum fault_policy fault;
+	bool poison; /* keep what `poison` needs */
 	bool quiet;
 };
 

@@ -97,7 +97,8 @@ static void memory(struct tree *t, const struct memory *m)
 		str(t, "device_type", "memory");
 		reg(t, m->slots[i].gpa, m->slots[i].size);
 		u32(t, "gpcvm,slot", i);
-		if (m->mode == MEM_GMEM_PRIVATE)
+		if (m->mode == MEM_GMEM_PRIVATE &&
+		    m->slots[i].file != MEM_NO_FILE)
 			empty(t, "gpcvm,private");
 		end(t);
 	}

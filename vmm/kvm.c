@@ -189,6 +189,16 @@ int kvm_set_msr(int vcpu, uint32_t index, uint64_t value)
 	return r < 0 ? r : 0;
 }
 
+int kvm_get_vcpu_events(int vcpu, struct kvm_vcpu_events *ev)
+{
+	return ret(ioctl(vcpu, KVM_GET_VCPU_EVENTS, ev));
+}
+
+int kvm_set_vcpu_events(int vcpu, const struct kvm_vcpu_events *ev)
+{
+	return ret(ioctl(vcpu, KVM_SET_VCPU_EVENTS, ev));
+}
+
 int kvm_kvmclock_ctrl(int vcpu)
 {
 	return ret(ioctl(vcpu, KVM_KVMCLOCK_CTRL, 0));

@@ -52,6 +52,8 @@ int kvm_set_sregs(int vcpu, const struct kvm_sregs *s);
 int kvm_set_cpuid(int vcpu, const struct kvm_cpuid_table *t);
 int kvm_get_msr(int vcpu, uint32_t index, uint64_t *value);
 int kvm_set_msr(int vcpu, uint32_t index, uint64_t value);
+int kvm_get_vcpu_events(int vcpu, struct kvm_vcpu_events *ev);
+int kvm_set_vcpu_events(int vcpu, const struct kvm_vcpu_events *ev);
 int kvm_kvmclock_ctrl(int vcpu);
 int kvm_xen_vcpu_set_attr(int vcpu, uint16_t type, uint64_t value);
 /* On return *gpa and *size say what is left to do. */

@@ -166,7 +166,8 @@ static void free_vm(struct machine *m)
 		close(m->kvm);
 }
 
-/* In gmem-private everything is private but the window. */
+/* In gmem-private everything is private but the window, and what has no file
+ * to be private in. */
 static int make_private(struct machine *m, struct err *e)
 {
 	const struct span *w = &m->layout.window;
@@ -182,7 +183,8 @@ static int make_private(struct machine *m, struct err *e)
 			  "convert memory",
 			  strerrordesc_np(-r));
 	for (unsigned int i = 0; i < m->memory.nr_slots; i++)
-		if (memory_set_private(&m->memory, m->memory.slots[i].gpa,
+		if (memory_file(&m->memory, &m->memory.slots[i]) &&
+		    memory_set_private(&m->memory, m->memory.slots[i].gpa,
 				       m->memory.slots[i].size, true, e))
 			return -1;
 	return memory_set_private(&m->memory, w->gpa, w->len, false, e);
@@ -265,6 +267,13 @@ static int make_guest(struct machine *m, struct err *e)
 	return r;
 }
 
+/*
+ * Taken apart in the reverse order. The vCPUs' fds come first, but KVM keeps
+ * the vCPUs, and their live caches, until the last fd that refers to the VM is
+ * gone (virt/kvm/kvm_main.c, kvm_put_kvm): then the gmem files, which invalidate
+ * what still caches their pages (guest_memfd.c, kvm_gmem_release) and need the
+ * VM for it, then the VM.
+ */
 static const struct {
 	int (*make)(struct machine *m, struct err *e);
 	void (*free)(struct machine *m);

@@ -37,6 +37,11 @@ struct machine {
 	unsigned int ready;	 /* vCPUs whose agent is there; atomic */
 	unsigned int steps_done; /* of machine_create, for machine_destroy */
 
+	/* Memory faults: that were reported, converted, tried again; atomic. */
+	uint64_t faults, faults_set, faults_again;
+	struct poisoner *poisoner; /* --poison; NULL. Main thread */
+	uint64_t poisoned;	   /* pages. Main thread */
+
 	struct pending *pending; /* requests under way; set by pending_init() */
 
 	pthread_mutex_t end_lock;
@@ -68,6 +73,18 @@ void machine_show_regs(struct machine *m, struct vcpu *v);
 /* Refuse (state) what would hit the guest's own memory, unless --no-guard. */
 int machine_guard(struct machine *m, uint64_t gpa, uint64_t len, struct err *e);
 
+/* The machine cannot go on: registers, the reason, the end. vCPU thread. */
+enum step machine_fail(struct machine *m, struct vcpu *v, int status,
+		       const char *why);
+/* The guest's access failed: do what the policy says. vCPU thread. */
+enum step machine_memory_fault(struct machine *m, struct vcpu *v);
+/*
+ * What gpcvm knows about @gpa that explains why KVM has no page for an access
+ * (@private: of that kind) and answered @os_errno, e.g. "slot 2 has no gmem
+ * file for what is private".
+ */
+void machine_fault_reason(struct machine *m, uint64_t gpa, bool private,
+			  int os_errno, char *buf, size_t len);
 /* The exit handler of all vCPUs; @arg is the machine. */
 enum step machine_exit(struct vcpu *v, void *arg);
 /* Write the machine's tree to cfg->dump_dtb. */

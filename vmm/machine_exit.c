@@ -41,9 +41,8 @@ void machine_show_regs(struct machine *m, struct vcpu *v)
 	segment_line("ds", &s.ds);
 }
 
-/* The machine cannot go on: registers, the reason, the end. */
-static enum step fail(struct machine *m, struct vcpu *v, int status,
-		      const char *why)
+enum step machine_fail(struct machine *m, struct vcpu *v, int status,
+		       const char *why)
 {
 	event_add(&m->events, EVENT_EXIT, "vcpu %u: %s", v->index, why);
 	machine_end(m, status, "vCPU %u: %s", v->index, why);
@@ -66,49 +65,24 @@ static enum step on_io(struct machine *m, struct vcpu *v)
 	return STEP_GO;
 }
 
-/* Once for a page that is hit again and again, until the slots change. */
-static bool mmio_is_news(struct machine *m, struct vcpu *v, uint64_t gpa)
-{
-	uint64_t page = gpa / PAGE_SIZE + 1;
-	uint64_t *seen = &v->mmio_pages[page % ARRAY_SIZE(v->mmio_pages)];
-	uint64_t now = __atomic_load_n(&m->memory.generation, __ATOMIC_ACQUIRE);
-	bool news = *seen != page || v->mmio_generation != now;
-
-	if (v->mmio_generation != now)
-		memset(v->mmio_pages, 0, sizeof(v->mmio_pages));
-	v->mmio_generation = now;
-	*seen = page;
-	return news;
-}
-
 static enum step on_mmio(struct machine *m, struct vcpu *v)
 {
 	struct kvm_run *run = v->run;
 
-	if (mmio_is_news(m, v, run->mmio.phys_addr))
+	if (seen_is_news(&v->mmio_seen, run->mmio.phys_addr,
+			 __atomic_load_n(&m->memory.generation,
+					 __ATOMIC_ACQUIRE)))
 		event_add(&m->events, EVENT_EXIT,
-			  "vcpu %u: %s %u bytes at gpa 0x%" PRIx64
-			  ", where no slot is",
+			  "vcpu %u: %s %u bytes at gpa 0x%" PRIx64 ", where %s",
 			  v->index, run->mmio.is_write ? "writes" : "reads",
-			  run->mmio.len, (uint64_t)run->mmio.phys_addr);
+			  run->mmio.len, (uint64_t)run->mmio.phys_addr,
+			  memory_present(&m->memory, run->mmio.phys_addr)
+				  ? "the slot has no page for it"
+				  : "no slot is");
 	v->mmio++;
 	if (!run->mmio.is_write)
 		memset(run->mmio.data, 0xff, sizeof(run->mmio.data));
 	return STEP_GO;
-}
-
-static enum step on_memory_fault(struct machine *m, struct vcpu *v)
-{
-	const struct gpc_memory_fault *f = (const void *)&v->run->hw;
-	char why[160];
-
-	snprintf(why, sizeof(why),
-		 "memory fault: %s access to gpa 0x%" PRIx64
-		 ", length 0x%" PRIx64 ", which is %s",
-		 f->flags & GPC_MEMORY_EXIT_PRIVATE ? "private" : "shared",
-		 (uint64_t)f->gpa, (uint64_t)f->size,
-		 memory_is_private(&m->memory, f->gpa) ? "private" : "shared");
-	return fail(m, v, STATUS_MEMORY_FAULT, why);
 }
 
 /* KVM_HC_MAP_GPA_RANGE: the guest converts memory (api.rst,
@@ -152,7 +126,7 @@ static enum step on_internal(struct machine *m, struct vcpu *v)
 		n += snprintf(why + n, sizeof(why) - (size_t)n, "%s0x%" PRIx64,
 			      i ? " " : ", data ",
 			      (uint64_t)run->internal.data[i]);
-	return fail(m, v, STATUS_KVM, why);
+	return machine_fail(m, v, STATUS_KVM, why);
 }
 
 static enum step on_system(struct machine *m, struct vcpu *v)
@@ -182,12 +156,13 @@ static enum step dispatch(struct machine *m, struct vcpu *v)
 	case KVM_EXIT_HYPERCALL:
 		return on_hypercall(m, v);
 	case GPC_EXIT_MEMORY_FAULT:
-		return on_memory_fault(m, v);
+	case VCPU_EXIT_SIGBUS:
+		return machine_memory_fault(m, v);
 	case KVM_EXIT_SYSTEM_EVENT:
 		return on_system(m, v);
 	case KVM_EXIT_SHUTDOWN:
-		return fail(m, v, STATUS_TRIPLE_FAULT,
-			    "triple fault (KVM_EXIT_SHUTDOWN)");
+		return machine_fail(m, v, STATUS_TRIPLE_FAULT,
+				    "triple fault (KVM_EXIT_SHUTDOWN)");
 	case KVM_EXIT_INTERNAL_ERROR:
 		return on_internal(m, v);
 	case KVM_EXIT_FAIL_ENTRY:
@@ -196,25 +171,30 @@ static enum step dispatch(struct machine *m, struct vcpu *v)
 			 "guest, reason 0x%" PRIx64,
 			 (uint64_t)v->run->fail_entry
 				 .hardware_entry_failure_reason);
-		return fail(m, v, STATUS_KVM, why);
+		return machine_fail(m, v, STATUS_KVM, why);
 	case KVM_EXIT_UNKNOWN:
 		snprintf(why, sizeof(why), "KVM_RUN failed: %s",
 			 strerrordesc_np(
 				 (int)-(int64_t)v->run->hw.hardware_exit_reason)
 				 ?: "unknown exit");
-		return fail(m, v, STATUS_KVM, why);
+		return machine_fail(m, v, STATUS_KVM, why);
 	default:
 		snprintf(why, sizeof(why),
 			 "KVM exit %u, which gpcvm does not know",
 			 v->run->exit_reason);
-		return fail(m, v, STATUS_KVM, why);
+		return machine_fail(m, v, STATUS_KVM, why);
 	}
 }
 
 enum step machine_exit(struct vcpu *v, void *arg)
 {
 	struct machine *m = arg;
-	enum step s = dispatch(m, v);
+	enum step s;
+
+	if (v->run->exit_reason != GPC_EXIT_MEMORY_FAULT &&
+	    v->run->exit_reason != VCPU_EXIT_SIGBUS)
+		fault_progress(&v->faults);
+	s = dispatch(m, v);
 
 	return __atomic_load_n(&m->ending, __ATOMIC_ACQUIRE) ? STEP_END : s;
 }

@@ -6,7 +6,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "kvm.h"
@@ -48,7 +47,8 @@ static int create_files(struct memory *m, const struct mem_plan *plan,
 	for (unsigned int i = 0; i < plan->nr; i++) {
 		const struct mem_slot_plan *s = &plan->slots[i];
 
-		if (s->offset + s->size > size[s->file])
+		if (s->file != MEM_NO_FILE &&
+		    s->offset + s->size > size[s->file])
 			size[s->file] = s->offset + s->size;
 	}
 	for (unsigned int i = 0; i < MEM_MAX_FILES; i++) {
@@ -61,10 +61,24 @@ static int create_files(struct memory *m, const struct mem_plan *plan,
 	return 0;
 }
 
+struct mem_file *memory_file(struct memory *m, const struct mem_slot *s)
+{
+	if (m->mode == MEM_ANON || s->file == MEM_NO_FILE)
+		return NULL;
+	return &m->files[s->file];
+}
+
+/* Is its userspace_addr the gmem file? */
+static bool maps_file(struct memory *m, const struct mem_slot *s)
+{
+	return m->mode == MEM_GMEM && memory_file(m, s);
+}
+
 /* Tell KVM about a slot at @gpa; size 0 deletes it. */
 int memory_bind(struct memory *m, unsigned int id, uint64_t gpa, uint64_t size)
 {
 	struct mem_slot *s = &m->slots[id];
+	const struct mem_file *f = memory_file(m, s);
 	struct gpc_memory_region2 r = {
 		.slot = id,
 		.flags = GPC_MEM_GUEST_MEMFD,
@@ -74,10 +88,10 @@ int memory_bind(struct memory *m, unsigned int id, uint64_t gpa, uint64_t size)
 		.guest_memfd_offset = s->offset,
 	};
 
-	if (m->mode == MEM_ANON)
+	if (!f)
 		return kvm_set_memory_region(m->vm, id, 0, gpa, size,
 					     (uintptr_t)s->hva);
-	r.guest_memfd = (uint32_t)m->files[s->file].fd;
+	r.guest_memfd = (uint32_t)f->fd;
 	return kvm_set_memory_region2(m->vm, &r);
 }
 
@@ -96,7 +110,7 @@ static int create_slot(struct memory *m, unsigned int id,
 		.file = p->file,
 		.offset = p->offset,
 	};
-	if (m->mode == MEM_GMEM) {
+	if (maps_file(m, s)) {
 		s->hva = m->files[p->file].map + p->offset;
 	} else {
 		map = mmap(NULL, p->size, PROT_READ | PROT_WRITE,
@@ -154,7 +168,7 @@ int memory_create(struct memory *m, const struct mem_plan *plan, int vm,
 void memory_destroy(struct memory *m)
 {
 	for (unsigned int i = 0; i < m->nr_slots; i++)
-		if (m->mode != MEM_GMEM && m->slots[i].hva)
+		if (!maps_file(m, &m->slots[i]) && m->slots[i].hva)
 			munmap(m->slots[i].hva, m->slots[i].size);
 	for (unsigned int i = 0; i < m->nr_files; i++) {
 		if (m->files[i].map)
@@ -266,7 +280,7 @@ static bool resident(struct memory *m, const struct mem_piece *p)
 	struct cache_stat stat = { 0 };
 	unsigned char vec = 0;
 
-	if (m->mode == MEM_GMEM &&
+	if (maps_file(m, p->slot) &&
 	    !syscall(NR_CACHESTAT, m->files[p->slot->file].fd, &range, &stat,
 		     0))
 		return stat.cached;
@@ -274,21 +288,25 @@ static bool resident(struct memory *m, const struct mem_piece *p)
 	return !mincore((void *)page, PAGE_SIZE, &vec) && (vec & 1);
 }
 
-static uint64_t peek_page(struct memory *m, const struct mem_piece *p,
-			  uint8_t *buf, uint64_t len)
+/* How many pages (0, 1) were there; -1. */
+static int peek_page(struct memory *m, const struct mem_piece *p, uint8_t *buf,
+		     uint64_t len, struct err *e)
 {
+	int r;
+
+	if (maps_file(m, p->slot) && memory_open_locked(m, p, e))
+		return -1;
 	if (!resident(m, p)) {
 		memset(buf, 0, len);
 		return 0;
 	}
 	/* Not by memcpy(): a poisoned page would be a SIGBUS. */
-	const struct iovec to = { buf, len };
-	const struct iovec from = { p->hva, len };
-
-	if (process_vm_readv(getpid(), &to, 1, &from, 1, 0) != (ssize_t)len) {
-		memset(buf, 0, len);
-		return 0;
-	}
+	r = host_copy(buf, p->hva, len);
+	if (r < 0)
+		return err_os(e, -r,
+			      "the host cannot read the page at gpa 0x%" PRIx64
+			      " (is it poisoned?)",
+			      p->gpa);
 	return 1;
 }
 
@@ -297,30 +315,29 @@ int memory_peek(struct memory *m, uint64_t gpa, void *buf, uint64_t len,
 {
 	uint8_t *to = buf;
 	struct mem_piece p;
+	int r;
 
 	*pages = 0;
 	pthread_rwlock_rdlock(&m->lock);
-	if (memory_check_locked(m, gpa, len, 1, e)) {
-		pthread_rwlock_unlock(&m->lock);
-		return -1;
-	}
-	while (len && memory_piece(m, gpa, len, &p)) {
+	r = memory_check_locked(m, gpa, len, 1, e);
+	while (r >= 0 && len && memory_piece(m, gpa, len, &p)) {
 		uint64_t n = PAGE_SIZE - (gpa & (PAGE_SIZE - 1));
 
 		if (n > p.len)
 			n = p.len;
-		*pages += peek_page(m, &p, to, n);
+		r = peek_page(m, &p, to, n, e);
+		*pages += r > 0;
 		to += n;
 		gpa += n;
 		len -= n;
 	}
 	pthread_rwlock_unlock(&m->lock);
-	return 0;
+	return r < 0 ? -1 : 0;
 }
 
 /* Bring in what is about to be written: where the host may not touch the pages
  * the write itself would be a SIGBUS. Before 5.14 there is no such advice. */
-static int populate(const struct mem_piece *p)
+int memory_populate(const struct mem_piece *p)
 {
 	uintptr_t start = (uintptr_t)p->hva & ~(PAGE_SIZE - 1);
 	uintptr_t end = align_up((uintptr_t)p->hva + p->len, PAGE_SIZE);
@@ -342,7 +359,7 @@ int memory_load(struct memory *m, uint64_t gpa, const void *data, uint64_t len,
 	if (memory_check(m, gpa, len, 1, e))
 		return -1;
 	for (; len && memory_piece(m, gpa, len, &p); len -= p.len) {
-		if (populate(&p))
+		if (memory_populate(&p))
 			return err_os(
 				e, errno,
 				"the host cannot write the guest's memory at "
@@ -356,7 +373,24 @@ int memory_load(struct memory *m, uint64_t gpa, const void *data, uint64_t len,
 	return 0;
 }
 
-int memory_pfn(struct memory *m, uint64_t gpa, uint64_t *pfn)
+int memory_gpa(struct memory *m, uintptr_t hva, uint64_t *gpa)
+{
+	int r = -1;
+
+	pthread_rwlock_rdlock(&m->lock);
+	for (unsigned int i = 0; i < m->nr_slots && r; i++) {
+		const struct mem_slot *s = &m->slots[i];
+
+		if (hva - (uintptr_t)s->hva >= s->size)
+			continue;
+		*gpa = s->gpa + (hva - (uintptr_t)s->hva);
+		r = 0;
+	}
+	pthread_rwlock_unlock(&m->lock);
+	return r;
+}
+
+int memory_pfn_locked(struct memory *m, uint64_t gpa, uint64_t *pfn)
 {
 	/* Documentation/admin-guide/mm/pagemap.rst: bit 63 present, 0..54 the
 	 * pfn, which reads as 0 where the opener may not see it. */
@@ -365,7 +399,6 @@ int memory_pfn(struct memory *m, uint64_t gpa, uint64_t *pfn)
 	struct mem_piece p;
 	uint64_t entry = 0;
 
-	pthread_rwlock_rdlock(&m->lock);
 	/* Where the page is private the host maps the alias, another page. */
 	if (m->pagemap >= 0 && !attrs_private(&m->attrs, gpa) &&
 	    memory_piece(m, gpa, 1, &p)) {
@@ -374,7 +407,6 @@ int memory_pfn(struct memory *m, uint64_t gpa, uint64_t *pfn)
 		if (pread(m->pagemap, &entry, 8, at) != 8)
 			entry = 0;
 	}
-	pthread_rwlock_unlock(&m->lock);
 	*pfn = entry & mask;
 	return (entry & present) && *pfn ? 0 : -1;
 }
@@ -391,4 +423,14 @@ int memory_hva(struct memory *m, uint64_t gpa, uint64_t *hva, struct err *e)
 		return err_range(e, "gpa 0x%" PRIx64 " is not in RAM", gpa);
 	*hva = (uintptr_t)p.hva;
 	return 0;
+}
+
+int memory_pfn(struct memory *m, uint64_t gpa, uint64_t *pfn)
+{
+	int r;
+
+	pthread_rwlock_rdlock(&m->lock);
+	r = memory_pfn_locked(m, gpa, pfn);
+	pthread_rwlock_unlock(&m->lock);
+	return r;
 }

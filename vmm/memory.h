@@ -26,9 +26,11 @@ enum mem_mode { MEM_ANON, MEM_GMEM, MEM_GMEM_PRIVATE };
 #define MEM_MAX_FILES 16
 #define MEM_MIN	      (2 * MIB)
 #define MEM_MAX	      TIB
+#define MEM_NO_FILE   UINT32_MAX /* a slot with anonymous memory, in any mode */
 
 struct mem_file {
-	int fd; /* gmem, owned; -1: anonymous */
+	int fd;	     /* gmem, owned; -1: none, or closed */
+	bool closed; /* by `slot close`: the slots on it have lost it */
 	uint64_t size;
 	uint8_t *map; /* gmem mode: the whole file; else NULL */
 };
@@ -36,7 +38,7 @@ struct mem_file {
 /* What is asked for. */
 struct mem_slot_plan {
 	uint64_t gpa, size;
-	unsigned int file; /* ignored in anon */
+	unsigned int file; /* ignored in anon; or MEM_NO_FILE */
 	uint64_t offset;
 };
 
@@ -49,8 +51,8 @@ struct mem_plan {
 
 struct mem_slot {
 	uint64_t gpa, size;
-	uint64_t home; /* the gpa that `slot restore` brings it back to */
-	unsigned int file;
+	uint64_t home;	   /* the gpa that `slot restore` brings it back to */
+	unsigned int file; /* or MEM_NO_FILE */
 	uint64_t offset;
 	uint8_t *hva; /* userspace_addr: what the host, and KVM's hva, see */
 	bool present; /* KVM has it */
@@ -67,6 +69,8 @@ struct memory {
 	struct mem_file files[MEM_MAX_FILES];
 	struct attrs attrs;
 	uint64_t generation; /* of the slots: how often they changed; atomic */
+	/* Of slots, attributes and files, counted once KVM has them; atomic. */
+	uint64_t changes;
 	pthread_rwlock_t lock;
 };
 
@@ -91,7 +95,7 @@ int mem_mode_auto(const struct gmem_offer *offer, enum mem_mode *mode,
 /* The type of VM that the mode needs. */
 unsigned long mem_mode_vm_type(enum mem_mode mode);
 
-/* "GPA,SIZE[,file=N][,offset=N]" */
+/* "GPA,SIZE[,file=N|none][,offset=N]" */
 int mem_slot_parse(const char *s, struct mem_slot_plan *out, struct err *e);
 /* Alignment, overlap of slots in guest memory and in their files. */
 int mem_plan_check(const struct mem_plan *plan, struct err *e);
@@ -108,8 +112,10 @@ void memory_destroy(struct memory *m);
 int memory_check(struct memory *m, uint64_t gpa, uint64_t len, uint64_t align,
 		 struct err *e);
 
-/* fallocate() on the gmem file: gives pages back, or takes them. In anon mode
- * MADV_DONTNEED and MADV_POPULATE_WRITE. Page-aligned, checked. */
+/* fallocate() on the gmem file: gives pages back, or takes them. Without a file
+ * MADV_DONTNEED and MADV_POPULATE_WRITE. Page-aligned, checked. Refused (state)
+ * as a whole where a file is closed, or a page is private in a slot that has
+ * none. */
 int memory_punch(struct memory *m, uint64_t gpa, uint64_t len, struct err *e);
 int memory_allocate(struct memory *m, uint64_t gpa, uint64_t len,
 		    struct err *e);
@@ -117,18 +123,41 @@ int memory_allocate(struct memory *m, uint64_t gpa, uint64_t len,
 int memory_set_private(struct memory *m, uint64_t gpa, uint64_t len,
 		       bool private, struct err *e);
 bool memory_is_private(struct memory *m, uint64_t gpa);
-/* memory failure on one page, through MADV_HWPOISON on what is mapped. */
-int memory_poison(struct memory *m, uint64_t gpa, struct err *e);
+/* The gmem file behind a slot, or NULL: anonymous memory. */
+struct mem_file *memory_file(struct memory *m, const struct mem_slot *s);
+/* Refuse (state) a range for which KVM or the host would need a file that is
+ * closed. */
+int memory_check_open(struct memory *m, uint64_t gpa, uint64_t len,
+		      struct err *e);
+/* The gpa at which a slot has @hva; -1: none. */
+int memory_gpa(struct memory *m, uintptr_t hva, uint64_t *gpa);
+
+struct poisoner;
+struct poisoned;
+/*
+ * Memory failure on the page that the host has mapped at @gpa (page-aligned,
+ * checked), which is brought in first. Fails as well where the page is still
+ * mapped afterwards.
+ */
+int memory_poison(struct memory *m, uint64_t gpa, struct poisoner *p,
+		  struct poisoned *out, struct err *e);
 
 int memory_slot_delete(struct memory *m, unsigned int id, struct err *e);
 int memory_slot_restore(struct memory *m, unsigned int id, struct err *e);
 int memory_slot_move(struct memory *m, unsigned int id, uint64_t gpa,
 		     struct err *e);
+/*
+ * The last close of the gmem file behind slot @id: KVM holds none of its own
+ * (virt/kvm/guest_memfd.c, kvm_gmem_bind). All slots on it lose it, until the
+ * machine ends; what the host has mapped in its place cannot be touched.
+ */
+int memory_slot_close(struct memory *m, unsigned int id, struct err *e);
 
 /*
  * What the host sees at @gpa..@gpa+@len, copied to @buf. In gmem-private that
  * is the shared alias. @pages counts those of the range that are
- * backed; the others read as zeros and are not brought in. Range checked.
+ * backed; the others read as zeros and are not brought in. Range checked. Fails
+ * (os) on a page that the host cannot read: it is poisoned.
  */
 int memory_peek(struct memory *m, uint64_t gpa, void *buf, uint64_t len,
 		uint64_t *pages, struct err *e);

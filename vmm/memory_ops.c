@@ -9,8 +9,74 @@
 #include "kvm.h"
 #include "memory_piece.h"
 #include "num.h"
+#include "poison.h"
 
 typedef int (*piece_fn)(struct memory *m, const struct mem_piece *p);
+
+int memory_open_locked(struct memory *m, const struct mem_piece *p,
+		       struct err *e)
+{
+	const struct mem_file *f = memory_file(m, p->slot);
+
+	if (!f || !f->closed)
+		return 0;
+	return err_state(e,
+			 "gpa 0x%" PRIx64 " is in slot %td, whose gmem file %u "
+			 "is closed (slot close)",
+			 p->gpa, p->slot - m->slots, p->slot->file);
+}
+
+static bool any_private(struct memory *m, const struct mem_piece *p)
+{
+	return m->mode == MEM_GMEM_PRIVATE &&
+	       attrs_private_bytes(&m->attrs, p->gpa, p->gpa + p->len);
+}
+
+int memory_check_open(struct memory *m, uint64_t gpa, uint64_t len,
+		      struct err *e)
+{
+	struct mem_piece p;
+	int r;
+
+	pthread_rwlock_rdlock(&m->lock);
+	r = memory_check_locked(m, gpa, len, 1, e);
+	for (; !r && len && memory_piece(m, gpa, len, &p); len -= p.len) {
+		/* What is shared in gmem-private is in the alias. */
+		if (m->mode == MEM_GMEM || any_private(m, &p))
+			r = memory_open_locked(m, &p, e);
+		gpa += p.len;
+	}
+	pthread_rwlock_unlock(&m->lock);
+	return r;
+}
+
+/* Is there something behind the piece that can be punched or allocated? */
+static int check_backing(struct memory *m, const struct mem_piece *p,
+			 struct err *e)
+{
+	if (!memory_file(m, p->slot) && any_private(m, p))
+		return err_state(e,
+				 "gpa 0x%" PRIx64 ", length 0x%" PRIx64
+				 " has private pages in slot %td, which has no "
+				 "gmem file for them: attr them shared",
+				 p->gpa, p->len, p->slot - m->slots);
+	return memory_open_locked(m, p, e);
+}
+
+static int check_pieces(struct memory *m, uint64_t gpa, uint64_t len,
+			struct err *e)
+{
+	struct mem_piece p;
+
+	if (memory_check_locked(m, gpa, len, PAGE_SIZE, e))
+		return -1;
+	for (; len && memory_piece(m, gpa, len, &p); len -= p.len) {
+		if (check_backing(m, &p, e))
+			return -1;
+		gpa += p.len;
+	}
+	return 0;
+}
 
 /* Check the range, then call @fn (0 or -1 and errno) for each of its pieces. */
 static int each_piece(struct memory *m, uint64_t gpa, uint64_t len, piece_fn fn,
@@ -20,7 +86,7 @@ static int each_piece(struct memory *m, uint64_t gpa, uint64_t len, piece_fn fn,
 	int r = 0;
 
 	pthread_rwlock_rdlock(&m->lock);
-	if (memory_check_locked(m, gpa, len, PAGE_SIZE, e)) {
+	if (check_pieces(m, gpa, len, e)) {
 		pthread_rwlock_unlock(&m->lock);
 		return -1;
 	}
@@ -39,10 +105,11 @@ static int each_piece(struct memory *m, uint64_t gpa, uint64_t len, piece_fn fn,
 
 static int punch_piece(struct memory *m, const struct mem_piece *p)
 {
-	if (m->mode == MEM_ANON)
+	const struct mem_file *f = memory_file(m, p->slot);
+
+	if (!f)
 		return madvise(p->hva, p->len, MADV_DONTNEED);
-	return fallocate(m->files[p->slot->file].fd,
-			 FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+	return fallocate(f->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 			 (off_t)p->offset, (off_t)p->len);
 }
 
@@ -53,10 +120,12 @@ int memory_punch(struct memory *m, uint64_t gpa, uint64_t len, struct err *e)
 
 static int allocate_piece(struct memory *m, const struct mem_piece *p)
 {
-	if (m->mode == MEM_ANON)
+	const struct mem_file *f = memory_file(m, p->slot);
+
+	if (!f)
 		return madvise(p->hva, p->len, MADV_POPULATE_WRITE);
-	return fallocate(m->files[p->slot->file].fd, FALLOC_FL_KEEP_SIZE,
-			 (off_t)p->offset, (off_t)p->len);
+	return fallocate(f->fd, FALLOC_FL_KEEP_SIZE, (off_t)p->offset,
+			 (off_t)p->len);
 }
 
 int memory_allocate(struct memory *m, uint64_t gpa, uint64_t len, struct err *e)
@@ -90,6 +159,7 @@ int memory_set_private(struct memory *m, uint64_t gpa, uint64_t len,
 	else if (attrs_set(&m->attrs, gpa, gpa + len, private))
 		r = err_os(e, ENOMEM,
 			   "remembering the attribute of gpa 0x%" PRIx64, gpa);
+	__atomic_add_fetch(&m->changes, 1, __ATOMIC_RELEASE);
 	pthread_rwlock_unlock(&m->lock);
 	return r;
 }
@@ -104,143 +174,48 @@ bool memory_is_private(struct memory *m, uint64_t gpa)
 	return r;
 }
 
-int memory_poison(struct memory *m, uint64_t gpa, struct err *e)
+/* The page is mapped, as the host's own page tables have it. */
+static bool still_mapped(struct memory *m, const struct mem_piece *p)
 {
-	struct mem_piece p;
-	int r = 0;
+	uint64_t pfn;
 
-	pthread_rwlock_rdlock(&m->lock);
+	return !memory_pfn_locked(m, p->gpa, &pfn);
+}
+
+int memory_poison(struct memory *m, uint64_t gpa, struct poisoner *p,
+		  struct poisoned *out, struct err *e)
+{
+	struct mem_piece piece;
+	int r = -1;
+
+	/* For writing: while its pfn is used the page must stay. */
+	pthread_rwlock_wrlock(&m->lock);
 	if (memory_check_locked(m, gpa, PAGE_SIZE, PAGE_SIZE, e) ||
-	    !memory_piece(m, gpa, PAGE_SIZE, &p))
-		r = -1;
-	else if (m->mode == MEM_GMEM_PRIVATE && attrs_private(&m->attrs, gpa))
-		r = err_unsupported(e,
-				    "gpa 0x%" PRIx64
-				    " is private: MADV_HWPOISON reaches "
-				    "only what the host has mapped",
-				    gpa);
-	else if (madvise(p.hva, PAGE_SIZE, MADV_HWPOISON))
-		r = errno == EINVAL || errno == EPERM
-			    ? err_set(e, ERR_UNSUPPORTED, errno,
-				      "MADV_HWPOISON (it needs CONFIG_MEMORY_FAILURE, and "
-				      "CAP_SYS_ADMIN, which gpcvm gives up before the "
-				      "guest runs)")
-			    : err_os(e, errno,
-				     "MADV_HWPOISON at gpa 0x%" PRIx64, gpa);
-	pthread_rwlock_unlock(&m->lock);
-	return r;
-}
-
-bool memory_present(struct memory *m, uint64_t gpa)
-{
-	const struct mem_slot *s;
-	bool r;
-
-	pthread_rwlock_rdlock(&m->lock);
-	s = memory_slot(m, gpa);
-	r = s && s->present;
-	pthread_rwlock_unlock(&m->lock);
-	return r;
-}
-
-static struct mem_slot *slot_by_id(struct memory *m, unsigned int id,
-				   struct err *e)
-{
-	if (id < m->nr_slots)
-		return &m->slots[id];
-	err_range(e, "no slot %u: there are slots 0 to %u", id,
-		  m->nr_slots - 1);
-	return NULL;
-}
-
-static int bind(struct memory *m, unsigned int id, uint64_t gpa, uint64_t size,
-		struct err *e)
-{
-	int r = memory_bind(m, id, gpa, size);
-
-	if (r < 0)
-		return err_kvm(e, -r,
-			       "KVM refuses %s of slot %u at gpa 0x%" PRIx64,
-			       size ? "the creation" : "the deletion", id, gpa);
-	m->slots[id].present = size;
-	__atomic_add_fetch(&m->generation, 1, __ATOMIC_RELEASE);
-	return 0;
-}
-
-int memory_slot_delete(struct memory *m, unsigned int id, struct err *e)
-{
-	struct mem_slot *s;
-	int r = -1;
-
-	pthread_rwlock_wrlock(&m->lock);
-	s = slot_by_id(m, id, e);
-	if (s && !s->present)
-		err_state(e, "slot %u is deleted already", id);
-	else if (s)
-		r = bind(m, id, s->gpa, 0, e);
-	pthread_rwlock_unlock(&m->lock);
-	return r;
-}
-
-static int check_target(struct memory *m, const struct mem_slot *s,
-			unsigned int id, uint64_t gpa, struct err *e)
-{
-	if (gpa & (PAGE_SIZE - 1) || gpa + s->size < gpa)
-		return err_range(e,
-				 "slot %u cannot go to gpa 0x%" PRIx64
-				 ": unaligned, or it wraps around",
-				 id, gpa);
-	for (unsigned int i = 0; i < m->nr_slots; i++) {
-		const struct mem_slot *o = &m->slots[i];
-
-		if (i != id && gpa < o->gpa + o->size && o->gpa < gpa + s->size)
-			return err_range(e,
-					 "slot %u cannot go to gpa 0x%" PRIx64
-					 ": slot %u is there",
-					 id, gpa, i);
-	}
-	return 0;
-}
-
-int memory_slot_restore(struct memory *m, unsigned int id, struct err *e)
-{
-	struct mem_slot *s;
-	int r = -1;
-
-	pthread_rwlock_wrlock(&m->lock);
-	s = slot_by_id(m, id, e);
-	if (s && s->present && s->gpa == s->home)
-		err_state(e, "slot %u is where it belongs, at gpa 0x%" PRIx64,
-			  id, s->home);
-	else if (s && !check_target(m, s, id, s->home, e) &&
-		 (!s->present || !bind(m, id, s->gpa, 0, e))) {
-		s->gpa = s->home;
-		r = bind(m, id, s->gpa, s->size, e);
-	}
-	pthread_rwlock_unlock(&m->lock);
-	return r;
-}
-
-int memory_slot_move(struct memory *m, unsigned int id, uint64_t gpa,
-		     struct err *e)
-{
-	struct mem_slot *s;
-	int r = -1;
-
-	pthread_rwlock_wrlock(&m->lock);
-	s = slot_by_id(m, id, e);
-	if (!s || check_target(m, s, id, gpa, e))
+	    !memory_piece(m, gpa, PAGE_SIZE, &piece))
 		goto out;
-	/* A slot with a gmem file cannot change its gpa while it lives
-	 * (kvm_main.c, __kvm_set_memory_region), anonymous ones can: the same
-	 * two steps for both keep the modes comparable. */
-	if (s->present && bind(m, id, s->gpa, 0, e))
+	if (any_private(m, &piece)) {
+		err_state(e,
+			  "gpa 0x%" PRIx64 " is private: the host has another "
+			  "page mapped there",
+			  gpa);
 		goto out;
-	r = bind(m, id, gpa, s->size, e);
-	if (!r)
-		s->gpa = gpa;
-	else /* back to where it was; the first error is the one to tell */
-		(void)bind(m, id, s->gpa, s->size, NULL);
+	}
+	if (m->mode == MEM_GMEM && memory_open_locked(m, &piece, e))
+		goto out;
+	/* For writing, or the page that all untouched memory shares would be
+	 * the one (mm/memory.c, do_anonymous_page). */
+	if (memory_populate(&piece)) {
+		err_os(e, errno, "bringing in the page at gpa 0x%" PRIx64, gpa);
+		goto out;
+	}
+	r = poison_mapped(p, (uintptr_t)piece.hva, out, e);
+	if (!r && still_mapped(m, &piece))
+		r = err_os(e, 0,
+			   "the kernel answered success, but the page at gpa "
+			   "0x%" PRIx64 " is mapped as before (is "
+			   "/sys/kernel/debug/hwpoison/corrupt-filter-enable "
+			   "set?)",
+			   gpa);
 out:
 	pthread_rwlock_unlock(&m->lock);
 	return r;

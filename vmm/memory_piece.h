@@ -16,6 +16,13 @@ bool memory_piece(struct memory *m, uint64_t gpa, uint64_t len,
 /* memory_check() with the lock held. */
 int memory_check_locked(struct memory *m, uint64_t gpa, uint64_t len,
 			uint64_t align, struct err *e);
+/* Refuse (state) a piece whose file is closed. */
+int memory_open_locked(struct memory *m, const struct mem_piece *p,
+		       struct err *e);
+/* memory_pfn() with the lock held. */
+int memory_pfn_locked(struct memory *m, uint64_t gpa, uint64_t *pfn);
+/* Bring in what is about to be written; -1 and errno. */
+int memory_populate(const struct mem_piece *p);
 /* Tell KVM where slot @id is; size 0 deletes it. Returns 0 or -errno. */
 int memory_bind(struct memory *m, unsigned int id, uint64_t gpa, uint64_t size);
 

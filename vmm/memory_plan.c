@@ -12,6 +12,10 @@ static int parse_option(const char *opt, struct mem_slot_plan *out,
 {
 	uint64_t v;
 
+	if (!strcmp(opt, "file=none")) {
+		out->file = MEM_NO_FILE;
+		return 0;
+	}
 	if (!strncmp(opt, "file=", 5)) {
 		if (num_parse_range(opt + 5, "the file of a slot", 0,
 				    MEM_MAX_FILES - 1, &v, e))
@@ -22,7 +26,7 @@ static int parse_option(const char *opt, struct mem_slot_plan *out,
 	if (!strncmp(opt, "offset=", 7))
 		return num_parse(opt + 7, "the offset of a slot", &out->offset,
 				 e);
-	return err_usage(e, "option '%s': file=N or offset=N", opt);
+	return err_usage(e, "option '%s': file=N, file=none or offset=N", opt);
 }
 
 int mem_slot_parse(const char *s, struct mem_slot_plan *out, struct err *e)
@@ -34,7 +38,7 @@ int mem_slot_parse(const char *s, struct mem_slot_plan *out, struct err *e)
 	if (strlen(s) >= sizeof(buf))
 		return err_usage(e,
 				 "slot '%.40s...' is too long: "
-				 "GPA,SIZE[,file=N][,offset=N]",
+				 "GPA,SIZE[,file=N|none][,offset=N]",
 				 s);
 	strcpy(buf, s);
 	for (; (word = strsep(&rest, ",")); n++) {
@@ -51,8 +55,12 @@ int mem_slot_parse(const char *s, struct mem_slot_plan *out, struct err *e)
 			return -1;
 	}
 	if (n < 2)
-		return err_usage(e, "slot '%s': GPA,SIZE[,file=N][,offset=N]",
-				 s);
+		return err_usage(
+			e, "slot '%s': GPA,SIZE[,file=N|none][,offset=N]", s);
+	if (out->file == MEM_NO_FILE && out->offset)
+		return err_usage(
+			e, "slot '%s': an offset, but no file to have it in",
+			s);
 	return 0;
 }
 
@@ -71,6 +79,7 @@ static int check_pair(const struct mem_plan *plan, unsigned int i,
 				 i, j, a->gpa > b->gpa ? a->gpa : b->gpa);
 	/* kvm_gmem_bind(): one binding per page of a file (EEXIST). */
 	if (plan->mode != MEM_ANON && a->file == b->file &&
+	    a->file != MEM_NO_FILE &&
 	    overlap(a->offset, a->size, b->offset, b->size))
 		return err_range(
 			e,

@@ -264,7 +264,8 @@ static bool present(const struct pv_page *p)
 	uint64_t first, len = pv_span(p, &first);
 
 	return memory_present(p->vm->memory, first) &&
-	       memory_present(p->vm->memory, first + len - 1);
+	       memory_present(p->vm->memory, first + len - 1) &&
+	       !memory_check_open(p->vm->memory, first, len, NULL);
 }
 
 int pv_poke(struct pv_page *p, struct vcpu *v, struct json *j, struct err *e)
@@ -344,8 +345,10 @@ int pv_check(struct pv_page *p, struct vcpu *v, struct json *j,
 		/* What it read was not memory: all ones, from gpcvm. */
 		*verdict = VERDICT_ABSENT;
 		snprintf(why, sizeof(why),
-			 "the guest's access left KVM as MMIO: no slot "
-			 "is there");
+			 "the guest's access left KVM as MMIO: %s",
+			 memory_present(p->vm->memory, load(&p->gpa))
+				 ? "the slot there has no page for it"
+				 : "no slot is there");
 	} else {
 		if (*verdict == VERDICT_FRESH)
 			store(&p->predicted, PREDICT_VALID);

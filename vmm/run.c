@@ -13,8 +13,10 @@
 #include "guests.h"
 #include "kmsg.h"
 #include "num.h"
+#include "poison.h"
 #include "privs.h"
 #include "run.h"
+#include "sigbus.h"
 #include "status.h"
 
 struct run {
@@ -92,6 +94,9 @@ static int start(struct run *r, struct err *e)
 	if (catch_signals(r, e) || pending_init(&r->m, &r->pending, e))
 		return -1;
 	kmsg_open(&r->kmsg, &r->m.events, &r->m.loop);
+	sigbus_init(); /* before the first thread that may get one */
+	if (cfg->poison && poison_open(&r->m.poisoner, &r->m.memory, e))
+		return -1;
 	if (privs_drop(e))
 		return -1;
 	/* Without privileges, so that what makes the socket can remove it. */
@@ -116,6 +121,7 @@ static void finish(struct run *r, int status)
 		machine_free_devices(&r->m);
 		_exit(status);
 	}
+	poison_close(r->m.poisoner); /* before the memory that it knows */
 	if (r->kmsg.events)
 		kmsg_close(&r->kmsg);
 	if (r->signal_fd >= 0)

@@ -16,7 +16,7 @@ static const char usage[] =
 	"  --memory MODE      auto (default), anon, gmem, gmem-private; the gmem modes\n"
 	"                     also with +no-direct-map\n"
 	"  --mem SIZE         guest memory, 2M to 1T (64M)\n"
-	"  --slot GPA,SIZE[,file=N][,offset=N]\n"
+	"  --slot GPA,SIZE[,file=N|none][,offset=N]\n"
 	"                     a memory slot; instead of --mem, once for each slot\n"
 	"  --vcpus N          number of vCPUs (1)\n"
 	"  --pv kvm|xen       whose pv pages (kvm)\n"
@@ -33,6 +33,11 @@ static const char usage[] =
 	"  --gmem-flags N     flags for KVM_CREATE_GUEST_MEMFD, as they are\n"
 	"  --bounce           have the guest copy itself into place from the window, as\n"
 	"                     it must where its memory is private\n"
+	"  --memory-fault WHAT  on KVM_EXIT_MEMORY_FAULT: report (an exception for the\n"
+	"                     guest; default), convert (to the attribute that the access\n"
+	"                     wants) or stop\n"
+	"  --poison           keep what the command poison needs: one thread stays\n"
+	"                     privileged (CAP_SYS_ADMIN)\n"
 	"  --no-guard         let commands hit the guest's own memory\n"
 	"  --device PATH      KVM's device (/dev/kvm)\n"
 	"  --quiet            nothing on stderr but errors\n"
@@ -56,6 +61,8 @@ static const struct option options[] = {
 	{ "family", required_argument, NULL, 'f' },
 	{ "gmem-flags", required_argument, NULL, 'F' },
 	{ "bounce", no_argument, NULL, 'b' },
+	{ "memory-fault", required_argument, NULL, 'M' },
+	{ "poison", no_argument, NULL, 'P' },
 	{ "no-guard", no_argument, NULL, 'G' },
 	{ "device", required_argument, NULL, 'k' },
 	{ "quiet", no_argument, NULL, 'q' },
@@ -171,6 +178,9 @@ static int set_switch(struct config *cfg, int opt)
 	case 'G':
 		cfg->guard = false;
 		return 0;
+	case 'P':
+		cfg->poison = true;
+		return 0;
 	default:
 		cfg->quiet = true;
 		return 0;
@@ -200,6 +210,8 @@ static int set(struct config *cfg, int opt, const char *arg, struct err *e)
 		return set_family(cfg, arg, e);
 	case 'F':
 		return set_flags(cfg, arg, e);
+	case 'M':
+		return fault_policy_parse(arg, &cfg->fault, e);
 	case 'c':
 	case 'd':
 	case 'k':

@@ -9,6 +9,7 @@
 
 #include "clock.h"
 #include "num.h"
+#include "sigbus.h"
 #include "vcpu.h"
 
 #define SIGKICK	    (SIGRTMIN + 1)
@@ -313,6 +314,39 @@ int vcpu_set_regs(struct vcpu *v, const struct kvm_regs *r)
 	return 0;
 }
 
+bool seen_is_news(struct seen_pages *s, uint64_t gpa, uint64_t generation)
+{
+	uint64_t page = gpa / PAGE_SIZE + 1;
+	uint64_t *at = &s->pages[page % ARRAY_SIZE(s->pages)];
+	bool news = *at != page || s->generation != generation;
+
+	if (s->generation != generation)
+		memset(s->pages, 0, sizeof(s->pages));
+	s->generation = generation;
+	*at = page;
+	return news;
+}
+
+uintptr_t vcpu_take_bus(struct vcpu *v)
+{
+	return load(&v->bus) ? __atomic_exchange_n(&v->bus, 0, __ATOMIC_ACQ_REL)
+			     : 0;
+}
+
+/* An exit that KVM reports as an error of the ioctl: which one is it? */
+static void failed_run(struct vcpu *v, int r)
+{
+	/* A memory fault is an exit reason and one of these two at once
+	 * (api.rst, KVM_EXIT_MEMORY_FAULT); any other error is the end. */
+	if ((r == -EFAULT || r == -EHWPOISON) &&
+	    v->run->exit_reason == GPC_EXIT_MEMORY_FAULT) {
+		v->fault_errno = -r;
+		return;
+	}
+	v->run->exit_reason = KVM_EXIT_UNKNOWN;
+	v->run->hw.hardware_exit_reason = (uint64_t)r;
+}
+
 static enum step enter(struct vcpu *v)
 {
 	int r;
@@ -323,16 +357,16 @@ static enum step enter(struct vcpu *v)
 	store(&v->run->immediate_exit, 0);
 	v->entered = true;
 	count(&v->runs);
-	if (r == -EINTR || r == -EAGAIN)
-		return STEP_GO;
-	count(&v->exits);
-	/* KVM reports a memory fault as an exit reason and EFAULT at once
-	 * (api.rst, KVM_EXIT_MEMORY_FAULT); any other error is the end. */
-	if (r < 0 &&
-	    !(r == -EFAULT && v->run->exit_reason == GPC_EXIT_MEMORY_FAULT)) {
-		v->run->exit_reason = KVM_EXIT_UNKNOWN;
-		v->run->hw.hardware_exit_reason = (uint64_t)r;
+	if (r == -EINTR || r == -EAGAIN) {
+		if (!load(&v->bus))
+			return STEP_GO;
+		v->run->exit_reason = VCPU_EXIT_SIGBUS;
+		r = 0;
 	}
+	count(&v->exits);
+	v->fault_errno = EFAULT;
+	if (r < 0)
+		failed_run(v, r);
 	return v->exit(v, v->exit_arg);
 }
 
@@ -378,6 +412,7 @@ static void *thread(void *arg)
 {
 	struct vcpu *v = arg;
 
+	sigbus_catch(&v->bus);
 	while (!load(&v->stop)) {
 		if (load(&v->queue) || load(&v->pause) || must_wait(v))
 			service(v, true);

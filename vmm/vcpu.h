@@ -12,7 +12,9 @@
 #include <stdint.h>
 
 #include "err.h"
+#include "fault.h"
 #include "kvm.h"
+#include "num.h"
 
 struct vcpu;
 
@@ -39,6 +41,16 @@ struct vcpu_job {
 	uint64_t queued_ns;
 	bool cancelled; /* asked to end early; atomic */
 	struct vcpu_job *next;
+};
+
+/* In kvm_run.exit_reason, not KVM's: SIGBUS came, v->bus has its address. */
+#define VCPU_EXIT_SIGBUS 0x10000
+
+/* Pages that were logged, so that one which is hit again and again is logged
+ * once, until what the caller counts has changed. */
+struct seen_pages {
+	uint64_t pages[16]; /* + 1 */
+	uint64_t generation;
 };
 
 /* What happened on an exit; the machine fills this in. */
@@ -89,8 +101,13 @@ struct vcpu {
 	bool halted; /* vCPU thread only */
 	struct agent agent;
 	uint64_t mmio; /* accesses to where no slot is; vCPU thread only */
-	uint64_t mmio_pages[16];  /* + 1: those that were logged */
-	uint64_t mmio_generation; /* of the slots, at that time */
+	struct seen_pages mmio_seen, fault_seen;
+	struct fault_row faults; /* vCPU thread only */
+	int fault_errno;	 /* KVM_RUN's, with GPC_EXIT_MEMORY_FAULT */
+	uintptr_t bus;		 /* see sigbus.h; atomic */
+	/* Why the guest last took an exception from gpcvm; vCPU thread only. */
+	char fault_why[160];
+	int fault_why_errno;
 
 	uint64_t runs;	/* KVM_RUN calls; atomic */
 	uint64_t exits; /* that were not just a signal; atomic */
@@ -120,6 +137,11 @@ bool vcpu_pausing(struct vcpu *v);
 void vcpu_kick(struct vcpu *v);
 enum vcpu_state vcpu_state(struct vcpu *v);
 const char *vcpu_state_name(enum vcpu_state s);
+/* Is @gpa's page news? It is logged from here on. */
+bool seen_is_news(struct seen_pages *s, uint64_t gpa, uint64_t generation);
+/* The host's address of a poisoned page that was touched for this vCPU since
+ * the last call, or 0. On its thread. */
+uintptr_t vcpu_take_bus(struct vcpu *v);
 /* General registers as they will be at the next entry; -errno. On the vCPU's
  * thread, or before it is started. */
 int vcpu_get_regs(struct vcpu *v, struct kvm_regs *r);

@@ -108,6 +108,17 @@ static void slot_is_read_with_its_options(void **state)
 	assert_true(p.offset == 64 * KIB);
 }
 
+static void slot_may_have_no_file(void **state)
+{
+	struct mem_slot_plan p;
+
+	(void)state;
+	assert_int_equal(mem_slot_parse("4G,2M,file=none", &p, NULL), 0);
+	assert_int_equal(p.file, MEM_NO_FILE);
+	assert_int_equal(mem_slot_parse("4G,2M,file=none,offset=0", &p, NULL),
+			 0);
+}
+
 static void malformed_slot_is_refused(void **state)
 {
 	static const char *const bad[] = {
@@ -118,6 +129,9 @@ static void malformed_slot_is_refused(void **state)
 		"x,4K",
 		"0,4K,file=16",
 		"0,4K,file=",
+		"0,4K,file=None",
+		"0,4K,file=none,offset=4K",
+		"0,4K,offset=4K,file=none",
 		"0,4K,colour=red",
 		"0,4K,offset=-1",
 	};
@@ -162,6 +176,8 @@ static void slots_that_overlap_in_their_file_are_refused(void **state)
 	assert_int_equal(check2(MEM_GMEM, a, b), 0);
 	b.offset = 0x1000;
 	b.file = 1;
+	assert_int_equal(check2(MEM_GMEM, a, b), 0);
+	a.file = b.file = MEM_NO_FILE;
 	assert_int_equal(check2(MEM_GMEM, a, b), 0);
 }
 
@@ -234,6 +250,47 @@ static void ranges_that_are_not_ram_are_refused(void **state)
 	}
 }
 
+static void closed_file_refuses_only_what_needs_it(void **state)
+{
+	struct memory *m = model();
+	struct err e;
+
+	(void)state;
+	m->slots[0].file = m->slots[2].file = MEM_NO_FILE;
+	m->slots[1].file = 1;
+	m->files[1].closed = true;
+	m->mode = MEM_GMEM;
+	assert_int_equal(memory_check_open(m, 0, 0x3000, NULL), 0);
+	assert_int_equal(memory_check_open(m, 0x2fff, 2, &e), -1);
+	assert_int_equal(e.kind, ERR_STATE);
+	/* In gmem-private what is shared is not in the file. */
+	m->mode = MEM_GMEM_PRIVATE;
+	assert_int_equal(memory_check_open(m, 0x3000, 8, NULL), 0);
+	assert_int_equal(attrs_set(&m->attrs, 0x3000, 0x4000, true), 0);
+	assert_int_equal(memory_check_open(m, 0x3000, 8, &e), -1);
+	attrs_free(&m->attrs);
+	m->mode = MEM_ANON;
+	assert_int_equal(memory_check_open(m, 0x3000, 8, NULL), 0);
+}
+
+static void address_of_the_host_leads_back_to_its_gpa(void **state)
+{
+	static uint8_t ram[2][0x3000];
+	struct memory *m = model();
+	uint64_t gpa = 0;
+
+	(void)state;
+	m->nr_slots = 2;
+	m->slots[0].hva = ram[0];
+	m->slots[1].hva = ram[1];
+	assert_int_equal(memory_gpa(m, (uintptr_t)&ram[0][0x2fff], &gpa), 0);
+	assert_true(gpa == 0x2fff);
+	assert_int_equal(memory_gpa(m, (uintptr_t)&ram[1][0xfff], &gpa), 0);
+	assert_true(gpa == 0x3fff);
+	assert_int_equal(memory_gpa(m, (uintptr_t)&ram[1][0x1000], &gpa), -1);
+	assert_int_equal(memory_gpa(m, (uintptr_t)&ram[0][0] - 1, &gpa), -1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -242,6 +299,7 @@ int main(void)
 		cmocka_unit_test(every_mode_name_reads_back),
 		cmocka_unit_test(only_private_memory_needs_another_type_of_vm),
 		cmocka_unit_test(slot_is_read_with_its_options),
+		cmocka_unit_test(slot_may_have_no_file),
 		cmocka_unit_test(malformed_slot_is_refused),
 		cmocka_unit_test(
 			slots_that_overlap_in_guest_memory_are_refused),
@@ -250,6 +308,8 @@ int main(void)
 			unaligned_empty_and_wrapping_slots_are_refused),
 		cmocka_unit_test(range_over_two_adjacent_slots_is_ram),
 		cmocka_unit_test(ranges_that_are_not_ram_are_refused),
+		cmocka_unit_test(closed_file_refuses_only_what_needs_it),
+		cmocka_unit_test(address_of_the_host_leads_back_to_its_gpa),
 	};
 
 	return cmocka_run_group_tests_name("memory", tests, NULL, NULL);
