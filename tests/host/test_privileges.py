@@ -4,6 +4,7 @@ import os
 
 import lib
 
+CAP_SYS_ADMIN = 21
 SETS = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
 
 
@@ -30,6 +31,28 @@ def test_no_thread_keeps_a_capability(lab):
             if name != "CapBnd" or not os.geteuid():
                 assert int(t[name], 16) == 0, (tid, t["Name"], name, t[name])
         assert t["NoNewPrivs"] == "1", (tid, t["Name"])
+
+
+def test_poison_leaves_one_thread_one_capability(lab):
+    if os.geteuid():
+        raise lib.Skip("only root can start gpcvm with --poison")
+    m = lab.plain("--vcpus", "2", "--poison")
+    m.healthy()
+    found = threads(m)
+    sets = [tuple(int(t[name], 16) for name in SETS) for t in found.values()]
+    only = (0, 1 << CAP_SYS_ADMIN, 1 << CAP_SYS_ADMIN, 0, 0)
+    assert sets.count(only) == 1, sets
+    assert sets.count((0,) * 5) == len(sets) - 1, sets
+    assert all(t["NoNewPrivs"] == "1" for t in found.values())
+    main = found[str(m.proc.pid)]
+    assert int(main["CapPrm"], 16) == 0, "the main thread has it"
+
+
+def test_poison_is_refused_to_who_has_no_right_to_it(lab):
+    own, device, kw = lab.nobody()
+    status, _, err = lab.run("run", "--memory", lab.mode(), "--poison",
+                             *device, **kw)
+    assert status == 1 and "CAP_SYS_ADMIN" in err, (status, err)
 
 
 def test_no_thread_gets_a_capability_back_later(lab):

@@ -82,13 +82,16 @@ def test_wrong_options_are_refused(lab):
                             ("--pv-layout", ("separate", "packed", "split")),
                             ("--pv-by", ("gpa", "hva")),
                             ("--family", ("none", "mmap-6.18")),
+                            ("--memory-fault",
+                             ("report", "convert", "stop")),
                             ("--pv", ("kvm", "xen"))):
         for bad in "nonsense", "", "Agent", "gmem+", "x" * 300:
             err = refused(lab, 2, [option, bad], *choices)
             assert bad[:60] in err, (option, bad, err)
     refused(lab, 2, ["--gmem-flags", "three"], "--gmem-flags", "three")
     for bad in "", "0", "0,", "0,2M,color=1", "0,2M,file=x", ",", \
-            "0,2M,offset=", "0,0x10000000000000000", "0 2M", "0,2M,file=99":
+            "0,2M,offset=", "0,0x10000000000000000", "0 2M", "0,2M,file=99", \
+            "0,2M,file=none,offset=4K", "0,2M,file=None":
         refused(lab, 2, ["--slot", bad], "slot")
 
 

@@ -191,12 +191,26 @@ for _mode in ("anon", "gmem"):
         = optional(_mode)
 
 
-def test_poison_without_the_kernel_or_the_right_is_unsupported(lab):
+def test_poison_without_the_right_is_unsupported(lab):
     m = lab.machine()
+    m.fails("poison 0x2000000", "unsupported", "--poison")
+    assert m.ok("status")["poison"] is False
+    m.check("all")
+
+
+def test_poison_without_the_kernel_is_unsupported(lab):
+    if os.geteuid():
+        raise lib.Skip("only root can start gpcvm with --poison")
     if os.path.exists("/sys/kernel/mm/hwpoison") or \
             "HardwareCorrupted" in open("/proc/meminfo").read():
         raise lib.Skip("this kernel might do it, and lose a page of RAM")
+    m = lab.machine("--poison")
     m.fails("poison 0x2000000", "unsupported", "CONFIG_MEMORY_FAILURE")
+    m.fails("poison 0", "state", "--no-guard")
+    m.fails("poison 1", "range", "4096")
+    m.fails("poison 0x100000000000", "range", "0x100000000000")
+    status = m.ok("status")
+    assert (status["poison"], status["poisoned"]) == (True, 0), status
     m.check("all")
 
 
