@@ -3,14 +3,15 @@
 #include "guest.h"
 
 static op_fn *const ops[] = {
-	[OP_NOP] = op_nop,	 [OP_READ] = op_read,
-	[OP_WRITE] = op_write,	 [OP_FILL] = op_fill,
-	[OP_HASH] = op_hash,	 [OP_RDMSR] = op_rdmsr,
-	[OP_WRMSR] = op_wrmsr,	 [OP_HYPERCALL] = op_hypercall,
-	[OP_CANARY] = op_canary, [OP_TOUCH] = op_touch,
-	[OP_HALT] = op_halt,	 [OP_CLOCK] = op_clock,
-	[OP_STEAL] = op_steal,	 [OP_EVTCHN] = op_evtchn,
-	[OP_UPCALL] = op_upcall, [OP_RUNSTATE] = op_runstate,
+	[OP_NOP] = op_nop,	     [OP_READ] = op_read,
+	[OP_WRITE] = op_write,	     [OP_FILL] = op_fill,
+	[OP_HASH] = op_hash,	     [OP_RDMSR] = op_rdmsr,
+	[OP_WRMSR] = op_wrmsr,	     [OP_HYPERCALL] = op_hypercall,
+	[OP_CANARY] = op_canary,     [OP_TOUCH] = op_touch,
+	[OP_HALT] = op_halt,	     [OP_CLOCK] = op_clock,
+	[OP_STEAL] = op_steal,	     [OP_SECRET] = op_secret,
+	[OP_EVTCHN] = op_evtchn,     [OP_UPCALL] = op_upcall,
+	[OP_RUNSTATE] = op_runstate,
 };
 
 uint32_t agent_ask(struct percpu *pc, uint32_t call)

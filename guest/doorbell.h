@@ -60,6 +60,8 @@
 	12	    /* gpa -> version, tsc_timestamp, system_time,
 			 * mul | shift << 32 | flags << 40, tsc, tries */
 #define OP_STEAL 13 /* gpa -> version, steal, flags | preempted << 32, tries */
+#define OP_SECRET                                                              \
+	14 /* SECRET_*, gpa (of 8), mask, words for SECRET_WRITE -> words */
 
 /* Xen's pages, in their 64-bit layouts. */
 #define OP_EVTCHN                                                              \
@@ -82,6 +84,17 @@
 #define CANARY_ZEROS   3 /* the whole page reads as zeros */
 #define CANARY_CHANGED 4
 #define CANARY_NONE    5 /* never planted at this address by this vCPU */
+
+/*
+ * OP_SECRET: SECRET_WORDS 64-bit words of memory, which travel xored with the
+ * mask that the host gives. Neither side ever holds what is (or is to be) in
+ * memory unmasked, not even in a register: registers go into kvm_run, and into
+ * KVM's own memory.
+ */
+#define SECRET_WORDS   5
+#define SECRET_READ    0 /* -> what is there */
+#define SECRET_PLANT   1 /* new random words go there -> these */
+#define SECRET_WRITE   2 /* these words go there -> */
 
 /* Status of an operation. */
 #define ST_OK	       0

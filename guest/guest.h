@@ -98,6 +98,7 @@ struct percpu {
 	uint64_t planted[CANARY_SLOTS]; /* gpa | 1 */
 	uint32_t nr_msrs;
 	struct pv_msr msrs[PV_MSRS]; /* from the device tree, in any order */
+	uint64_t random;	     /* of ops_secret.c */
 };
 
 #define OFFSET_IS(member, offset)                                              \
@@ -166,7 +167,7 @@ void agent_run(struct percpu *pc);
 /* The operations: ops_*.c */
 op_fn op_nop, op_read, op_write, op_fill, op_hash, op_touch;
 op_fn op_rdmsr, op_wrmsr, op_hypercall, op_halt;
-op_fn op_canary, op_clock, op_steal;
+op_fn op_canary, op_clock, op_steal, op_secret;
 op_fn op_evtchn, op_upcall, op_runstate;
 
 /* The other guests. */
@@ -196,6 +197,15 @@ static inline uint64_t rdtsc(void)
 
 	asm volatile("lfence; rdtsc" : "=a"(lo), "=d"(hi)::"memory");
 	return (uint64_t)hi << 32 | lo;
+}
+
+/* https://prng.di.unimi.it/splitmix64.c: a word of the sequence by its index */
+static inline uint64_t splitmix64(uint64_t x)
+{
+	x += 0x9e3779b97f4a7c15;
+	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9;
+	x = (x ^ x >> 27) * 0x94d049bb133111eb;
+	return x ^ x >> 31;
 }
 
 static inline void barrier(void)

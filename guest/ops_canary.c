@@ -7,15 +7,6 @@
 
 #define PAGE_WORDS 512
 
-/* https://prng.di.unimi.it/splitmix64.c: a word of the sequence by its index */
-static inline uint64_t splitmix64(uint64_t x)
-{
-	x += 0x9e3779b97f4a7c15;
-	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9;
-	x = (x ^ x >> 27) * 0x94d049bb133111eb;
-	return x ^ x >> 31;
-}
-
 static uint64_t get_secret(struct percpu *pc)
 {
 	if (!pc->secret_mask) {
