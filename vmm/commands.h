@@ -15,11 +15,13 @@ struct request;
 
 /*
  * A handler, on the main thread: fills rq->reply with fields and returns 0, or
- * fills rq->err and returns -1, or hands the rest to a vCPU with
- * request_on_vcpu() and returns what that returns.
+ * fills rq->err and returns -1, or hands the rest to a vCPU or to a thread with
+ * request_on_vcpu() or request_on_thread() and returns what that returns.
  */
 typedef int (*command_fn)(struct request *rq);
 typedef int (*request_vcpu_fn)(struct request *rq, struct vcpu *v);
+/* What a request's own thread asks of a vCPU. */
+typedef int (*request_agent_fn)(void *arg, struct vcpu *v, struct err *e);
 
 #define REQUEST_PENDING 1
 
@@ -49,11 +51,14 @@ struct request {
 	char text[128]; /* the line's beginning, as it came: for the log */
 	size_t text_len;
 
-	/* On a vCPU: */
+	/* On a vCPU, or on a thread of its own: */
 	struct vcpu_job job;
-	struct vcpu *vcpu;
+	struct vcpu *vcpu; /* on a thread: the one that is @stuck */
 	request_vcpu_fn on_vcpu;
-	command_fn then;	 /* main thread, after it; NULL: finished */
+	command_fn on_thread; /* NULL: on a vCPU */
+	pthread_t thread;
+	bool stuck;	 /* the thread waits for a vCPU in the kernel; atomic */
+	command_fn then; /* main thread, after it; NULL: finished */
 	bool started, over, ran; /* started, over: atomic */
 	int result;
 	struct request *next; /* in the list of pending ones */
@@ -90,6 +95,9 @@ struct pending {
 };
 
 int pending_init(struct machine *m, struct pending *p, struct err *e);
+/* End the requests' threads; the vCPUs are joined. False (and a message) if one
+ * does not come out of the kernel: then nothing that it uses may be freed. */
+bool pending_stop(struct pending *p);
 void pending_free(struct pending *p);
 
 /* ---- for handlers ------------------------------------------------------- */
@@ -98,6 +106,26 @@ void pending_free(struct pending *p);
  * JOB_AGENT is refused at once where no agent will come. */
 int request_on_vcpu(struct request *rq, unsigned int vcpu, enum job_kind kind,
 		    request_vcpu_fn fn, command_fn then);
+/*
+ * Run @fn on a thread of its own, for what takes long: it fills rq->reply or
+ * rq->err like a handler, and ends early once request_given_up(). Then @then
+ * (may be NULL) on the main thread.
+ */
+int request_on_thread(struct request *rq, command_fn fn, command_fn then);
+/* On that thread: does nobody wait any more, or does the machine end? */
+bool request_given_up(const struct request *rq);
+/*
+ * On that thread: run @fn in a JOB_AGENT job on the first vCPU that serves, and
+ * wait. Where it fails there (or that vCPU does not come) the next one is tried,
+ * so @fn must be able to go on where it broke off. @must: also if the request
+ * has been given up, as long as the machine lives. -1 and rq->err: none did it.
+ */
+int request_ask_agent(struct request *rq, request_agent_fn fn, void *arg,
+		      bool must);
+/* May a JOB_AGENT job be given to @v? -1 and rq->err if not. */
+int request_may_agent(struct request *rq, struct vcpu *v);
+/* -1 and rq->err: why a job on @v was over without having run. */
+int request_not_run(struct request *rq, struct vcpu *v);
 /* A vCPU's number from argument @i. */
 int request_vcpu(struct request *rq, int i, unsigned int *out);
 /* The pv page that argument @i names, or NULL and an error. */

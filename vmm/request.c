@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The life of a request: parsed, run here or on a vCPU, replied to. */
+/* The life of a request: parsed, run here, on a vCPU or on a thread of its own,
+ * replied to. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,12 +14,14 @@
 #include "guests.h"
 #include "num.h"
 
-#define load(p)	    __atomic_load_n(p, __ATOMIC_ACQUIRE)
-#define store(p, x) __atomic_store_n(p, x, __ATOMIC_RELEASE)
+#define load(p)	     __atomic_load_n(p, __ATOMIC_ACQUIRE)
+#define store(p, x)  __atomic_store_n(p, x, __ATOMIC_RELEASE)
 
-#define TICK_NS	    (200 * NS_PER_MS)
+#define JOIN_S	     10 /* for a thread to end */
+#define TICK_NS	     (200 * NS_PER_MS)
 /* A vCPU that does not even leave the kernel when it is kicked. */
-#define GRACE_NS    (2 * NS_PER_SEC)
+#define GRACE_NS     (2 * NS_PER_SEC)
+#define THREAD_STACK (256 * KIB)
 
 /* ---- replies ------------------------------------------------------------ */
 
@@ -147,9 +150,8 @@ static void job_run(struct vcpu_job *job, struct vcpu *v)
 	rq->result = rq->on_vcpu(rq, v);
 }
 
-static void job_done(struct vcpu_job *job, bool ran)
+static void set_over(struct request *rq, bool ran)
 {
-	struct request *rq = of_job(job);
 	int fd = rq->m->pending->done_fd;
 	const uint64_t one = 1;
 
@@ -159,7 +161,12 @@ static void job_done(struct vcpu_job *job, bool ran)
 		return; /* EAGAIN: it is signalled already */
 }
 
-static int may_agent(struct request *rq, struct vcpu *v)
+static void job_done(struct vcpu_job *job, bool ran)
+{
+	set_over(of_job(job), ran);
+}
+
+int request_may_agent(struct request *rq, struct vcpu *v)
 {
 	if (!guest_has_agent(rq->m->cfg->guest))
 		return err_unsupported(
@@ -190,49 +197,107 @@ static void arm_timer(struct pending *p, bool on)
 	timerfd_settime(p->timer_fd, 0, &t, NULL);
 }
 
-int request_on_vcpu(struct request *rq, unsigned int vcpu, enum job_kind kind,
-		    request_vcpu_fn fn, command_fn then)
+/* Pending from here on. */
+static void begin(struct request *rq, command_fn then)
 {
 	struct pending *p = rq->m->pending;
-	struct vcpu *v = &rq->m->vcpus[vcpu];
 
-	if (kind == JOB_AGENT && may_agent(rq, v))
-		return -1;
-	rq->vcpu = v;
-	rq->on_vcpu = fn;
 	rq->then = then;
 	rq->started = rq->over = rq->ran = false;
-	rq->job = (struct vcpu_job){ .kind = kind,
-				     .run = job_run,
-				     .done = job_done };
 	arm_timer(p, true); /* until a tick finds nothing to watch */
 	rq->next = p->first;
 	p->first = rq;
+}
+
+int request_on_vcpu(struct request *rq, unsigned int vcpu, enum job_kind kind,
+		    request_vcpu_fn fn, command_fn then)
+{
+	struct vcpu *v = &rq->m->vcpus[vcpu];
+
+	if (kind == JOB_AGENT && request_may_agent(rq, v))
+		return -1;
+	rq->vcpu = v;
+	rq->on_vcpu = fn;
+	rq->job = (struct vcpu_job){ .kind = kind,
+				     .run = job_run,
+				     .done = job_done };
+	begin(rq, then);
 	vcpu_submit(v, &rq->job);
 	return REQUEST_PENDING;
+}
+
+static void *thread_main(void *arg)
+{
+	struct request *rq = arg;
+
+	rq->result = rq->on_thread(rq);
+	set_over(rq, true);
+	return NULL;
+}
+
+int request_on_thread(struct request *rq, command_fn fn, command_fn then)
+{
+	struct pending *p = rq->m->pending;
+	pthread_attr_t attr;
+	int r;
+
+	rq->vcpu = NULL;
+	rq->on_thread = fn;
+	rq->stuck = false;
+	store(&rq->job.cancelled, false);
+	begin(rq, then);
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, THREAD_STACK);
+	r = pthread_create(&rq->thread, &attr, thread_main, rq);
+	pthread_attr_destroy(&attr);
+	if (!r)
+		return REQUEST_PENDING;
+	p->first = rq->next;
+	rq->on_thread = NULL;
+	return err_os(&rq->err, r, "a thread for %s", rq->cmd->name);
+}
+
+bool request_given_up(const struct request *rq)
+{
+	return load(&rq->job.cancelled) || load(&rq->m->ending);
 }
 
 void request_abandon(struct request *rq)
 {
 	rq->owner = NULL;
 	store(&rq->job.cancelled, true);
-	vcpu_kick(rq->vcpu);
+	if (!rq->on_thread)
+		vcpu_kick(rq->vcpu);
 }
 
-/* The vCPU is done with it: reply, or go on with what comes next. */
+int request_not_run(struct request *rq, struct vcpu *v)
+{
+	if (load(&rq->m->ending))
+		return err_state(&rq->err, "the machine ends");
+	return err_state(&rq->err,
+			 "vCPU %u did not come to the doorbell within "
+			 "%u s (it is %s)",
+			 v->index,
+			 (unsigned int)(AGENT_DEADLINE_NS / NS_PER_SEC),
+			 vcpu_state_name(vcpu_state(v)));
+}
+
+/* The thread has nothing left to do but to end. */
+static void join(struct request *rq)
+{
+	if (rq->on_thread)
+		pthread_join(rq->thread, NULL);
+	rq->on_thread = NULL;
+}
+
+/* What it was given to is done with it: reply, or go on with what comes
+ * next. */
 static void complete(struct request *rq)
 {
-	int r = rq->result;
+	int r;
 
-	if (!rq->ran && load(&rq->m->ending))
-		r = err_state(&rq->err, "the machine ends");
-	else if (!rq->ran)
-		r = err_state(&rq->err,
-			      "vCPU %u did not come to the doorbell within "
-			      "%u s (it is %s)",
-			      rq->vcpu->index,
-			      (unsigned int)(AGENT_DEADLINE_NS / NS_PER_SEC),
-			      vcpu_state_name(vcpu_state(rq->vcpu)));
+	join(rq);
+	r = rq->ran ? rq->result : request_not_run(rq, rq->vcpu);
 	if (!r && rq->then && rq->owner)
 		r = rq->then(rq);
 	if (r == REQUEST_PENDING)
@@ -291,10 +356,16 @@ static void detach(struct request *rq)
 
 static void check_deadline(struct request *rq, uint64_t now)
 {
-	uint64_t since = load(&rq->vcpu->agent.op_since);
+	uint64_t since;
 
 	if (load(&rq->over))
 		return;
+	if (rq->on_thread) { /* it watches what it waits for by itself */
+		if (load(&rq->stuck) && rq->owner)
+			detach(rq);
+		return;
+	}
+	since = load(&rq->vcpu->agent.op_since);
 	if (!load(&rq->started)) {
 		if (now > rq->job.queued_ns + AGENT_DEADLINE_NS) {
 			store(&rq->job.cancelled, true);
@@ -347,11 +418,34 @@ int pending_init(struct machine *m, struct pending *p, struct err *e)
 	return 0;
 }
 
+bool pending_stop(struct pending *p)
+{
+	struct timespec t;
+
+	for (struct request *rq = p->first; rq; rq = rq->next)
+		if (rq->on_thread)
+			store(&rq->job.cancelled, true);
+	clock_gettime(CLOCK_REALTIME, &t);
+	t.tv_sec += JOIN_S;
+	for (struct request *rq = p->first; rq; rq = rq->next) {
+		if (!rq->on_thread)
+			continue;
+		if (pthread_timedjoin_np(rq->thread, NULL, &t)) {
+			complain(
+				"%s does not end (a hang in the kernel?): going without it",
+				rq->cmd->name);
+			return false;
+		}
+		rq->on_thread = NULL;
+	}
+	return true;
+}
+
 void pending_free(struct pending *p)
 {
 	struct request *rq;
 
-	/* The vCPUs are joined: every job is over. */
+	/* The vCPUs and threads are joined: every job is over. */
 	while ((rq = p->first)) {
 		p->first = rq->next;
 		complete(rq);

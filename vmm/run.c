@@ -111,7 +111,8 @@ static int start(struct run *r, struct err *e)
 
 static void finish(struct run *r, int status)
 {
-	bool stopped = machine_stop(&r->m);
+	bool stopped = machine_stop(&r->m) &&
+		       (!r->pending.m || pending_stop(&r->pending));
 
 	if (r->pending.m && stopped)
 		pending_free(&r->pending);

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* How a request's own thread has a vCPU do something, and waits for it. */
+#include "clock.h"
+#include "commands.h"
+#include "devices/doorbell.h"
+
+#define load(p)	    __atomic_load_n(p, __ATOMIC_ACQUIRE)
+#define store(p, x) __atomic_store_n(p, x, __ATOMIC_RELEASE)
+
+#define TICK_NS	    (50 * NS_PER_MS)
+/* A vCPU that does not even leave the kernel when it is kicked. */
+#define GRACE_NS    (2 * NS_PER_SEC)
+
+struct asked {
+	struct vcpu_job job;
+	struct request *rq;
+	request_agent_fn fn;
+	void *arg;
+	int result;
+	bool started; /* atomic */
+	pthread_mutex_t lock;
+	pthread_cond_t cond;
+	bool over, ran;
+};
+
+static void run(struct vcpu_job *job, struct vcpu *v)
+{
+	struct asked *a = (struct asked *)job;
+
+	store(&a->started, true);
+	a->result = a->fn(a->arg, v, &a->rq->err);
+}
+
+static void done(struct vcpu_job *job, bool ran)
+{
+	struct asked *a = (struct asked *)job;
+
+	pthread_mutex_lock(&a->lock);
+	a->ran = ran;
+	a->over = true;
+	pthread_cond_signal(&a->cond);
+	pthread_mutex_unlock(&a->lock);
+}
+
+/* False where it is not over when the tick is. */
+static bool wait_tick(struct asked *a)
+{
+	uint64_t until = now_ns() + TICK_NS;
+	struct timespec t = { .tv_sec = (time_t)(until / NS_PER_SEC),
+			      .tv_nsec = (long)(until % NS_PER_SEC) };
+	bool over;
+
+	pthread_mutex_lock(&a->lock);
+	if (!a->over)
+		pthread_cond_clockwait(&a->cond, &a->lock, CLOCK_MONOTONIC, &t);
+	over = a->over;
+	pthread_mutex_unlock(&a->lock);
+	return over;
+}
+
+/* As check_deadline() in request.c; the job is this thread's, so it is waited
+ * for even where the client has been told that the vCPU is stuck. */
+static void watch(struct asked *a, struct vcpu *v, bool must)
+{
+	uint64_t now = now_ns(), since = load(&v->agent.op_since);
+	uint64_t queued = a->job.queued_ns;
+
+	if (!load(&a->started)) {
+		since = queued;
+		if (now > queued + AGENT_DEADLINE_NS ||
+		    (!must && request_given_up(a->rq))) {
+			store(&a->job.cancelled, true);
+			vcpu_kick(v);
+		}
+	} else {
+		agent_overdue(v, now);
+	}
+	if (since && now > since + AGENT_DEADLINE_NS + GRACE_NS) {
+		a->rq->vcpu = v;
+		store(&a->rq->stuck, true);
+	}
+}
+
+static int ask(struct request *rq, struct vcpu *v, request_agent_fn fn,
+	       void *arg, bool must)
+{
+	struct asked a = {
+		.job = { .kind = JOB_AGENT, .run = run, .done = done },
+		.rq = rq,
+		.fn = fn,
+		.arg = arg,
+	};
+
+	if (request_may_agent(rq, v))
+		return -1;
+	pthread_mutex_init(&a.lock, NULL);
+	pthread_cond_init(&a.cond, NULL);
+	vcpu_submit(v, &a.job);
+	while (!wait_tick(&a))
+		watch(&a, v, must);
+	pthread_cond_destroy(&a.cond);
+	pthread_mutex_destroy(&a.lock);
+	return a.ran ? a.result : request_not_run(rq, v);
+}
+
+int request_ask_agent(struct request *rq, request_agent_fn fn, void *arg,
+		      bool must)
+{
+	struct err first;
+
+	for (unsigned int i = 0; i < rq->m->nr_vcpus; i++) {
+		if (!ask(rq, &rq->m->vcpus[i], fn, arg, must))
+			return 0;
+		if (!i)
+			first = rq->err;
+		if (load(&rq->m->ending) || (!must && request_given_up(rq)))
+			break;
+	}
+	rq->err = first;
+	return -1;
+}
