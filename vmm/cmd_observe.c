@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* log, subscribe; and leak, storm, record, which this version refuses. */
+/* log, subscribe; and storm, record, which this version refuses. */
 #include <string.h>
-#include <unistd.h>
 
 #include "commands.h"
 #include "control.h"
@@ -37,23 +36,6 @@ int cmd_subscribe(struct request *rq)
 	json_bool(&rq->reply, "subscribed", !off);
 	json_num(&rq->reply, "last", events_last(&rq->m->events));
 	return 0;
-}
-
-int cmd_leak(struct request *rq)
-{
-	struct pv_page *page;
-	uint64_t gpa;
-
-	if (strcmp(rq->argv[0], "all") && request_gpa(rq, 0, &gpa, &page))
-		return -1;
-	if (access("/proc/kcore", F_OK))
-		return err_unsupported(
-			&rq->err,
-			"this kernel has no /proc/kcore "
-			"(CONFIG_PROC_KCORE), through which the direct map "
-			"can be seen");
-	return err_unsupported(&rq->err, "gpcvm " GPCVM_VERSION
-					 " cannot search /proc/kcore");
 }
 
 int cmd_storm(struct request *rq)

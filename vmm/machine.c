@@ -202,6 +202,18 @@ static void free_memory(struct machine *m)
 	memory_destroy(&m->memory);
 }
 
+static int make_leak(struct machine *m, struct err *e)
+{
+	(void)e;
+	leak_open(&m->leak);
+	return 0;
+}
+
+static void free_leak(struct machine *m)
+{
+	leak_close(&m->leak);
+}
+
 static int make_pv(struct machine *m, struct err *e)
 {
 	return pv_init(&m->pv, m->vm, &m->memory, m->cfg->flavour,
@@ -281,6 +293,7 @@ static const struct {
 	{ make_loop, free_loop },
 	{ make_vm, free_vm },
 	{ make_memory, free_memory },
+	{ make_leak, free_leak },
 	{ make_pv, free_pv },
 	{ make_devices, machine_free_devices },
 	{ make_guest, NULL },

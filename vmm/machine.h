@@ -7,6 +7,7 @@
 #include "config.h"
 #include "event.h"
 #include "layout.h"
+#include "leak.h"
 #include "loader.h"
 #include "loop.h"
 #include "memory.h"
@@ -29,6 +30,7 @@ struct machine {
 	struct board board;
 	void **device_state;
 	struct pv_vm pv;
+	struct leak leak;
 	struct vcpu *vcpus;
 	unsigned int nr_vcpus;	   /* that were made */
 	uint32_t start, copy_list; /* where vCPU 0 begins; see loader.h */

@@ -390,25 +390,30 @@ int memory_gpa(struct memory *m, uintptr_t hva, uint64_t *gpa)
 	return r;
 }
 
-int memory_pfn_locked(struct memory *m, uint64_t gpa, uint64_t *pfn)
+int memory_pagemap(const struct memory *m, const void *addr, uint64_t *pfn)
 {
 	/* Documentation/admin-guide/mm/pagemap.rst: bit 63 present, 0..54 the
 	 * pfn, which reads as 0 where the opener may not see it. */
 	const uint64_t present = UINT64_C(1) << 63;
 	const uint64_t mask = (UINT64_C(1) << 55) - 1;
-	struct mem_piece p;
+	off_t at = (off_t)((uintptr_t)addr / PAGE_SIZE * 8);
 	uint64_t entry = 0;
 
-	/* Where the page is private the host maps the alias, another page. */
-	if (m->pagemap >= 0 && !attrs_private(&m->attrs, gpa) &&
-	    memory_piece(m, gpa, 1, &p)) {
-		off_t at = (off_t)((uintptr_t)p.hva / PAGE_SIZE * 8);
-
-		if (pread(m->pagemap, &entry, 8, at) != 8)
-			entry = 0;
-	}
+	if (m->pagemap < 0 || pread(m->pagemap, &entry, 8, at) != 8)
+		entry = 0;
 	*pfn = entry & mask;
 	return (entry & present) && *pfn ? 0 : -1;
+}
+
+int memory_pfn_locked(struct memory *m, uint64_t gpa, uint64_t *pfn)
+{
+	struct mem_piece p;
+
+	*pfn = 0;
+	/* Where the page is private the host maps the alias, another page. */
+	if (attrs_private(&m->attrs, gpa) || !memory_piece(m, gpa, 1, &p))
+		return -1;
+	return memory_pagemap(m, p.hva, pfn);
 }
 
 int memory_hva(struct memory *m, uint64_t gpa, uint64_t *hva, struct err *e)

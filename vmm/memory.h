@@ -168,6 +168,8 @@ int memory_load(struct memory *m, uint64_t gpa, const void *data, uint64_t len,
 int memory_pfn(struct memory *m, uint64_t gpa, uint64_t *pfn);
 /* Where the host has mapped @gpa, whose slot may be deleted; -1 (range). */
 int memory_hva(struct memory *m, uint64_t gpa, uint64_t *hva, struct err *e);
+/* The same for what is mapped at @addr in gpcvm itself. */
+int memory_pagemap(const struct memory *m, const void *addr, uint64_t *pfn);
 /* Does KVM have the slot with @gpa? */
 bool memory_present(struct memory *m, uint64_t gpa);
 /* Bytes of RAM in all slots. */
