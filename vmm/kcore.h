@@ -43,7 +43,7 @@ struct kcore_scan {
 	bool (*stop)(void *arg); /* asked often: give up now? */
 	void *arg;
 	/* Out: */
-	uint64_t scanned;    /* bytes that were read and searched */
+	uint64_t scanned;    /* bytes, in whole pages, that were searched */
 	uint64_t unreadable; /* bytes that the kernel did not hand out */
 	bool stopped;	     /* by @stop: what was not found may be there */
 };
@@ -58,8 +58,9 @@ void kcore_map_free(struct kcore_map *map);
 /*
  * Look through all segments for all secrets, until the last is found. A page
  * that cannot be read is counted and passed over. A hit says that the words
- * were there in that moment, not that the page is the one: see kcore_holds().
- * -1 (os) only if there is no memory for the buffer.
+ * were there in that moment, not that the page is the one: a copy has them too
+ * (the buffer that the kernel reads through, a page that was moved). Change them
+ * and ask kcore_holds(). -1 (os) only if there is no memory for a buffer.
  */
 int kcore_scan(int fd, const struct kcore_map *map, struct kcore_scan *s,
 	       struct err *e);
