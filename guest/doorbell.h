@@ -92,6 +92,7 @@
  * KVM's own memory.
  */
 #define SECRET_WORDS   5
+#define SECRET_BYTES   (SECRET_WORDS * 8UL)
 #define SECRET_READ    0 /* -> what is there */
 #define SECRET_PLANT   1 /* new random words go there -> these */
 #define SECRET_WRITE   2 /* these words go there -> */

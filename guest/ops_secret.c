@@ -6,6 +6,7 @@
  */
 #include "guest.h"
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): it is an operand */
 static inline void put_masked(word64 *p, uint64_t masked, uint64_t mask)
 {
 	asm volatile("movq %2, %0; xorq %1, %0"
@@ -34,7 +35,7 @@ uint64_t op_secret(struct percpu *pc, uint64_t *w)
 	word64 *p = (word64 *)gpa;
 
 	if (request > SECRET_WRITE || gpa % 8 ||
-	    !map_range(pc->m, gpa, SECRET_WORDS * 8UL))
+	    !map_range(pc->m, gpa, SECRET_BYTES))
 		return ST_BAD_OP;
 	for (int i = 0; i < SECRET_WORDS; i++) {
 		if (request == SECRET_READ) {

@@ -9,7 +9,6 @@
 #include "kcore.h"
 #include "num.h"
 
-#define SECRET_BYTES (SECRET_WORDS * 8)
 #define STOP_EVERY   MIB /* of what is scanned */
 
 /* Where x86-64 maps the kernel's image, and modules above it

@@ -9,8 +9,6 @@
 #include "leak.h"
 #include "num.h"
 
-#define BYTES (SECRET_WORDS * 8)
-
 static bool is_free(const struct pv_vm *pv, uint64_t gpa)
 {
 	for (unsigned int i = 0; i < pv->nr; i++) {
@@ -18,7 +16,7 @@ static bool is_free(const struct pv_vm *pv, uint64_t gpa)
 		uint64_t at = __atomic_load_n(&p->gpa, __ATOMIC_ACQUIRE);
 
 		if (__atomic_load_n(&p->on, __ATOMIC_ACQUIRE) &&
-		    gpa < at + p->kind->size && at < gpa + BYTES)
+		    gpa < at + p->kind->size && at < gpa + SECRET_BYTES)
 			return false;
 	}
 	return true;
@@ -51,7 +49,7 @@ static int secret(struct leak_batch *b, struct leak_page *p, struct vcpu *v,
 			 "no slot is there: slot restore brings it back");
 		return 1;
 	}
-	memcpy(&op.in[3], words, BYTES);
+	memcpy(&op.in[3], words, SECRET_BYTES);
 	if (agent_call(v, &op, e))
 		return -1;
 	if (v->mmio != mmio) {
@@ -71,7 +69,7 @@ static int secret(struct leak_batch *b, struct leak_page *p, struct vcpu *v,
 			 op.out[0]);
 		return 1;
 	}
-	memcpy(words, &op.out[1], BYTES);
+	memcpy(words, &op.out[1], SECRET_BYTES);
 	return 0;
 }
 
@@ -117,7 +115,7 @@ static int change_one(struct leak_batch *b, struct leak_page *p, struct vcpu *v,
 
 	if (r)
 		return r;
-	p->intact = !memcmp(now, p->masked, BYTES);
+	p->intact = !memcmp(now, p->masked, SECRET_BYTES);
 	if (!p->intact || !p->seen)
 		return 0;
 	r = secret(b, p, v, SECRET_PLANT, b->mask, p->masked, e);

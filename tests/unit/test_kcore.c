@@ -32,6 +32,7 @@ static struct {
 } inject;
 
 /* Instead of libc's. */
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name) */
 ssize_t pread(int fd, void *buf, size_t n, off_t at)
 {
 	inject.reads++;
@@ -216,9 +217,9 @@ static void thousands_of_segments_are_all_searched(void **state)
 
 	(void)state;
 	for (unsigned int i = 0; i < MANY; i++)
-		last = add_ram(&c, i * 2 * PAGE_SIZE, PAGE_SIZE);
+		last = add_ram(&c, 2 * PAGE_SIZE * i, PAGE_SIZE);
 	assert_true(found_at(&c, PLACE, last,
-			     (MANY - 1) * 2 * (uint64_t)PAGE_SIZE));
+			     UINT64_C(2) * PAGE_SIZE * (MANY - 1)));
 	close_core(&c, &map);
 }
 
