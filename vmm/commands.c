@@ -73,8 +73,11 @@ const struct command commands[] = {
 	  "as zeros. In gmem-private that is the shared alias.",
 	  1, 2, cmd_mem },
 	{ "leak", "GPA|all",
-	  "is that page reachable through the host's direct map? (not in this version)",
-	  NULL, 1, 1, cmd_leak },
+	  "is that page reachable through the host's direct map?",
+	  "present, absent or unknown: the guest plants random words there for a moment, and the "
+	  "host searches all of the direct map for them, which takes seconds. all: every pv page "
+	  "that is on, and one page of RAM. A page that nobody has touched yet is brought in.",
+	  1, 1, cmd_leak },
 	{ "storm", "ARG...",
 	  "the same operations in a tight in-process loop (not in this version)",
 	  NULL, 0, LINE_MAX_WORDS, cmd_storm },
