@@ -52,6 +52,7 @@ struct leak_page {
 	/* While it is measured: */
 	uint32_t offset; /* of the words, in the page */
 	bool settled;	 /* the answer is final */
+	bool private;	 /* the attribute when the words were planted */
 	bool planted, intact, seen;
 	uint64_t hit; /* where the words were @seen */
 	uint64_t mask, masked[SECRET_WORDS];

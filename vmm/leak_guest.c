@@ -73,17 +73,45 @@ static int secret(struct leak_batch *b, struct leak_page *p, struct vcpu *v,
 	return 0;
 }
 
+/*
+ * What is there now, where the words do not stand any more: others have written
+ * there meanwhile, or punched a hole. That is then what has to be put back.
+ */
+static int save_again(struct leak_batch *b, struct leak_page *p, struct vcpu *v,
+		      struct err *e)
+{
+	uint64_t now[SECRET_WORDS] = { 0 };
+	int r;
+
+	if (memory_is_private(&b->rq->m->memory, p->gpa) != p->private) {
+		snprintf(p->why, sizeof(p->why),
+			 "the page was converted to %s: what the guest wrote "
+			 "is still in the other one",
+			 p->private ? "shared" : "private");
+		return 1;
+	}
+	r = secret(b, p, v, SECRET_READ, p->mask, now, e);
+	for (int i = 0; i < SECRET_WORDS && !r; i++)
+		if (now[i] != p->masked[i])
+			/* from one mask to the other, never without */
+			p->old[i] = now[i] ^ p->mask ^ p->old_mask;
+	return r;
+}
+
 static int plant_one(struct leak_batch *b, struct leak_page *p, struct vcpu *v,
 		     struct err *e)
 {
 	int r;
 
-	if (!p->used) {
+	if (p->used) {
+		r = save_again(b, p, v, e);
+	} else {
+		p->private = memory_is_private(&b->rq->m->memory, p->gpa);
 		p->old_mask = b->mask;
 		r = secret(b, p, v, SECRET_READ, b->mask, p->old, e);
-		if (r)
-			return r;
 	}
+	if (r)
+		return r;
 	p->used = true;
 	p->mask = b->mask;
 	r = secret(b, p, v, SECRET_PLANT, b->mask, p->masked, e);
@@ -141,23 +169,13 @@ int leak_change(void *batch, struct vcpu *v, struct err *e)
 	return 0;
 }
 
-/* Only where the words still stand: what others wrote there meanwhile, or a
- * hole that was punched, stays. */
 static int restore_one(struct leak_batch *b, struct leak_page *p,
 		       struct vcpu *v, struct err *e)
 {
-	uint64_t now[SECRET_WORDS] = { 0 };
-	int r = secret(b, p, v, SECRET_READ, p->mask, now, e);
+	int r = save_again(b, p, v, e);
 
-	if (r)
-		return r;
-	for (int i = 0; i < SECRET_WORDS; i++) {
-		if (now[i] == p->masked[i])
-			now[i] = p->old[i];
-		else /* from one mask to the other, never without */
-			now[i] ^= p->mask ^ p->old_mask;
-	}
-	r = secret(b, p, v, SECRET_WRITE, p->old_mask, now, e);
+	if (!r)
+		r = secret(b, p, v, SECRET_WRITE, p->old_mask, p->old, e);
 	p->restored = !r;
 	return r;
 }

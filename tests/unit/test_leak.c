@@ -391,6 +391,49 @@ static void a_page_punched_meanwhile_is_unknown_and_stays_empty(void **state)
 		assert_int_equal(w.guest[0][i], 0);
 }
 
+static void punch_once(void)
+{
+	punch();
+	w.hook = NULL;
+}
+
+static void
+a_page_that_was_punched_does_not_get_its_old_content_back(void **state)
+{
+	struct leak_result res;
+
+	(void)state;
+	w.at[5] = w.guest[0];
+	w.hook_at = 4;
+	w.hook = punch_once;
+	assert_int_equal(measure(&res).state, LEAK_PRESENT);
+	assert_int_equal(res.scans, 2);
+	for (size_t i = 0; i < PAGE_SIZE; i++)
+		assert_int_equal(w.guest[0][i], 0);
+}
+
+static void convert(void)
+{
+	attrs_set(&w.m.memory.attrs, GPA, GPA + PAGE_SIZE, false);
+	memset(w.guest[0], 0, PAGE_SIZE);
+}
+
+static void a_page_converted_meanwhile_is_not_called_restored(void **state)
+{
+	struct leak_result res;
+	struct leak_page p;
+
+	(void)state;
+	w.hook_at = PAGES - 1;
+	w.hook = convert;
+	p = measure(&res);
+	assert_int_equal(p.state, LEAK_UNKNOWN);
+	assert_true(p.used && !p.restored);
+	assert_non_null(strstr(p.why, "converted to shared"));
+	for (size_t i = 0; i < PAGE_SIZE; i++)
+		assert_int_equal(w.guest[0][i], 0);
+}
+
 static void write_word(void)
 {
 	*word_at(GPA + LAST_LINE + 16) = 42;
@@ -607,6 +650,8 @@ int main(void)
 		TEST(a_host_whose_memory_grew_makes_absent_unknown),
 		TEST(a_page_that_may_move_is_never_absent),
 		TEST(a_page_punched_meanwhile_is_unknown_and_stays_empty),
+		TEST(a_page_that_was_punched_does_not_get_its_old_content_back),
+		TEST(a_page_converted_meanwhile_is_not_called_restored),
 		TEST(what_others_write_meanwhile_stays),
 		TEST(a_page_that_moved_is_found_where_it_is_now),
 		TEST(a_page_without_a_slot_is_unknown_and_not_touched),
