@@ -78,7 +78,7 @@ enum pv_verdict vcpuinfo_judge(enum pv_verdict clock, const struct agent_op *op,
 static void event_json(const struct agent_op *op, const struct xen_event *ev,
 		       struct json *j)
 {
-	json_object(j, "event");
+	json_object(j, "upcall");
 	if (ev->sent)
 		json_num(j, "port", ev->port);
 	json_str(j, "state",

@@ -100,7 +100,8 @@ static void faults_json(struct machine *m, struct json *j)
 		 __atomic_load_n(&m->faults_again, __ATOMIC_RELAXED));
 	json_object_end(j);
 	json_bool(j, "poison", m->poisoner);
-	json_num(j, "poisoned", m->poisoned);
+	json_num(j, "poisoned",
+		 __atomic_load_n(&m->poisoned, __ATOMIC_RELAXED));
 }
 
 int cmd_status(struct request *rq)

@@ -3,32 +3,85 @@
 #include <inttypes.h>
 
 #include "commands.h"
+#include "leak.h"
 #include "poison.h"
 
-/* The pfn behind a private page. No page table of the host has it. */
-static int poison_pfn(struct machine *m, uint64_t gpa, uint64_t *pfn,
-		      struct err *e)
-{
-	(void)m;
-	*pfn = 0;
-	return err_unsupported(
-		e,
-		"gpa 0x%" PRIx64 " is private: no mapping of the host tells "
-		"its pfn, and this gpcvm has no other way to find it; attr "
-		"shared makes another page of it, which can be poisoned",
-		gpa);
-}
+/* A page whose memory changes while it is looked for. */
+#define TRIES 3
 
-static int poison_private(struct request *rq, uint64_t gpa, uint64_t len,
-			  struct poisoned *out)
+static void reply(struct request *rq, uint64_t gpa, const struct poisoned *done)
 {
 	struct machine *m = rq->m;
-	uint64_t pfn;
 
-	if (memory_check_open(&m->memory, gpa, len, &rq->err) ||
-	    poison_pfn(m, gpa, &pfn, &rq->err))
+	pv_invalidate(&m->pv, gpa, PAGE_SIZE, false);
+	event_add(&m->events, EVENT_MACHINE,
+		  "gpa 0x%" PRIx64 " is poisoned, pfn 0x%" PRIx64
+		  ", through %s: lost to the host until it reboots",
+		  gpa, done->pfn, done->by);
+	json_hex(&rq->reply, "gpa", gpa);
+	json_hex(&rq->reply, "len", PAGE_SIZE);
+	if (done->pfn)
+		json_hex(&rq->reply, "pfn", done->pfn);
+	else
+		json_null(&rq->reply, "pfn");
+	json_str(&rq->reply, "by", done->by);
+	if (done->answer)
+		json_str(&rq->reply, "answer", err_errno_name(done->answer));
+	else
+		json_null(&rq->reply, "answer");
+}
+
+/* Not while a change is under way, which has been counted already. */
+static uint64_t changes_now(struct memory *m)
+{
+	uint64_t n;
+
+	pthread_rwlock_wrlock(&m->lock);
+	n = m->changes;
+	pthread_rwlock_unlock(&m->lock);
+	return n;
+}
+
+/* A private page, unless memory has changed since @changes was read: what was
+ * its pfn may belong to somebody else now. 0, -1, or 1 if it has changed. */
+static int poison_found(struct request *rq, uint64_t pfn, uint64_t changes,
+			struct poisoned *done)
+{
+	struct memory *mem = &rq->m->memory;
+	int r = 1;
+
+	/* For writing: then nobody punches or converts it meanwhile. */
+	pthread_rwlock_wrlock(&mem->lock);
+	if (mem->changes == changes)
+		r = poison_by_pfn(rq->m->poisoner, pfn, done, &rq->err);
+	pthread_rwlock_unlock(&mem->lock);
+	return r;
+}
+
+/* On a thread of its own: a private page has no mapping that tells its pfn, so
+ * that it is looked for in the direct map. */
+static int poison_private(struct request *rq)
+{
+	uint64_t gpa = rq->arg[0], pfn, changes;
+	struct poisoned done = { 0 };
+	int r = 1;
+
+	for (int i = 0; i < TRIES && r > 0; i++) {
+		changes = changes_now(&rq->m->memory);
+		if (leak_locate(rq, gpa, &pfn))
+			return -1;
+		r = poison_found(rq, pfn, changes, &done);
+	}
+	if (r > 0)
+		return err_state(&rq->err,
+				 "memory is punched or converted all the time: "
+				 "the pfn of gpa 0x%" PRIx64 " is not certain",
+				 gpa);
+	if (r)
 		return -1;
-	return poison_by_pfn(m->poisoner, pfn, out, &rq->err);
+	__atomic_add_fetch(&rq->m->poisoned, 1, __ATOMIC_RELAXED);
+	reply(rq, gpa, &done);
+	return 0;
 }
 
 int cmd_poison(struct request *rq)
@@ -36,7 +89,6 @@ int cmd_poison(struct request *rq)
 	struct machine *m = rq->m;
 	struct poisoned done = { 0 };
 	uint64_t gpa, len;
-	int r;
 
 	if (request_pages(rq, 0, &gpa, &len) ||
 	    machine_guard(m, gpa, len, &rq->err))
@@ -46,29 +98,16 @@ int cmd_poison(struct request *rq)
 			&rq->err,
 			"gpcvm has given up the right to poison memory: start "
 			"gpcvm with --poison");
-	if (memory_is_private(&m->memory, gpa))
-		r = poison_private(rq, gpa, len, &done);
-	else
-		r = memory_poison(&m->memory, gpa, m->poisoner, &done,
-				  &rq->err);
-	if (r)
+	if (memory_is_private(&m->memory, gpa)) {
+		if (memory_check_open(&m->memory, gpa, len, &rq->err) ||
+		    leak_check(&m->leak, &rq->err))
+			return -1;
+		rq->arg[0] = gpa;
+		return request_on_thread(rq, poison_private, NULL);
+	}
+	if (memory_poison(&m->memory, gpa, m->poisoner, &done, &rq->err))
 		return -1;
-	m->poisoned++;
-	pv_invalidate(&m->pv, gpa, len, false);
-	event_add(&m->events, EVENT_MACHINE,
-		  "gpa 0x%" PRIx64 " is poisoned, pfn 0x%" PRIx64
-		  ", through %s: lost to the host until it reboots",
-		  gpa, done.pfn, done.by);
-	json_hex(&rq->reply, "gpa", gpa);
-	json_hex(&rq->reply, "len", len);
-	if (done.pfn)
-		json_hex(&rq->reply, "pfn", done.pfn);
-	else
-		json_null(&rq->reply, "pfn");
-	json_str(&rq->reply, "by", done.by);
-	if (done.answer)
-		json_str(&rq->reply, "answer", err_errno_name(done.answer));
-	else
-		json_null(&rq->reply, "answer");
+	__atomic_add_fetch(&m->poisoned, 1, __ATOMIC_RELAXED);
+	reply(rq, gpa, &done);
 	return 0;
 }

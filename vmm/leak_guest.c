@@ -16,7 +16,8 @@ static bool is_free(const struct pv_vm *pv, uint64_t gpa)
 		uint64_t at = __atomic_load_n(&p->gpa, __ATOMIC_ACQUIRE);
 
 		if (__atomic_load_n(&p->on, __ATOMIC_ACQUIRE) &&
-		    gpa < at + p->kind->size && at < gpa + SECRET_BYTES)
+		    gpa < at + p->kind->size &&
+		    at + p->kind->lead < gpa + SECRET_BYTES)
 			return false;
 	}
 	return true;

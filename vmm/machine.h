@@ -42,7 +42,7 @@ struct machine {
 	/* Memory faults: that were reported, converted, tried again; atomic. */
 	uint64_t faults, faults_set, faults_again;
 	struct poisoner *poisoner; /* --poison; NULL. Main thread */
-	uint64_t poisoned;	   /* pages. Main thread */
+	uint64_t poisoned;	   /* pages; atomic */
 
 	struct pending *pending; /* requests under way; set by pending_init() */
 

@@ -69,7 +69,8 @@ struct memory {
 	struct mem_file files[MEM_MAX_FILES];
 	struct attrs attrs;
 	uint64_t generation; /* of the slots: how often they changed; atomic */
-	/* Of slots, attributes and files, counted once KVM has them; atomic. */
+	/* Of slots, attributes and files, counted once KVM has them, and
+	 * punches, before; atomic. */
 	uint64_t changes;
 	pthread_rwlock_t lock;
 };

@@ -107,6 +107,7 @@ static int punch_piece(struct memory *m, const struct mem_piece *p)
 {
 	const struct mem_file *f = memory_file(m, p->slot);
 
+	__atomic_add_fetch(&m->changes, 1, __ATOMIC_RELEASE);
 	if (!f)
 		return madvise(p->hva, p->len, MADV_DONTNEED);
 	return fallocate(f->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,

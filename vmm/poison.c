@@ -31,6 +31,7 @@ struct poisoner {
 	pthread_cond_t cond;
 	enum stage stage;
 	bool up;	/* the thread has its capability, or failed to */
+	bool awaited;	/* who asked still waits for the answer */
 	uintptr_t hva;	/* 0: by pfn */
 	uint64_t pfn;	/* in where there is no hva; out */
 	const char *by; /* out */
@@ -139,7 +140,7 @@ static void *thread(void *arg)
 		__atomic_store_n(&bus, 0, __ATOMIC_RELEASE);
 		pthread_mutex_lock(&p->lock);
 		if (p->stage == BUSY)
-			p->stage = ANSWERED;
+			p->stage = p->awaited ? ANSWERED : IDLE;
 		pthread_cond_broadcast(&p->cond);
 	}
 	pthread_mutex_unlock(&p->lock);
@@ -225,27 +226,41 @@ void poison_close(struct poisoner *p)
 	release(p);
 }
 
-/* Hand it over and wait. Returns 0, an errno, or -1 and @e. */
+static int wait_until(struct poisoner *p, enum stage stage,
+		      const struct timespec *until)
+{
+	while (p->stage != stage)
+		if (pthread_cond_timedwait(&p->cond, &p->lock, until))
+			return -1;
+	return 0;
+}
+
+/* Wait for the turn, hand it over and wait. Returns 0, an errno, or -1 and
+ * @e. */
 static int ask(struct poisoner *p, uintptr_t hva, uint64_t pfn,
 	       struct poisoned *out, struct err *e)
 {
 	struct timespec until;
-	int r = 0;
+	int r;
 
 	clock_gettime(CLOCK_REALTIME, &until);
 	until.tv_sec += WAIT_S;
 	pthread_mutex_lock(&p->lock);
-	if (p->stage != ASKED && p->stage != BUSY) {
+	r = wait_until(p, IDLE, &until);
+	if (!r) {
 		p->hva = hva;
 		p->pfn = pfn;
 		p->stage = ASKED;
+		p->awaited = true;
 		pthread_cond_broadcast(&p->cond);
-		while (p->stage != ANSWERED && !r)
-			r = pthread_cond_timedwait(&p->cond, &p->lock, &until);
+		r = wait_until(p, ANSWERED, &until);
+		p->awaited = false;
+	}
+	if (!r) {
 		*out = (struct poisoned){ p->pfn, p->by, p->answer };
-		r = p->stage == ANSWERED ? p->result : -1;
-	} else {
-		r = -1;
+		r = p->result;
+		p->stage = IDLE;
+		pthread_cond_broadcast(&p->cond);
 	}
 	pthread_mutex_unlock(&p->lock);
 	return r < 0 ? err_state(e,

@@ -82,7 +82,7 @@ class Client:
         """The next reply: events in between are passed over."""
         while True:
             line = self.line()
-            if line is None or "event" not in line:
+            if line is None or "ok" in line:
                 return line
 
     def cmd(self, line):

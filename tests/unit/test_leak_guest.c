@@ -79,6 +79,7 @@ static void a_vcpu_that_breaks_off_is_gone_on_from(void **state)
 /* ---- the place in the page ---------------------------------------------- */
 
 static const struct pv_kind small = { .size = 32 }, large = { .size = 4040 };
+static const struct pv_kind led = { .size = PAGE_SIZE, .lead = 2048 };
 
 static void pv(unsigned int i, const struct pv_kind *k, uint64_t gpa)
 {
@@ -115,6 +116,15 @@ static void one_that_crosses_into_the_page_counts(void **state)
 			 PAGE_SIZE - 32 - SECRET_BYTES);
 }
 
+static void what_a_kind_leaves_to_others_is_free(void **state)
+{
+	(void)state;
+	pv(0, &led, GPA);
+	assert_int_equal(leak_place(&w.m.pv, GPA), 2048 - SECRET_BYTES);
+	pv(1, &small, GPA + 2048 - 32);
+	assert_int_equal(leak_place(&w.m.pv, GPA), 2048 - 32 - SECRET_BYTES);
+}
+
 static void a_full_page_has_no_room_and_is_unknown(void **state)
 {
 	(void)state;
@@ -135,6 +145,7 @@ int main(void)
 		TEST(a_vcpu_that_breaks_off_is_gone_on_from),
 		TEST(words_keep_off_the_pv_pages),
 		TEST(one_that_crosses_into_the_page_counts),
+		TEST(what_a_kind_leaves_to_others_is_free),
 		TEST(a_full_page_has_no_room_and_is_unknown),
 	};
 
