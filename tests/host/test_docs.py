@@ -101,16 +101,19 @@ def matches(shown, seen):
 
 # ---- a session --------------------------------------------------------------
 
-def script(lab, commands, socket):
+def script(lab, commands, socket, stand_ins):
     """The commands for bash, each followed by a mark with its status."""
     here = os.path.dirname(lab.gpcvm)
     out = [f"cd '{lab.root}'", f"PATH='{here}':$PATH",
            "trap 'kill $(jobs -p) 2>/dev/null' EXIT"]
     for i, (command, _) in enumerate(commands):
         command = command.replace("build/gpcvm", lab.gpcvm)
+        for shown, real in stand_ins.items():
+            command = command.replace(shown, real)
         out.append(command.replace(SOCKET, socket))
         out.append(f"printf '\\n@@ {i} %s\\n' $?")
-        if " run " in command and command.endswith("&"):
+        if " run --" in command and command.endswith("&") and \
+                lab.gpcvm in command:
             out.append(f"gpcvm ctl --wait {lib.LIMIT} '{socket}' "
                        f"'guest 0 nop' >/dev/null; sleep {SETTLE}")
     return "\n".join(out) + "\n"
@@ -123,16 +126,16 @@ def by_chance(seen):
     return '"pfn_changed":"no"' in seen or '"op":"read"' in seen
 
 
-def hold(lab, commands, number):
+def hold(lab, commands, number, stand_ins, limit):
     """Run them all -> what is not as shown or None, and may it be chance?"""
     socket = os.path.join(lab.dir, f"session{number}")
     path = socket + ".sh"
     with open(path, "w", encoding="utf-8") as f:
-        f.write(script(lab, commands, socket))
+        f.write(script(lab, commands, socket, stand_ins))
     p = lib.Process(["bash", path], lab.dir, f"session{number}",
                     start_new_session=True)
     try:
-        p.wait(2 * lib.LIMIT)
+        p.wait(limit)
     finally:
         try:
             os.killpg(p.pid, signal.SIGKILL)
@@ -155,15 +158,13 @@ def hold(lab, commands, number):
     return None, False
 
 
-def session(lab, name):
+def session(lab, name, stand_ins=None, limit=2 * lib.LIMIT):
+    """@stand_ins: what the test has in place of what is shown."""
     commands = [c for c in commands_of(text_of(lab, name))
                 if not re.match(r"make\b", c[0])]
     assert commands, f"{name} shows no commands"
-    lab.need_mode("gmem")
-    if not shutil.which("socat"):
-        raise lib.Skip("socat is not installed")
     for number in range(ATTEMPTS):
-        wrong, chance = hold(lab, commands, number)
+        wrong, chance = hold(lab, commands, number, stand_ins or {}, limit)
         if not wrong:
             return
         if not chance:
@@ -171,16 +172,24 @@ def session(lab, name):
     raise AssertionError(f"{name}: {wrong}")
 
 
+def host_session(lab, name):
+    lab.need_mode("gmem")
+    if not shutil.which("socat"):
+        raise lib.Skip("socat is not installed")
+    session(lab, name)
+
+
 def test_readme_does_what_it_shows(lab):
-    session(lab, "README.md")
+    host_session(lab, "README.md")
 
 
 def test_testing_does_what_it_shows(lab):
-    session(lab, "docs/testing.md")
+    host_session(lab, "docs/testing.md")
 
 
 def test_no_document_is_left_out(lab):
-    assert documents(lab) == ["README.md", "docs/testing.md"], \
+    # docs/lab.md: tests/lab/test_lab_docs.py
+    assert documents(lab) == ["README.md", "docs/lab.md", "docs/testing.md"], \
         "give each document a test of its session"
 
 
