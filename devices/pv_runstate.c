@@ -53,21 +53,10 @@ enum pv_verdict runstate_judge(const struct agent_op *op, uint64_t set,
 			 sum, entry);
 		return VERDICT_TORN;
 	}
-	if (entry < set) {
-		snprintf(why, 160,
-			 "state_entry_time %" PRIu64
-			 " is from before the poke, "
-			 "which set the clock to %" PRIu64,
-			 entry, set);
-		return VERDICT_STALE;
-	}
-	if (entry > limit) {
-		snprintf(why, 160,
-			 "state_entry_time %" PRIu64 " is ahead of the VM's "
-			 "clock, %" PRIu64,
-			 entry, limit);
-		return VERDICT_TORN;
-	}
+	verdict =
+		pvclock_judge_time("state_entry_time", entry, set, limit, why);
+	if (verdict != VERDICT_FRESH)
+		return verdict;
 	if (op->out[1] != RUNNING) {
 		snprintf(why, 160,
 			 "the state is %" PRIu64 ", not running, while the "

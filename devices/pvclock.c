@@ -106,6 +106,25 @@ static void seen_json(const struct agent_op *op, struct json *j)
 	json_object_end(j);
 }
 
+enum pv_verdict pvclock_judge_time(const char *what, uint64_t ns, uint64_t set,
+				   uint64_t limit, char why[static 160])
+{
+	if (ns < set) {
+		snprintf(why, 160,
+			 "%s %" PRIu64 " is from before the poke, "
+			 "which set the clock to %" PRIu64,
+			 what, ns, set);
+		return VERDICT_STALE;
+	}
+	if (ns > limit) {
+		snprintf(why, 160,
+			 "%s %" PRIu64 " is ahead of the VM's clock, %" PRIu64,
+			 what, ns, limit);
+		return VERDICT_TORN;
+	}
+	return VERDICT_FRESH;
+}
+
 enum pv_verdict pvclock_judge(const struct agent_op *op, uint64_t set,
 			      uint64_t limit, char why[static 160])
 {
@@ -118,21 +137,7 @@ enum pv_verdict pvclock_judge(const struct agent_op *op, uint64_t set,
 		snprintf(why, 160, "the page reads as zeros");
 		return VERDICT_STALE;
 	}
-	if (system_time < set) {
-		snprintf(why, 160,
-			 "system_time %" PRIu64 " is from before the poke, "
-			 "which set %" PRIu64,
-			 system_time, set);
-		return VERDICT_STALE;
-	}
-	if (system_time > limit) {
-		snprintf(why, 160,
-			 "system_time %" PRIu64 " is ahead of the VM's "
-			 "clock, %" PRIu64,
-			 system_time, limit);
-		return VERDICT_TORN;
-	}
-	return VERDICT_FRESH;
+	return pvclock_judge_time("system_time", system_time, set, limit, why);
 }
 
 int pvclock_check(struct pv_page *p, struct vcpu *v, uint64_t gpa,

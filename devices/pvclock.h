@@ -25,5 +25,8 @@ int pvclock_check(struct pv_page *p, struct vcpu *v, uint64_t gpa,
 /* @op: OP_CLOCK's answer, after the clock was set to @set. */
 enum pv_verdict pvclock_judge(const struct agent_op *op, uint64_t set,
 			      uint64_t limit, char why[static 160]);
+/* @ns of the VM's clock, by which the kernel dated what it wrote. */
+enum pv_verdict pvclock_judge_time(const char *what, uint64_t ns, uint64_t set,
+				   uint64_t limit, char why[static 160]);
 
 #endif

@@ -108,9 +108,10 @@ def script(lab, commands, socket, stand_ins):
            "trap 'kill $(jobs -p) 2>/dev/null' EXIT"]
     for i, (command, _) in enumerate(commands):
         command = command.replace("build/gpcvm", lab.gpcvm)
+        command = re.sub(SOCKET + r"(?![\w.-])", socket, command)
         for shown, real in stand_ins.items():
             command = command.replace(shown, real)
-        out.append(command.replace(SOCKET, socket))
+        out.append(command)
         out.append(f"printf '\\n@@ {i} %s\\n' $?")
         if " run --" in command and command.endswith("&") and \
                 lab.gpcvm in command:

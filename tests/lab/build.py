@@ -77,30 +77,21 @@ def _patch_files(patches):
 
 
 def _unpack_source(package, version):
-    dest = cache.path("sources", version)
-    with cache.locked(f"source-{version}"):
-        if os.path.isdir(dest):
-            return dest
-        cache.sweep(cache.path("sources"))
-        with cache.making(dest) as tmp:
-            tar = _tarball(package, version, tmp)
-            cache.say(f"unpacking {os.path.basename(tar)}")
-            cache.tool(
-                ["tar", "-x", "--strip-components=1", "-C", tmp, "-f", tar],
-                f"unpacking {tar}",
-            )
-            shutil.rmtree(os.path.join(tmp, ".deb"), ignore_errors=True)
-    return dest
+    def fill(tmp):
+        tar = _tarball(package, version, tmp)
+        cache.say(f"unpacking {os.path.basename(tar)}")
+        cache.tool(
+            ["tar", "-x", "--strip-components=1", "-C", tmp, "-f", tar],
+            f"unpacking {tar}",
+        )
+        shutil.rmtree(os.path.join(tmp, ".deb"), ignore_errors=True)
+
+    return cache.once(cache.path("sources", version), fill)
 
 
 def _tarball(package, version, tmp):
-    installed = subprocess.run(
-        ["dpkg-query", "-W", "-f", "${Version}", package],
-        capture_output=True,
-        text=True,
-    ).stdout
     tar = f"usr/src/{package}.tar.xz"
-    if installed == version and os.path.exists(f"/{tar}"):
+    if debian.installed(package) == version and os.path.exists(f"/{tar}"):
         return f"/{tar}"
     where = os.path.join(tmp, ".deb")
     os.mkdir(where)
@@ -133,29 +124,30 @@ def _apply(files, tree):
 def _work(source, ident, files, base=None):
     """A tree to build in; with @base, a tree of the same source that may have
     been built: its objects are taken over."""
-    dest = cache.path("work", ident)
-    with cache.locked(f"work-{ident}"):
-        if os.path.isdir(dest):
-            return dest
-        cache.sweep(cache.path("work"))
-        with cache.making(dest) as tmp:
-            _link_copy(source, tmp)
-            _apply(files, tmp)
-            for obj in glob.glob(os.path.join(base, "obj-*")) if base else ():
-                cache.tool(["cp", "-a", obj, tmp], f"copying {obj}")
-    return dest
+
+    def fill(tmp):
+        _link_copy(source, tmp)
+        _apply(files, tmp)
+        for obj in glob.glob(os.path.join(base, "obj-*")) if base else ():
+            cache.tool(["cp", "-a", obj, tmp], f"copying {obj}")
+
+    return cache.once(cache.path("work", ident), fill)
 
 
 # ---- configuration
 
 
+def _make(tree, obj):
+    cc = [f"CC={os.environ['CC']}"] if os.environ.get("CC") else []
+    return ["make", "-C", tree, f"O={obj}", *cc]
+
+
 def configure(tree, obj, flavour, extra, log):
     """tinyconfig plus the fragments; returns the options that were lost."""
     os.makedirs(obj, exist_ok=True)
-    make = ["make", "-C", tree, f"O={obj}"]
+    make = _make(tree, obj)
     wanted = fragments(flavour, extra)
     merge = os.path.join(tree, "scripts", "kconfig", "merge_config.sh")
-    env = {k: v for k, v in os.environ.items() if not k.startswith("KCONFIG_")}
     for argv in (
         [*make, "tinyconfig"],
         [merge, "-m", "-O", obj, os.path.join(obj, ".config"), *wanted],
@@ -163,7 +155,7 @@ def configure(tree, obj, flavour, extra, log):
     ):
         with open(log, "ab") as out:
             r = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=out,
-                               stderr=out, env=env, cwd=tree)
+                               stderr=out, env=cache.env(), cwd=tree)
         if r.returncode:
             raise BuildError(f"configuring failed: {first_error(log)}; log: {log}")
     return lost(os.path.join(obj, ".config"), wanted)
@@ -219,8 +211,8 @@ class Progress:
 
 
 def _compile(tree, obj, what, log):
-    argv = ["nice", "make", "-C", tree, f"O={obj}", f"-j{os.cpu_count()}", *TARGETS]
-    env = dict(os.environ, KBUILD_BUILD_TIMESTAMP="Thu Jan 1 00:00:00 UTC 1970", KBUILD_BUILD_USER="lab",
+    argv = ["nice", *_make(tree, obj), f"-j{os.cpu_count()}", *TARGETS]
+    env = cache.env(KBUILD_BUILD_TIMESTAMP="Thu Jan 1 00:00:00 UTC 1970", KBUILD_BUILD_USER="lab",
                KBUILD_BUILD_HOST="gpcvm")
     if cache.long_run(argv, log, Progress(what, log), env=env):
         raise BuildError(f"building {what} failed: {first_error(log)}; log: {log}")

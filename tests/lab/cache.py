@@ -3,6 +3,7 @@
 
 import contextlib
 import fcntl
+import glob
 import os
 import shutil
 import signal
@@ -64,11 +65,34 @@ def making(dest):
         shutil.rmtree(tmp, ignore_errors=True)
 
 
-def sweep(directory):
-    """Remove what a killed lab left half-made; under the directory's lock."""
-    for name in os.listdir(directory) if os.path.isdir(directory) else ():
-        if ".tmp-" in name:
-            shutil.rmtree(os.path.join(directory, name), ignore_errors=True)
+def sweep(dest):
+    """Remove what a killed lab left of @dest half-made; under its lock."""
+    for name in glob.glob(glob.escape(dest) + ".tmp-*"):
+        shutil.rmtree(name, ignore_errors=True)
+
+
+def env(**more):
+    """The environment for a make of its own: without what a make that runs us
+    has put there."""
+    ours = ("V", "O", "T", "K", "SAN", "SKIP_DEPS", "MFLAGS", "GNUMAKEFLAGS")
+    keep = {
+        k: v
+        for k, v in os.environ.items()
+        if k not in ours and not k.startswith(("MAKE", "KCONFIG_"))
+    }
+    return dict(keep, **more)
+
+
+def once(dest, fill):
+    """The directory @dest, which fill(directory) makes if it is not there."""
+    lock = os.path.relpath(dest, root()).replace(os.sep, "-")
+    if not os.path.isdir(dest):
+        with locked(lock):
+            if not os.path.isdir(dest):  # another lab may have been quicker
+                sweep(dest)
+                with making(dest) as tmp:
+                    fill(tmp)
+    return dest
 
 
 def tool(argv, why, **kw):

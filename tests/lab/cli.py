@@ -125,7 +125,7 @@ def parser():
         help="gpcvm ctl to the socket of `lab run --control PATH`",
         usage="lab ctl PATH [COMMAND]...",
     )
-    ctl.add_argument("args", nargs=argparse.REMAINDER)
+    ctl.add_argument("args", nargs="*")
     build = sub.add_parser("build", help="build a kernel and say where it is")
     _kernel_options(build)
     sub.add_parser("list", help="the kernels in the cache")
@@ -167,18 +167,21 @@ def _clean():
 
 
 def _ctl(args):
-    return subprocess.call([session.gpcvm(), "ctl", *args.args])
+    return subprocess.call([session.gpcvm(), "ctl", *args])
 
 
 def main(argv):
-    args = parser().parse_args(argv)
     try:
+        # All that follows is gpcvm's, options and all.
+        if argv[:1] == ["ctl"] and argv[1:] not in ([], ["-h"], ["--help"]):
+            return _ctl(argv[1:])
+        args = parser().parse_args(argv)
         if args.what == "list":
             return _list()
         if args.what == "clean":
             return _clean()
         if args.what == "ctl":
-            return _ctl(args)
+            raise LabError("ctl: PATH is missing: lab ctl PATH [COMMAND]...")
         if args.what == "build":
             print(_get(args).image)
             return 0

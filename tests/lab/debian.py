@@ -24,69 +24,72 @@ def pinned(pattern):
     raise LabError(f"tests/lab/versions has no line for {pattern}")
 
 
+def _ask(*argv):
+    """What a program prints, whether it succeeds or not."""
+    try:
+        return subprocess.run(argv, capture_output=True, text=True).stdout
+    except FileNotFoundError:
+        raise LabError(
+            f"{argv[0]} is missing: this is no Debian, so give --kernel FILE"
+            " or --source DIR"
+        )
+
+
 def _newest(pattern):
     """The newest that the archive has: (package, version) or None."""
-    names = subprocess.run(
-        ["apt-cache", "search", "--names-only", f"^{pattern}$"],
-        capture_output=True,
-        text=True,
-    ).stdout
+    names = _ask("apt-cache", "search", "--names-only", f"^{pattern}$")
     names = [n.split()[0] for n in names.splitlines()]
     names.sort(key=lambda n: [int(x) for x in re.findall(r"\d+", n)])
     for name in reversed(names):
-        policy = subprocess.run(
-            ["apt-cache", "policy", name], capture_output=True, text=True
-        ).stdout
-        found = re.search(r"Candidate: (\S+)", policy)
+        found = re.search(r"Candidate: (\S+)", _ask("apt-cache", "policy", name))
         if found and found[1] != "(none)":
             return name, found[1]
     return None
 
 
-def _download(package, version, where):
-    cache.tool(
-        ["apt-get", "-q", "download", f"{package}={version}"],
-        f"downloading {package} {version}",
-        cwd=where,
-    )
-    return glob.glob(os.path.join(where, "*.deb"))[0]
+def installed(package):
+    """Its version, or an empty string."""
+    return _ask("dpkg-query", "-W", "-f", "${Version}", package)
+
+
+def _has(package, version):
+    lines = _ask("apt-cache", "madison", package).splitlines()
+    return any(x.split("|")[1].strip() == version for x in lines if "|" in x)
 
 
 def choose(pattern):
-    """Which (package, version) to take. The pinned one unless the archive
+    """Which (package, version) to take: the pinned one, unless the archive
     does not have it any more."""
     package, version = pinned(pattern)
-    have = subprocess.run(
-        ["apt-cache", "madison", package], capture_output=True, text=True
-    ).stdout
-    if not have and os.geteuid() == 0:
-        cache.say("asking the archive what it has (apt-get update)")
-        subprocess.run(["apt-get", "-q", "update"], capture_output=True)
-        return choose_known(pattern, package, version)
-    return choose_known(pattern, package, version)
-
-
-def choose_known(pattern, package, version):
-    have = subprocess.run(
-        ["apt-cache", "madison", package], capture_output=True, text=True
-    ).stdout
-    if any(version == w.strip() for w in have.replace("\n", "|").split("|")):
+    if installed(package) == version or _has(package, version):
         return package, version
+    if os.geteuid() == 0:
+        cache.say("asking the archive what it has (apt-get update)")
+        _ask("apt-get", "-q", "update")
+        if _has(package, version):
+            return package, version
     newest = _newest(pattern)
     if not newest:
         raise LabError(
             f"the archive has no {package}: as root: apt-get update"
             " (bookworm-security must be among the sources)"
         )
-    cache.say(f"{package} {version} is not in the archive any more:"
-              f" taking {newest[0]} {newest[1]}")
+    cache.say(
+        f"{package} {version} is not in the archive any more:"
+        f" taking {newest[0]} {newest[1]}"
+    )
     return newest
 
 
 def fetch(package, version, where):
     """The .deb file, in @where."""
     cache.say(f"downloading {package} {version}")
-    return _download(package, version, where)
+    cache.tool(
+        ["apt-get", "-q", "download", f"{package}={version}"],
+        f"downloading {package} {version}",
+        cwd=where,
+    )
+    return glob.glob(os.path.join(where, "*.deb"))[0]
 
 
 def unpack_deb(deb, where):

@@ -18,7 +18,7 @@ NAMES = {
     "debian": "Debian's packaged 6.12 cloud kernel, as people run it",
 }
 SOURCE = r"linux-source-6\.12"
-CLOUD = r"linux-image-6\.12\.\d+\+deb12-cloud-amd64"
+CLOUD = r"linux-image-6\.12\.[0-9]+\+deb12-cloud-amd64"
 
 
 def of_image(image, moddir=None):
@@ -41,12 +41,19 @@ def _plain(load):
     packed = [p for p in load if not p.endswith(".ko")]
     if not packed:
         return load
-    key = hashlib.sha256("\n".join(load).encode()).hexdigest()[:12]
+    key = hashlib.sha256()
+    for p in load:
+        s = os.stat(p)
+        key.update(f"{p} {s.st_size} {s.st_mtime_ns}\n".encode())
+    key = key.hexdigest()[:12]
     dest = cache.path("modules", key)
-    with cache.locked(f"modules-{key}"), cache.making(dest) as tmp:
+
+    def fill(tmp):
         for p in load:
             shutil.copy(p, tmp)
             debian.decompress(os.path.join(tmp, os.path.basename(p)))
+
+    cache.once(dest, fill)
     return [
         os.path.join(dest, os.path.basename(p).split(".ko")[0] + ".ko")
         for p in load
@@ -66,26 +73,18 @@ def _debian():
     if not os.path.isdir(dest):
         package, version = debian.choose(CLOUD)
         dest = cache.path("debian", version)
-    if not os.path.isdir(dest):
-        _make_debian(package, version, dest)
-    return _debian_at(dest)
 
+    def fill(tmp):
+        debian.unpack_deb(debian.fetch(package, version, tmp), tmp)
+        for deb in glob.glob(os.path.join(tmp, "*.deb")):
+            os.remove(deb)
+        moddir = modules.find_dir(tmp)
+        for ko in modules.to_load(moddir):
+            debian.decompress(ko)
+        os.remove(os.path.join(moddir, "modules.dep"))
+        modules.to_load(moddir)  # of the plain files
 
-def _make_debian(package, version, dest):
-    with cache.locked(f"debian-{version}"):
-        if os.path.isdir(dest):
-            return  # another lab was quicker
-        cache.sweep(cache.path("debian"))
-        with cache.making(dest) as tmp:
-            debian.unpack_deb(debian.fetch(package, version, tmp), tmp)
-            for deb in glob.glob(os.path.join(tmp, "*.deb")):
-                os.remove(deb)
-            moddir = modules.find_dir(tmp)
-            # depmod looks below a root that it is given.
-            for ko in modules.to_load(moddir):
-                debian.decompress(ko)
-            os.remove(os.path.join(moddir, "modules.dep"))
-            modules.to_load(moddir)
+    return _debian_at(cache.once(dest, fill))
 
 
 def get(name, lean=False, moddir=None, source=None, patches=None, config=()):

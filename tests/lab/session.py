@@ -36,10 +36,7 @@ def agent():
 
 
 def _built(name):
-    # Only what this tree's Makefile makes of it: not with the flags of a make
-    # that may be running us.
-    env = {k: v for k, v in os.environ.items() if not k.startswith("MAKE")}
-    cache.tool(["make", "-s", "-C", ROOT, name], f"make {name}", env=env)
+    cache.tool(["make", "-s", "-C", ROOT, name], f"make {name}", env=cache.env())
     return os.path.join(ROOT, name)
 
 

@@ -17,8 +17,18 @@ PROVOKE = "/sys/kernel/debug/provoke-crash/DIRECT"  # LKDTM
 
 
 def run(lab, *args, options=(), kernel=LEAN):
-    """lab run -> (status, stdout, stderr)"""
-    return lab.tool("run", *kernel, *options, "--", *args)
+    """lab run -> (status, stdout, stderr); it leaves no process behind."""
+    r = lab.tool("run", *kernel, *options, "--", *args)
+    left = [p for p in glob.glob("/proc/[0-9]*/cwd") if at(p) == lab.dir]
+    assert not left, left
+    return r
+
+
+def at(link):
+    try:
+        return os.readlink(link)
+    except OSError:
+        return None  # it has ended meanwhile, or is a zombie
 
 
 def provoke(lab, what, *options, **kw):
@@ -176,11 +186,13 @@ def test_a_kernel_that_hangs_at_boot(lab):
     assert status == reports.NO_BOOT, err
     assert "before the kernel was up" in err, err
     assert time.monotonic() - start < 10 + 20
+    assert not os.listdir(lab.dir)
 
 
 def test_a_command_that_hangs(lab):
     status, _, err = run(lab, "sleep", "1000", options=("--timeout", "15"))
     assert status == reports.TIME_OUT and "was up" in err, err
+    assert not os.listdir(lab.dir)
 
 
 def test_a_machine_that_goes_away_by_itself(lab):
