@@ -71,7 +71,7 @@ int cmd_attr(struct request *rq)
 }
 
 /*
- * One go. Not while a slot changes: until 6.16 KVM_PRE_FAULT_MEMORY tried again
+ * One go. Not while a slot changes: before 6.18 KVM_PRE_FAULT_MEMORY tried again
  * for as long as the slot is on its way out, while that waits for it
  * (arch/x86/kvm/mmu/mmu.c, kvm_tdp_map_page; both hold kvm->srcu).
  */
