@@ -108,3 +108,17 @@ uint64_t attrs_private_bytes(const struct attrs *a, uint64_t start,
 	}
 	return sum;
 }
+
+bool attrs_next_shared(const struct attrs *a, uint64_t *start, uint64_t end,
+		       uint64_t *len)
+{
+	size_t i = first_touching(a, *start + 1);
+
+	if (i < a->nr && a->runs[i].start <= *start)
+		*start = a->runs[i++].end;
+	if (*start >= end)
+		return false;
+	*len = (i < a->nr && a->runs[i].start < end ? a->runs[i].start : end) -
+	       *start;
+	return true;
+}

@@ -28,5 +28,9 @@ bool attrs_private(const struct attrs *a, uint64_t gpa);
 /* How many bytes of start..end are private. */
 uint64_t attrs_private_bytes(const struct attrs *a, uint64_t start,
 			     uint64_t end);
+/* The first shared run from *start to @end: false where there is none, else
+ * *start is where it begins. */
+bool attrs_next_shared(const struct attrs *a, uint64_t *start, uint64_t end,
+		       uint64_t *len);
 
 #endif

@@ -19,12 +19,14 @@ const struct command commands[] = {
 	  0, 0, cmd_gpc },
 	{ "punch", "GPA [LEN]",
 	  "give pages back: fallocate(PUNCH_HOLE) on the gmem file",
-	  "Without a gmem file: MADV_DONTNEED. The guest reads zeros there afterwards. LEN is one page "
-	  "if it is not given.",
+	  "Without a gmem file: MADV_DONTNEED; in gmem-private that too, on the alias of what is "
+	  "shared. The guest reads zeros there afterwards. LEN is one page if it is not given.",
 	  1, 2, cmd_punch },
 	{ "allocate", "GPA [LEN]",
 	  "bring pages in: fallocate() on the gmem file",
-	  "Without a gmem file: MADV_POPULATE_WRITE.", 1, 2, cmd_allocate },
+	  "Without a gmem file: MADV_POPULATE_WRITE; in gmem-private that too, on the alias of what "
+	  "is shared.",
+	  1, 2, cmd_allocate },
 	{ "attr", "GPA [LEN] private|shared", "KVM_SET_MEMORY_ATTRIBUTES",
 	  "Only in mode gmem-private. Private and shared are different pages: content does not "
 	  "move from one to the other.",

@@ -103,6 +103,22 @@ static int each_piece(struct memory *m, uint64_t gpa, uint64_t len, piece_fn fn,
 	return r;
 }
 
+/* What of the piece is shared is in the alias, in gmem-private: the guest uses
+ * that and not the file. */
+static int advise_shared(struct memory *m, const struct mem_piece *p,
+			 int advice)
+{
+	const uint64_t end = p->gpa + p->len;
+	uint64_t at = p->gpa, len;
+
+	if (m->mode != MEM_GMEM_PRIVATE)
+		return 0;
+	for (; attrs_next_shared(&m->attrs, &at, end, &len); at += len)
+		if (madvise(p->hva + (at - p->gpa), len, advice))
+			return -1;
+	return 0;
+}
+
 static int punch_piece(struct memory *m, const struct mem_piece *p)
 {
 	const struct mem_file *f = memory_file(m, p->slot);
@@ -110,8 +126,10 @@ static int punch_piece(struct memory *m, const struct mem_piece *p)
 	__atomic_add_fetch(&m->changes, 1, __ATOMIC_RELEASE);
 	if (!f)
 		return madvise(p->hva, p->len, MADV_DONTNEED);
-	return fallocate(f->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-			 (off_t)p->offset, (off_t)p->len);
+	if (fallocate(f->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+		      (off_t)p->offset, (off_t)p->len))
+		return -1;
+	return advise_shared(m, p, MADV_DONTNEED);
 }
 
 int memory_punch(struct memory *m, uint64_t gpa, uint64_t len, struct err *e)
@@ -125,8 +143,10 @@ static int allocate_piece(struct memory *m, const struct mem_piece *p)
 
 	if (!f)
 		return madvise(p->hva, p->len, MADV_POPULATE_WRITE);
-	return fallocate(f->fd, FALLOC_FL_KEEP_SIZE, (off_t)p->offset,
-			 (off_t)p->len);
+	if (fallocate(f->fd, FALLOC_FL_KEEP_SIZE, (off_t)p->offset,
+		      (off_t)p->len))
+		return -1;
+	return advise_shared(m, p, MADV_POPULATE_WRITE);
 }
 
 int memory_allocate(struct memory *m, uint64_t gpa, uint64_t len, struct err *e)

@@ -47,6 +47,17 @@ def test_a_punch_takes_a_private_page_away(lab):
     assert g.read(FREE) == bytes(8)
 
 
+def test_a_punch_takes_what_is_shared_as_well(lab):
+    g = lab.private()
+    g.ok(f"guest 0 fill {FREE} 8K 0x11")
+    g.ok(f"attr {FREE} shared")
+    g.ok(f"guest 0 fill {FREE} 8K 0x22")
+    g.ok(f"punch {FREE} 8K")
+    assert g.read(FREE) == bytes(8) and g.read(FREE + 4096) == bytes(8)
+    g.ok(f"attr {FREE} private")
+    assert g.read(FREE) == bytes(8)
+
+
 def test_prefault_maps_private_pages(lab):
     g = lab.private()
     g.ok(f"prefault 0 {FREE} 64K")

@@ -45,6 +45,29 @@ static void neighbours_become_one_run(void **state)
 	attrs_free(&a);
 }
 
+static void shared_runs_are_found_one_after_the_other(void **state)
+{
+	uint64_t at = 0x1000, len;
+	struct attrs a;
+
+	(void)state;
+	attrs_init(&a);
+	assert_true(attrs_next_shared(&a, &at, 0x9000, &len));
+	assert_true(at == 0x1000 && len == 0x8000);
+	attrs_set(&a, 0, 0x3000, true);
+	attrs_set(&a, 0x5000, 0x7000, true);
+	assert_true(attrs_next_shared(&a, &at, 0x9000, &len));
+	assert_true(at == 0x3000 && len == 0x2000);
+	at += len;
+	assert_true(attrs_next_shared(&a, &at, 0x9000, &len));
+	assert_true(at == 0x7000 && len == 0x2000);
+	at += len;
+	assert_false(attrs_next_shared(&a, &at, 0x9000, &len));
+	at = 0x5000;
+	assert_false(attrs_next_shared(&a, &at, 0x7000, &len));
+	attrs_free(&a);
+}
+
 static void hole_in_a_run_leaves_both_ends(void **state)
 {
 	struct attrs a;
@@ -98,6 +121,7 @@ int main(void)
 		cmocka_unit_test(fresh_map_is_shared_everywhere),
 		cmocka_unit_test(end_of_a_run_is_outside_of_it),
 		cmocka_unit_test(neighbours_become_one_run),
+		cmocka_unit_test(shared_runs_are_found_one_after_the_other),
 		cmocka_unit_test(hole_in_a_run_leaves_both_ends),
 		cmocka_unit_test(any_sequence_agrees_with_a_bitmap),
 	};
