@@ -314,9 +314,9 @@ class Machine:
     def reboot(self, timeout=10):
         """Let the machine end by itself; QEMU's exit is awaited."""
         self.send(frames.REBOOT, 0)
-        self._await_end(timeout)
+        self.await_end(timeout)
 
-    def _await_end(self, timeout):
+    def await_end(self, timeout):
         with self.change:
             self.change.wait_for(lambda: self.ended, timeout)
 
@@ -324,7 +324,7 @@ class Machine:
         """QEMU gone, whatever state it was in; its complaints, if any."""
         if self.qemu.poll() is None and not self.ended:
             self.qemu.kill()
-        self._await_end(10)
+        self.await_end(10)
         err = self.qemu.stderr.read().decode("utf-8", "replace")
         self.qemu.stderr.close()
         self.qemu.wait()

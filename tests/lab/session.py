@@ -262,7 +262,7 @@ def run(kernel, args):
         except Gone as e:
             gone = e
             if e.status == reports.ENDED or _cannot_go_on(m):
-                m._await_end(GRACE_S)  # the rest of what it says
+                m.await_end(GRACE_S)  # the rest of what it says
     return _verdict(m, status, gone)
 
 
