@@ -136,6 +136,8 @@ def parser():
 def _get(args):
     if args.source and args.kernel:
         raise LabError("--source and --kernel: one of them")
+    if getattr(args, "cpus", 1) < 1:
+        raise LabError(f"--cpus {args.cpus}: at least 1")
     if args.modules and (args.source or args.kernel in (None, *kernels.NAMES)):
         raise LabError("--modules goes with --kernel FILE")
     return kernels.get(
@@ -191,3 +193,6 @@ def main(argv):
     except LabError as e:
         print(f"lab: {e}", file=sys.stderr)
         return e.status
+    except OSError as e:  # a full disk, a directory that is not ours
+        print(f"lab: {e}", file=sys.stderr)
+        return reports.LAB_FAILED

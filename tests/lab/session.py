@@ -6,6 +6,7 @@ import io
 import os
 import shutil
 import socket
+import stat
 import sys
 import tarfile
 import termios
@@ -106,12 +107,26 @@ class Control:
         self.m, self.path = m, path
         self.listener = socket.socket(socket.AF_UNIX)
         try:
+            self._remove_stale()
             self.listener.bind(path)
         except OSError as e:
             raise LabError(f"--control {path}: {e.strerror}")
         os.chmod(path, 0o600)
         self.links = []
         threading.Thread(target=self._open, args=(timeout,), daemon=True).start()
+
+    def _remove_stale(self):
+        """A socket that nobody listens to: of a lab that was killed."""
+        try:
+            if not stat.S_ISSOCK(os.lstat(self.path).st_mode):
+                return
+        except FileNotFoundError:
+            return
+        with socket.socket(socket.AF_UNIX) as s:
+            try:
+                s.connect(self.path)
+            except ConnectionRefusedError:
+                os.unlink(self.path)
 
     def _open(self, timeout):
         # Nobody gets in before gpcvm listens: then a first command will not

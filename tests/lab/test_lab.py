@@ -5,6 +5,7 @@ import glob
 import json
 import os
 import signal
+import socket
 import subprocess
 import time
 
@@ -232,6 +233,29 @@ def test_the_control_socket_is_reached_from_outside(lab):
     finally:
         p.kill()
         p.wait()
+
+
+def test_a_stale_control_socket_is_replaced_and_a_file_is_not(lab):
+    path = os.path.join(lab.dir, "control")
+    with socket.socket(socket.AF_UNIX) as s:
+        s.bind(path)
+    gpcvm = ("gpcvm", "run", "--quiet", "--memory", "anon", "--guest", "hello")
+    status, out, err = run(lab, *gpcvm, options=("--control", path))
+    assert status == 0 and "Hello" in out, err
+    assert not os.path.exists(path)
+    with open(path, "w") as f:
+        f.write("mine")
+    status, _, err = run(lab, *gpcvm, options=("--control", path))
+    assert status == reports.LAB_FAILED and path in err, err
+    with open(path) as f:
+        assert f.read() == "mine"
+
+
+def test_what_qemu_refuses_is_told(lab):
+    status, _, err = run(lab, "true", options=("--mem", "lots"))
+    assert status == reports.ENDED and "lots" in err, (status, err)
+    status, _, err = run(lab, "true", options=("--cpus", "0"))
+    assert status == reports.LAB_FAILED and "--cpus 0" in err, (status, err)
 
 
 def test_a_lab_that_is_told_to_end_leaves_nothing(lab):
