@@ -15,24 +15,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/mount.h>
-#include <sys/reboot.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include "agent.h"
 
 #define PORT	    "/dev/ttyS1"
-#define SHELL_PORT  "/dev/ttyS2"
-#define MODULES	    "/lab/modules" /* a path a line, in the order to load */
-#define WORKDIR	    "/out"
 #define ARGS_MAX    64
 #define BACKLOG_MAX (1 << 20)
 
@@ -66,19 +58,6 @@ static uint64_t tag(unsigned int id, enum stream s)
 #define TAG_PORT    UINT64_MAX
 #define TAG_SIGNALS (UINT64_MAX - 1)
 
-static void say(const char *what)
-{
-	dprintf(STDERR_FILENO, "lab: %s: %s\n", what, strerror(errno));
-}
-
-static _Noreturn void leave(void)
-{
-	sync();
-	reboot(RB_AUTOBOOT);
-	for (;;)
-		pause();
-}
-
 /* ---- frames ------------------------------------------------------------- */
 
 static void put_all(int fd, const void *data, size_t len)
@@ -95,8 +74,8 @@ static void put_all(int fd, const void *data, size_t len)
 		} else if (errno == EAGAIN) {
 			poll(&room, 1, -1);
 		} else if (errno != EINTR) {
-			say("writing to " PORT);
-			leave();
+			agent_say("writing to " PORT);
+			agent_leave();
 		}
 	}
 }
@@ -340,7 +319,7 @@ static void on_frame(struct agent *a, int type, unsigned int id, char *data,
 			kill(-a->items[id].pid, data[0]);
 		break;
 	case FRAME_REBOOT:
-		leave();
+		agent_leave();
 	default:
 		dprintf(STDERR_FILENO, "lab: no frame of type %d\n", type);
 	}
@@ -359,8 +338,8 @@ static void on_port(struct agent *a)
 
 		if (len > FRAME_MAX) {
 			errno = EPROTO;
-			say(PORT);
-			leave();
+			agent_say(PORT);
+			agent_leave();
 		}
 		if (a->in_len < all)
 			return;
@@ -427,92 +406,6 @@ static _Noreturn void loop(struct agent *a)
 
 /* ---- setting up --------------------------------------------------------- */
 
-static void mount_all(void)
-{
-	static const struct {
-		const char *type, *where;
-		bool must;
-	} m[] = {
-		{ "devtmpfs", "/dev", true },
-		{ "proc", "/proc", true },
-		{ "sysfs", "/sys", true },
-		{ "tmpfs", "/tmp", true },
-		{ "tmpfs", "/run", true },
-		{ "tmpfs", WORKDIR, true },
-		{ "debugfs", "/sys/kernel/debug", false },
-		{ "tracefs", "/sys/kernel/tracing", false },
-	};
-
-	for (size_t i = 0; i < sizeof(m) / sizeof(m[0]); i++) {
-		mkdir(m[i].where, 0755);
-		if (mount(m[i].type, m[i].where, m[i].type, 0, NULL) &&
-		    errno != EBUSY && m[i].must)
-			say(m[i].where);
-	}
-}
-
-static void load_modules(void)
-{
-	FILE *f = fopen(MODULES, "re");
-	char path[512];
-
-	while (f && fgets(path, sizeof(path), f)) {
-		int fd;
-
-		path[strcspn(path, "\n")] = 0;
-		fd = open(path, O_RDONLY | O_CLOEXEC);
-		if (fd < 0 ||
-		    (syscall(SYS_finit_module, fd, "", 0) && errno != EEXIST))
-			say(path);
-		if (fd >= 0)
-			close(fd);
-	}
-	if (f)
-		fclose(f);
-}
-
-static int open_port(const char *path)
-{
-	int fd = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC);
-	struct termios t;
-
-	if (fd < 0 || tcgetattr(fd, &t)) {
-		say(path);
-		return -1;
-	}
-	cfmakeraw(&t);
-	cfsetspeed(&t, B115200);
-	t.c_cflag |= CLOCAL | CREAD;
-	if (tcsetattr(fd, TCSANOW, &t))
-		say(path);
-	return fd;
-}
-
-/* A prompt on a port of its own; the machine ends with it. */
-static void start_shell(void)
-{
-	pid_t pid = fork();
-
-	if (pid)
-		return;
-	setsid();
-	for (int i = 0; i < 3; i++)
-		close(i);
-	/* The first terminal that a session leader opens is its own. */
-	if (open(SHELL_PORT, O_RDWR) == 0 && dup(0) == 1 && dup(0) == 2 &&
-	    !chdir(WORKDIR)) {
-		pid = fork();
-		if (!pid) {
-			execlp("sh", "sh", "-l", NULL);
-			say("sh");
-			_exit(127);
-		}
-		tcsetpgrp(0, getpid());
-		waitpid(pid, NULL, 0);
-	}
-	leave();
-}
-
 static void set_up(struct agent *a)
 {
 	struct epoll_event ev = { .events = EPOLLIN };
@@ -526,9 +419,9 @@ static void set_up(struct agent *a)
 	sigaddset(&set, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
-	a->port = open_port(PORT);
+	a->port = agent_open_port(PORT);
 	if (a->port < 0)
-		leave();
+		agent_leave();
 	fcntl(a->port, F_SETFL, O_NONBLOCK);
 	a->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	a->epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -548,11 +441,11 @@ int main(int argc, char **argv)
 	setenv("PATH", "/bin:/sbin:/usr/bin", 1);
 	setenv("HOME", "/", 1);
 	setenv("TERM", "linux", 0);
-	mount_all();
-	load_modules();
+	agent_mount();
+	agent_load_modules();
 	set_up(&a);
 	/* What the kernel's command line says and the kernel does not know. */
 	if (argc > 1 && !strcmp(argv[1], "lab-shell"))
-		start_shell();
+		agent_start_shell();
 	loop(&a);
 }

@@ -33,4 +33,19 @@
 /* Both ways, on a connection; none: it is closed. */
 #define FRAME_DATA    'D'
 
+/* ---- inside: agent_setup.c ---------------------------------------------- */
+
+#define WORKDIR	      "/out" /* where commands run */
+
+/* @what and errno, to the console. */
+void agent_say(const char *what);
+/* Reboot, which the lab's QEMU (-no-reboot) takes for the end. */
+_Noreturn void agent_leave(void);
+void agent_mount(void);
+void agent_load_modules(void);
+/* A serial port for bytes as they are; -1 and a message. */
+int agent_open_port(const char *path);
+/* A prompt on a port of its own; the machine ends with it. */
+void agent_start_shell(void);
+
 #endif

@@ -2,7 +2,9 @@
 #
 # The lab's agent: one static file for any initramfs.
 
-$(O)/tests/lab/agent: tests/lab/agent.c tests/lab/agent.h
+LAB_AGENT := tests/lab/agent.c tests/lab/agent_setup.c
+
+$(O)/tests/lab/agent: $(LAB_AGENT) tests/lab/agent.h
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(BASE) -static -o $@ $<
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(BASE) -static -o $@ $(LAB_AGENT)

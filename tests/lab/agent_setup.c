@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What the lab's /init does to the machine: file systems, modules, ports, a
+ * shell, the end. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "agent.h"
+
+#define SHELL_PORT "/dev/ttyS2"
+#define MODULES	   "/lab/modules" /* a path a line, in the order to load */
+
+void agent_say(const char *what)
+{
+	dprintf(STDERR_FILENO, "lab: %s: %s\n", what, strerror(errno));
+}
+
+_Noreturn void agent_leave(void)
+{
+	sync();
+	reboot(RB_AUTOBOOT);
+	for (;;)
+		pause();
+}
+
+void agent_mount(void)
+{
+	static const struct {
+		const char *type, *where;
+		bool must;
+	} m[] = {
+		{ "devtmpfs", "/dev", true },
+		{ "proc", "/proc", true },
+		{ "sysfs", "/sys", true },
+		{ "tmpfs", "/tmp", true },
+		{ "tmpfs", "/run", true },
+		{ "tmpfs", WORKDIR, true },
+		{ "debugfs", "/sys/kernel/debug", false },
+		{ "tracefs", "/sys/kernel/tracing", false },
+	};
+
+	for (size_t i = 0; i < sizeof(m) / sizeof(m[0]); i++) {
+		mkdir(m[i].where, 0755);
+		if (mount(m[i].type, m[i].where, m[i].type, 0, NULL) &&
+		    errno != EBUSY && m[i].must)
+			agent_say(m[i].where);
+	}
+}
+
+void agent_load_modules(void)
+{
+	FILE *f = fopen(MODULES, "re");
+	char path[512];
+
+	while (f && fgets(path, sizeof(path), f)) {
+		int fd;
+
+		path[strcspn(path, "\n")] = 0;
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd < 0 ||
+		    (syscall(SYS_finit_module, fd, "", 0) && errno != EEXIST))
+			agent_say(path);
+		if (fd >= 0)
+			close(fd);
+	}
+	if (f)
+		fclose(f);
+}
+
+int agent_open_port(const char *path)
+{
+	int fd = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	struct termios t;
+
+	if (fd < 0 || tcgetattr(fd, &t)) {
+		agent_say(path);
+		return -1;
+	}
+	cfmakeraw(&t);
+	cfsetspeed(&t, B115200);
+	t.c_cflag |= CLOCAL | CREAD;
+	if (tcsetattr(fd, TCSANOW, &t))
+		agent_say(path);
+	return fd;
+}
+
+/* A prompt on a port of its own; the machine ends with it. */
+void agent_start_shell(void)
+{
+	pid_t pid = fork();
+
+	if (pid)
+		return;
+	setsid();
+	for (int i = 0; i < 3; i++)
+		close(i);
+	/* The first terminal that a session leader opens is its own. */
+	if (open(SHELL_PORT, O_RDWR) == 0 && dup(0) == 1 && dup(0) == 2 &&
+	    !chdir(WORKDIR)) {
+		pid = fork();
+		if (!pid) {
+			execlp("sh", "sh", "-l", NULL);
+			agent_say("sh");
+			_exit(127);
+		}
+		tcsetpgrp(0, getpid());
+		waitpid(pid, NULL, 0);
+	}
+	agent_leave();
+}
