@@ -49,7 +49,7 @@ bench:
 lab:
 	$(Q)$(MAKE) --no-print-directory deps-lab
 	$(Q)$(MAKE) --no-print-directory $(O)/gpcvm $(O)/tests/lab/agent
-	$(Q)tests/host/run --dir tests/lab --fixture labtest \
+	$(Q)tests/host/run --dir tests/lab --fixture labtest --jobs 2 \
 		--gpcvm $(O)/gpcvm --counts $(O)/lab.counts $(T)
 
 matrix:

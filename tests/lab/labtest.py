@@ -5,6 +5,7 @@ meanwhile, and the next one gets a kernel that was booted anew."""
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -18,9 +19,16 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 TOOL = os.path.join(HERE, "lab")
 
 LIMIT = 300  # seconds, for anything: the emulated machine is slow
+BUILD_LIMIT = 3600  # for what may build a kernel first, or wait for a build
 CPUS = 2
 
 _boxes = {}
+
+
+def heed_interrupts():
+    """For a child: what a shell starts in the background ignores SIGINT, and so
+    do we, if we are that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 class Guest(lib.Talk):
@@ -168,7 +176,7 @@ class Lab:
         """tests/lab/lab ARGS -> (status, stdout, stderr)."""
         r = subprocess.run(
             [TOOL, *args], capture_output=True, text=True, cwd=self.dir,
-            stdin=subprocess.DEVNULL, timeout=LIMIT,
+            stdin=subprocess.DEVNULL, timeout=BUILD_LIMIT,
             env=dict(os.environ, GPCVM=self.gpcvm), **kw,
         )
         return r.returncode, r.stdout, r.stderr

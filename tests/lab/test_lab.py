@@ -267,7 +267,7 @@ def test_a_lab_that_is_told_to_end_leaves_nothing(lab):
             [labtest.TOOL, "run", *LEAN, "--append", mark, "--control", sock,
              "--", "gpcvm", "run", "--memory", "anon"],
             env=dict(os.environ, GPCVM=lab.gpcvm), cwd=lab.dir,
-            stderr=subprocess.DEVNULL)
+            stderr=subprocess.DEVNULL, preexec_fn=labtest.heed_interrupts)
         lib.eventually("gpcvm listens inside", lambda: listens(sock),
                        labtest.LIMIT)
         assert len(processes(mark)) == 2, "lab and QEMU"
