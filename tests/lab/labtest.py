@@ -3,6 +3,7 @@
 machines of gpcvm inside them. A test fails when the kernel reports anything
 meanwhile, and the next one gets a kernel that was booted anew."""
 
+import glob
 import os
 import shutil
 import signal
@@ -29,6 +30,19 @@ def heed_interrupts():
     """For a child: what a shell starts in the background ignores SIGINT, and so
     do we, if we are that."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def processes_in(directory):
+    """Processes that work in @directory or below."""
+    found = []
+    for path in glob.glob("/proc/[0-9]*/cwd"):
+        try:
+            cwd = os.readlink(path)
+        except OSError:
+            continue  # it has ended meanwhile, or is a zombie
+        if cwd == directory or cwd.startswith(directory + "/"):
+            found.append(path)
+    return found
 
 
 class Guest(lib.Talk):

@@ -20,16 +20,9 @@ PROVOKE = "/sys/kernel/debug/provoke-crash/DIRECT"  # LKDTM
 def run(lab, *args, options=(), kernel=LEAN):
     """lab run -> (status, stdout, stderr); it leaves no process behind."""
     r = lab.tool("run", *kernel, *options, "--", *args)
-    left = [p for p in glob.glob("/proc/[0-9]*/cwd") if at(p) == lab.dir]
+    left = labtest.processes_in(lab.dir)
     assert not left, left
     return r
-
-
-def at(link):
-    try:
-        return os.readlink(link)
-    except OSError:
-        return None  # it has ended meanwhile, or is a zombie
 
 
 def provoke(lab, what, *options, **kw):

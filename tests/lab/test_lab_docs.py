@@ -123,6 +123,4 @@ def test_an_interrupted_build_leaves_nothing_half_made(lab):
             continue
         with open(cache.path("kernels", new, "build.log"), "rb") as f:
             assert gone.encode() not in f.read(), new
-    lib.eventually("no make is left", lambda: not [
-        c for c in glob.glob("/proc/[0-9]*/cwd")
-        if os.path.exists(c) and os.readlink(c).startswith(gone)])
+    lib.eventually("no make is left", lambda: not labtest.processes_in(gone))
