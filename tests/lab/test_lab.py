@@ -293,6 +293,12 @@ def test_the_shell_is_a_shell_inside(lab):
         [labtest.TOOL, "shell", *LEAN], stdin=subprocess.PIPE,
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
         env=dict(os.environ, GPCVM=lab.gpcvm), cwd=lab.dir, text=True)
+    # What is typed before there is a prompt may be lost.
+    seen = ""
+    while not seen.endswith("# "):
+        more = p.stdout.read(1)
+        assert more, seen
+        seen += more
     # The answer differs from what the terminal echoes.
     out, _ = p.communicate("echo $((40 + 2))-$(uname -s); exit\n",
                            timeout=labtest.LIMIT)
