@@ -20,7 +20,7 @@ lint:
 	$(call say,LINT,clang-tidy)
 	$(Q)tests/tidy $(O)/tidy $(C_FILES)
 
-host: $(O)/gpcvm
+host: $(O)/gpcvm $(O)/tests/bench/floor
 	$(Q)tests/host/run --gpcvm $(O)/gpcvm --counts $(O)/host.counts $(T)
 
 host-short: $(O)/gpcvm
