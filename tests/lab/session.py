@@ -74,6 +74,9 @@ def _safe(member, where):
 
 def fetch_files(m, where, timeout):
     """The files that the command left in its working directory."""
+    if not shutil.which("busybox"):
+        cache.say("no busybox here, so none in the image: no files come back")
+        return []
     status, out, _ = m.run(["sh", "-c", "ls -A . | head -n 1"], timeout)
     if status or not out:
         return []
@@ -252,8 +255,9 @@ def _verdict(m, status, gone):
     """The lab's exit status, after telling what was wrong."""
     report = m.console.first()
     if report:
+        own = "" if gone else f" (the command's own status is {status})"
         status = report[0]
-        cache.say(f"the kernel reports: {reports.NAMES[status]}")
+        cache.say(f"the kernel reports: {reports.NAMES[status]}{own}")
         print(report[1], file=sys.stderr)
     elif gone:
         status = gone.status
@@ -267,7 +271,7 @@ def _verdict(m, status, gone):
 
 
 def run(kernel, args):
-    deadline, gone, status = Deadline(args.timeout), None, 0
+    deadline, gone, failed, status = Deadline(args.timeout), None, None, 0
     _command(args)
     if not os.path.isdir(args.out):
         raise LabError(f"--out {args.out}: no such directory")
@@ -278,7 +282,13 @@ def run(kernel, args):
             gone = e
             if e.status == reports.ENDED or _cannot_go_on(m):
                 m.await_end(GRACE_S)  # the rest of what it says
-    return _verdict(m, status, gone)
+        except LabError as e:
+            failed = e
+    if failed and not m.console.first():
+        raise failed
+    if failed:  # what the kernel says counts for more
+        cache.say(failed)
+    return _verdict(m, status, gone or failed)
 
 
 def shell(kernel, args):

@@ -92,6 +92,16 @@ def test_files_come_back_and_go_nowhere_else(lab):
         assert f.read() == g.read(300000)
 
 
+def test_a_file_that_cannot_be_written_is_told_but_hides_no_report(lab):
+    os.mkdir(os.path.join(lab.dir, "taken"))
+    status, _, err = run(lab, "sh", "-c", "echo x >taken")
+    assert status == reports.LAB_FAILED and "taken" in err, err
+    status, _, err = run(
+        lab, "sh", "-c", f"echo x >taken; echo WARNING >{PROVOKE}; sleep 0.5")
+    assert status == reports.WARNING, err
+    assert "taken" in err and "lkdtm_WARNING" in err, err
+
+
 def test_a_file_goes_in_and_the_console_comes_out(lab):
     path = os.path.join(lab.dir, "in")
     with open(path, "w") as f:
@@ -122,6 +132,7 @@ def test_an_oops_is_told_whole(lab):
 def test_a_warning_counts_even_if_the_command_succeeds(lab):
     status, _, err = provoke(lab, "WARNING")
     assert status == reports.WARNING and "lkdtm_WARNING" in err, err
+    assert "the command's own status is 0" in err, err
 
 
 def test_kasan_finds_a_use_after_free(lab):
