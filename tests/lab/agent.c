@@ -443,6 +443,7 @@ int main(int argc, char **argv)
 	setenv("TERM", "linux", 0);
 	agent_mount();
 	agent_load_modules();
+	agent_hold_kvm();
 	set_up(&a);
 	/* What the kernel's command line says and the kernel does not know. */
 	if (argc > 1 && !strcmp(argv[1], "lab-shell"))

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
@@ -13,6 +14,8 @@
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
+
+#include <linux/kvm.h>
 
 #include "agent.h"
 
@@ -74,6 +77,33 @@ void agent_load_modules(void)
 	}
 	if (f)
 		fclose(f);
+}
+
+/*
+ * One VM with one vCPU, for as long as the machine lives: with the first and the
+ * last of them KVM patches the kernel's text (static keys: preempt_notifier_key,
+ * which is in the scheduler, kvm_has_noapic_vcpu, kvm_xen_enabled), and QEMU
+ * before 8.1 may go on with a translation of the int3 that stood there
+ * meanwhile: the kernel then dies of an int3 in __schedule(). QEMU locks the
+ * page before it translates since accel/tcg's "Always lock pages before
+ * translation".
+ */
+void agent_hold_kvm(void)
+{
+	struct kvm_xen_hvm_config xen = {
+		.flags = KVM_XEN_HVM_CONFIG_EVTCHN_SEND,
+		.msr = 0x40000000,
+	};
+	int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	int vm = kvm < 0 ? -1 : ioctl(kvm, KVM_CREATE_VM, 0);
+
+	if (kvm < 0)
+		return; /* no KVM, so nothing of this */
+	/* The descriptors stay open. A kernel without Xen refuses that. */
+	if (vm < 0 || ioctl(vm, KVM_CREATE_VCPU, 0) < 0)
+		agent_say("/dev/kvm: a VM to hold");
+	else
+		(void)ioctl(vm, KVM_XEN_HVM_CONFIG, &xen);
 }
 
 int agent_open_port(const char *path)

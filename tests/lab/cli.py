@@ -70,7 +70,7 @@ def _machine_options(p):
         action="append",
         default=[],
         metavar="FILE[:PATH]",
-        help="put FILE into the image, at /PATH",
+        help="put FILE, or all of a directory, into the image, at /PATH",
     )
     p.add_argument(
         "--console", metavar="FILE", help="write the kernel's console there"

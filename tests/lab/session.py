@@ -41,14 +41,25 @@ def _built(name):
     return os.path.join(ROOT, name)
 
 
+def _files(path, where):
+    """(name in the image, path here) of a file, or of all in a directory."""
+    where = (where or os.path.basename(os.path.abspath(path))).strip("/")
+    if os.path.isfile(path):
+        return [(where, path)]
+    if not os.path.isdir(path):
+        raise LabError(f"--file {path}: no such file or directory")
+    found = []
+    for at, _, names in sorted(os.walk(path)):
+        below = os.path.normpath(os.path.join(where, os.path.relpath(at, path)))
+        found += [(os.path.join(below, n), os.path.join(at, n)) for n in sorted(names)]
+    return found
+
+
 def image_of(kernel, extra=()):
     """The initramfs for @kernel: gpcvm, busybox if there is one, @extra."""
     programs = [("bin/gpcvm", gpcvm())]
     for spec in extra:
-        path, _, where = spec.partition(":")
-        if not os.path.isfile(path):
-            raise LabError(f"--file {path}: no such file")
-        programs.append(((where or os.path.basename(path)).lstrip("/"), path))
+        programs += _files(*spec.partition(":")[::2])
     return make_initramfs(kernel, agent(), programs, shutil.which("busybox"))
 
 

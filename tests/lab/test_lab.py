@@ -64,6 +64,13 @@ def test_gpcvm_probe_sees_what_the_kernel_has(lab):
     assert "private-6.8" in out and "0x1ff" in out, out
 
 
+def test_kvm_stays_in_use_so_that_no_text_is_patched(lab):
+    """agent_setup.c, agent_hold_kvm(): without it a machine that came or went
+    could take QEMU's kernel down with an int3."""
+    held = lab.box().sh("ls -l /proc/1/fd")
+    assert "anon_inode:kvm-vm" in held and "anon_inode:kvm-vcpu" in held, held
+
+
 def test_a_command_that_is_not_there_is_127(lab):
     status, _, err = run(lab, "nosuch")
     assert status == 127 and "nosuch" in err, (status, err)
@@ -100,6 +107,16 @@ def test_a_file_that_cannot_be_written_is_told_but_hides_no_report(lab):
         lab, "sh", "-c", f"echo x >taken; echo WARNING >{PROVOKE}; sleep 0.5")
     assert status == reports.WARNING, err
     assert "taken" in err and "lkdtm_WARNING" in err, err
+
+
+def test_a_directory_goes_in(lab):
+    os.makedirs(os.path.join(lab.dir, "in", "deep"))
+    for name in ("one", "deep/two"):
+        with open(os.path.join(lab.dir, "in", name), "w") as f:
+            f.write(name)
+    status, out, err = run(lab, "cat", "/there/one", "/there/deep/two",
+                           options=("--file", "in:/there"))
+    assert (status, out) == (0, "onedeep/two"), err
 
 
 def test_a_file_goes_in_and_the_console_comes_out(lab):
