@@ -107,6 +107,53 @@ static void row_steal(const struct probe_ctx *c, struct probe_row *r)
 	row_msr(c, r, GPC_MSR_STEAL_TIME, FEATURE_STEAL, 8);
 }
 
+/* A VM whose page 1 is private and has the clock, once it has run. */
+static int run_private(const struct probe_ctx *c, struct probe_vm *v,
+		       uint16_t *seen, struct err *e)
+{
+	int r;
+
+	if (probe_vm_create(v, c->kvm, GPC_VM_SW_PROTECTED, e) < 0 ||
+	    probe_vm_gmem(v, 0, false, e) < 0 ||
+	    probe_vm_vcpu(v, c->kvm, e) < 0)
+		return -1;
+	r = kvm_set_memory_attributes(v->vm, PAGE_SIZE, PAGE_SIZE,
+				      GPC_MEMORY_ATTRIBUTE_PRIVATE);
+	if (r < 0)
+		return err_kvm(e, -r, "KVM_SET_MEMORY_ATTRIBUTES(private)");
+	if (set_page(v, GPC_MSR_SYSTEM_TIME, 1, e) < 0)
+		return -1;
+	return probe_vm_read(v, PAGE_SIZE, seen, e);
+}
+
+/* Does a gpc reach a private gfn, or does KVM write what userspace has mapped
+ * there? The guest tells the one, the host sees the other. */
+static void row_private(const struct probe_ctx *c, struct probe_row *r)
+{
+	struct probe_vm v = PROBE_VM_NONE;
+	uint16_t seen = 0;
+	struct err e;
+
+	row_use(r, "clock0 in private memory");
+	if (!c->offer.private_vm) {
+		row_set(r, PROBE_NO, false, "no private memory");
+		row_why(r, "see the row mode-gmem-private");
+	} else if (run_private(c, &v, &seen, &e) < 0) {
+		row_fail(r, &e, "could not be tried");
+	} else if (seen) {
+		row_set(r, PROBE_YES, true, "the guest reads version %u", seen);
+	} else if (version_at(&v, PAGE_SIZE)) {
+		row_set(r, PROBE_NO, true, "KVM writes the shared alias");
+		row_why(r,
+			"the gpc resolves the gfn by userspace_addr: needs a "
+			"kernel with gmem-backed gpcs");
+	} else {
+		row_set(r, PROBE_NO, true, "neither page was written");
+		row_why(r, "needs a kernel with gmem-backed gpcs");
+	}
+	probe_vm_close(&v);
+}
+
 static void row_set_clock(const struct probe_ctx *c, struct probe_row *r)
 {
 	const uint64_t want = 1000000000000ULL;
@@ -237,6 +284,7 @@ static const struct probe_def defs[] = {
 	{ "master-clock", true, row_master },
 	{ "kvmclock-ctrl", true, row_ctrl },
 	{ "steal-time", true, row_steal },
+	{ "private-clock", true, row_private },
 	{ "xen", true, row_xen },
 };
 

@@ -92,6 +92,9 @@ int probe_vm_private(struct probe_vm *v, uint64_t size, struct err *e);
 int probe_vm_vcpu(struct probe_vm *v, int kvm, struct err *e);
 /* Put a HLT at gpa 0 and run the vCPU into it. */
 int probe_vm_hlt(struct probe_vm *v, struct err *e);
+/* What the guest reads in 16 bits at @gpa. */
+int probe_vm_read(struct probe_vm *v, uint16_t gpa, uint16_t *out,
+		  struct err *e);
 void probe_vm_close(struct probe_vm *v);
 
 #endif

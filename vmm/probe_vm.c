@@ -107,16 +107,15 @@ int probe_vm_vcpu(struct probe_vm *v, int kvm, struct err *e)
 	return 0;
 }
 
-/* Real mode, at gpa 0. Without an in-kernel irqchip a HLT comes back as an
- * exit (kvm_emulate_halt(), arch/x86/kvm/x86.c), so that the run ends. */
-int probe_vm_hlt(struct probe_vm *v, struct err *e)
+/* Real mode, at gpa 0. */
+static int put_code(struct probe_vm *v, const void *code, size_t len,
+		    struct err *e)
 {
 	struct kvm_regs regs = { .rflags = 2 };
-	const unsigned char hlt = 0xf4;
 	struct kvm_sregs sregs;
-	int r, tries = 16;
+	int r;
 
-	r = host_copy(v->mem, &hlt, sizeof(hlt));
+	r = host_copy(v->mem, code, len);
 	if (r < 0)
 		return err_os(e, -r, "writing guest memory");
 	r = kvm_get_sregs(v->vcpu, &sregs);
@@ -130,14 +129,52 @@ int probe_vm_hlt(struct probe_vm *v, struct err *e)
 	r = kvm_set_regs(v->vcpu, &regs);
 	if (r < 0)
 		return err_kvm(e, -r, "KVM_SET_REGS");
+	return 0;
+}
+
+static int run_until(struct probe_vm *v, uint32_t reason, const char *name,
+		     struct err *e)
+{
+	int r, tries = 16;
+
 	do
 		r = kvm_run(v->vcpu);
 	while ((r == -EINTR || r == -EAGAIN) && --tries);
 	if (r < 0)
 		return err_kvm(e, -r, "KVM_RUN");
-	if (v->run->exit_reason != KVM_EXIT_HLT)
-		return err_kvm(e, 0, "KVM_RUN left with exit %u and not HLT",
-			       v->run->exit_reason);
+	if (v->run->exit_reason != reason)
+		return err_kvm(e, 0, "KVM_RUN left with exit %u and not %s",
+			       v->run->exit_reason, name);
+	return 0;
+}
+
+/* Without an in-kernel irqchip a HLT comes back as an exit
+ * (kvm_emulate_halt(), arch/x86/kvm/x86.c), so that the run ends. */
+int probe_vm_hlt(struct probe_vm *v, struct err *e)
+{
+	const unsigned char hlt = 0xf4;
+
+	if (put_code(v, &hlt, sizeof(hlt), e))
+		return -1;
+	return run_until(v, KVM_EXIT_HLT, "HLT", e);
+}
+
+int probe_vm_read(struct probe_vm *v, uint16_t gpa, uint16_t *out,
+		  struct err *e)
+{
+	const unsigned char code[] = {
+		0xa1,
+		(unsigned char)gpa,
+		(unsigned char)(gpa >> 8), /* mov */
+		0xe7,
+		0xf4, /* out %ax, $0xf4 */
+	};
+
+	if (put_code(v, code, sizeof(code), e) ||
+	    run_until(v, KVM_EXIT_IO, "IO", e))
+		return -1;
+	memcpy(out, (const char *)v->run + v->run->io.data_offset,
+	       sizeof(*out));
 	return 0;
 }
 

@@ -60,8 +60,11 @@ def test_output_and_exit_status_come_back(lab):
 def test_gpcvm_probe_sees_what_the_kernel_has(lab):
     status, out, err = run(lab, "gpcvm", "probe", "--json")
     assert status == 0, err
-    json.loads(out)
     assert "private-6.8" in out and "0x1ff" in out, out
+    rows = {r["name"]: r for r in json.loads(out)["rows"]}
+    # Measured: the version that it writes is in the alias.
+    assert rows["private-clock"]["state"] == "no", rows["private-clock"]
+    assert "alias" in rows["private-clock"]["value"], rows["private-clock"]
 
 
 def test_kvm_stays_in_use_so_that_no_text_is_patched(lab):
