@@ -20,7 +20,8 @@ static const struct {
 } subcommands[] = {
 	{ "run", run_main, "start a machine" },
 	{ "play", play_main, "play scenarios, and say how they went" },
-	{ "suite", suite_main, "play all of a folder, each in its own process" },
+	{ "suite", suite_main,
+	  "play all of a folder, each in its own process" },
 	{ "ctl", ctl_main, "talk to one over its control socket" },
 	{ "probe", probe_main, "what this kernel offers, and what is missing" },
 };

@@ -16,4 +16,7 @@ enum run_asked { RUN_HELP = 1, RUN_VERSION };
  * @argv is permuted as getopt(3) does. */
 int run_parse(int argc, char **argv, struct config *cfg, struct err *e);
 
+/* False where @word is an option that is not written out. */
+bool run_is_option(const char *word);
+
 #endif

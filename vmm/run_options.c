@@ -253,6 +253,19 @@ static int check_pv(const struct config *cfg, struct err *e)
 	return 0;
 }
 
+bool run_is_option(const char *word)
+{
+	size_t n = strcspn(word, "=");
+
+	if (strncmp(word, "--", 2) != 0)
+		return true; /* the value of one */
+	for (unsigned int i = 0; options[i].name; i++)
+		if (strlen(options[i].name) == n - 2 &&
+		    !memcmp(options[i].name, word + 2, n - 2))
+			return true;
+	return false;
+}
+
 /* What getopt_long() did not like. */
 static int wrong_option(char **argv, int opt, struct err *e)
 {

@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* From the text of a scenario to its statements. */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "commands.h"
 #include "config.h"
@@ -465,50 +462,6 @@ int scenario_parse(struct scenario *s, const char *path, const char *name,
 	}
 	if (r)
 		scenario_free(s);
-	return r;
-}
-
-static char *read_all(int fd, size_t *n)
-{
-	/* One byte more than is allowed, so that more is seen to be. */
-	char *buf = malloc(SCENARIO_MAX_BYTES + 1);
-	ssize_t got = 1;
-
-	for (*n = 0; buf && got > 0 && *n <= SCENARIO_MAX_BYTES;
-	     *n += (size_t)got) {
-		got = read(fd, buf + *n, SCENARIO_MAX_BYTES + 1 - *n);
-		if (got < 0) {
-			int en = errno;
-
-			free(buf);
-			errno = en;
-			return NULL;
-		}
-	}
-	return buf;
-}
-
-int scenario_load(struct scenario *s, const char *path, const char *name,
-		  enum scenario_machine from, struct scenario_error *e)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	size_t n;
-	char *text;
-	int r;
-
-	*s = (struct scenario){ 0 };
-	if (fd < 0)
-		return whole_file(e, "it cannot be opened: %s",
-				  strerrordesc_np(errno));
-	text = read_all(fd, &n);
-	if (!text) {
-		whole_file(e, "it cannot be read: %s", strerrordesc_np(errno));
-		close(fd);
-		return -1;
-	}
-	close(fd);
-	r = scenario_parse(s, path, name, text, n, from, e);
-	free(text);
 	return r;
 }
 

@@ -277,10 +277,10 @@ static void merge(struct branch *to, struct branch *from)
 int run_parallel(struct branch *b, const struct stmt *s)
 {
 	struct parallel *par;
-	unsigned int nr = 0;
+	unsigned int nr = 1;
 	bool ok;
 
-	for (const struct stmt *at = s; at; at = at->other)
+	for (const struct stmt *at = s->other; at; at = at->other)
 		nr++;
 	par = calloc(nr, sizeof(*par));
 	if (!par)

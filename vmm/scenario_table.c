@@ -39,6 +39,14 @@ static int parse_vm(struct stmt *s, int *bad, struct err *e)
 
 		return err_usage(e, "vm: %.300s", why.msg);
 	}
+	for (int i = 0; i < s->argc; i++)
+		if (!run_is_option(s->argv[i])) {
+			*bad = i + 1;
+			return err_usage(e,
+					 "vm: %.64s is short for an option: "
+					 "expected all of its name",
+					 s->argv[i]);
+		}
 	if (s->cfg->control || s->cfg->dump_dtb || s->cfg->scenario)
 		return err_usage(e, "vm: --control, --dump-dtb and --scenario "
 				    "are not for a scenario: expected other "
