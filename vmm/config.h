@@ -34,6 +34,8 @@ struct config {
 	enum fault_policy fault;
 	bool poison; /* keep what `poison` needs */
 	bool quiet;
+	uint64_t seed; /* for what is drawn at random, if has_seed */
+	bool has_seed;
 };
 
 #endif
