@@ -39,7 +39,9 @@ struct storm_step {
 	bool page;		 /* one of the range's, drawn each time */
 	bool flag;		 /* attr: private; touch: write */
 	bool move;		 /* pv, slot: there and back, not off and on */
-	unsigned int vcpu, slot; /* slot: its number */
+	unsigned int vcpu, slot; /* that it runs on; its number */
+	bool meets; /* the vCPU's thread waits at the barrier, not the worker's:
+		     * see storm_run.c, may_meet() */
 	struct pv_page *pv;
 	struct pv_where home, there; /* of the pv page; home: as it was */
 	uint64_t slot_home, slot_there;
@@ -49,6 +51,7 @@ struct storm_step {
 struct storm_op {
 	const char *name, *args, *help;
 	unsigned int min, max; /* words after the name */
+	bool on_vcpu;	       /* run() is storm_ask() of st->vcpu */
 	/* Fill @st from the words, with the command's checks; -1 and @e. */
 	int (*parse)(struct storm *s, struct storm_step *st,
 		     char *const *words, int nr, struct err *e);
@@ -101,6 +104,8 @@ struct storm_thread {
 	struct storm_count *counts;    /* owned; one for each step */
 	struct err err;
 	struct json json; /* what an operation would reply: thrown away */
+	bool meeting;	  /* the round's barrier is still ahead */
+	bool quit;	  /* there it was told to end */
 	bool judged;	  /* the step was a check, with this verdict */
 	enum pv_verdict verdict;
 	pthread_t thread;
@@ -175,9 +180,9 @@ uint64_t storm_place(struct storm_thread *t, const struct storm_step *st,
 int storm_run(struct storm *s);
 /* How a step of @t has ended. */
 void storm_note(struct storm_thread *t, struct storm_count *c, int r);
-/* On a worker's thread: have vCPU @v do @fn. */
-int storm_ask(struct storm_thread *t, unsigned int vcpu, enum job_kind kind,
-	      request_agent_fn fn, void *arg);
+/* On a worker's thread: have the step's vCPU do @fn. */
+int storm_ask(struct storm_thread *t, const struct storm_step *st,
+	      enum job_kind kind, request_agent_fn fn, void *arg);
 
 /* ---- storm_stats.c ------------------------------------------------------ */
 

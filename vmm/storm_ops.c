@@ -134,7 +134,7 @@ static int errand(struct storm_thread *t, const struct storm_step *st,
 	struct errand a = { t, st, gpa, len };
 
 	json_reset(&t->json);
-	return storm_ask(t, st->pv ? st->pv->vcpu : st->vcpu, kind, fn, &a);
+	return storm_ask(t, st, kind, fn, &a);
 }
 
 static int parse_prefault(struct storm *s, struct storm_step *st,
@@ -195,7 +195,10 @@ static int parse_name(struct storm *s, struct storm_step *st,
 {
 	(void)nr;
 	st->pv = arg_page(s->m, words[0], e);
-	return st->pv ? request_has_agent(s->m, e) : -1;
+	if (!st->pv)
+		return -1;
+	st->vcpu = st->pv->vcpu;
+	return request_has_agent(s->m, e);
 }
 
 static int do_poke(void *arg, struct vcpu *v, struct err *e)
@@ -236,6 +239,7 @@ static int parse_pv(struct storm *s, struct storm_step *st, char *const *words,
 	if (!p)
 		return -1;
 	st->pv = p;
+	st->vcpu = p->vcpu;
 	st->home = pv_now(p);
 	st->there = st->home;
 	st->there.on = true;
@@ -322,27 +326,27 @@ static int run_slot(struct storm_thread *t, const struct storm_step *st,
 /* Slots are put back first, then attributes, then pv pages, which need both. */
 const struct storm_op storm_ops[] = {
 	{ "slot", "N [move GPA]", "delete and restore; or move there and back",
-	  1, 3, parse_slot, run_slot, storm_undo_slot },
+	  1, 3, false, parse_slot, run_slot, storm_undo_slot },
 	{ "flip", "GPA [LEN] [page]",
 	  "to private if its first page is shared, and the reverse", 1, 3,
-	  parse_flip, run_flip, storm_undo_attrs },
+	  false, parse_flip, run_flip, storm_undo_attrs },
 	{ "attr", "GPA [LEN] private|shared", "set the attribute", 2, 3,
-	  parse_attr, run_attr, storm_undo_attrs },
+	  false, parse_attr, run_attr, storm_undo_attrs },
 	{ "pv", "NAME [move GPA]", "off and on; or move there and back", 1, 3,
-	  parse_pv, run_pv, storm_undo_pv },
-	{ "punch", "GPA [LEN] [page]", "give pages back", 1, 3, parse_punch,
+	  true, parse_pv, run_pv, storm_undo_pv },
+	{ "punch", "GPA [LEN] [page]", "give pages back", 1, 3, false, parse_punch,
 	  run_punch, NULL },
 	{ "allocate", "GPA [LEN] [page]", "bring pages in", 1, 3,
-	  parse_allocate, run_allocate, NULL },
+	  false, parse_allocate, run_allocate, NULL },
 	{ "prefault", "VCPU GPA [LEN]", "map pages for the guest", 2, 3,
-	  parse_prefault, run_prefault, NULL },
+	  true, parse_prefault, run_prefault, NULL },
 	{ "touch", "VCPU GPA [LEN] [read|write] [page]",
-	  "one access of the guest to each page (read)", 2, 5, parse_touch,
+	  "one access of the guest to each page (read)", 2, 5, true, parse_touch,
 	  run_touch, NULL },
 	{ "poke", "NAME", "make the kernel use that page's cache", 1, 1,
-	  parse_name, run_poke, NULL },
+	  true, parse_name, run_poke, NULL },
 	{ "check", "NAME", "poke, have the guest read the page, judge it", 1, 1,
-	  parse_name, run_check, NULL },
+	  true, parse_name, run_check, NULL },
 };
 
 const unsigned int storm_ops_nr = ARRAY_SIZE(storm_ops);

@@ -23,23 +23,59 @@
 
 /* ---- a worker's thread -------------------------------------------------- */
 
-int storm_ask(struct storm_thread *t, unsigned int vcpu, enum job_kind kind,
-	      request_agent_fn fn, void *arg)
+/* On the worker's thread, or on a vCPU's that it waits for. */
+static bool meet(struct storm_thread *t)
 {
-	return request_ask_vcpu(t->s->rq, &t->s->m->vcpus[vcpu], kind, fn, arg,
-				&t->s->stop, &t->err);
+	t->meeting = false;
+	t->quit = !storm_barrier_wait(t->barrier, t->member, &t->s->stop);
+	t->at = tsc();
+	return !t->quit;
 }
 
-static void run_step(struct storm_thread *t, unsigned int index)
+struct ask {
+	struct storm_thread *t;
+	request_agent_fn fn;
+	void *arg;
+};
+
+static int meet_and_do(void *arg, struct vcpu *v, struct err *e)
+{
+	const struct ask *a = arg;
+
+	if (a->t->meeting && !meet(a->t))
+		return 0;
+	return a->fn(a->arg, v, e);
+}
+
+int storm_ask(struct storm_thread *t, const struct storm_step *st,
+	      enum job_kind kind, request_agent_fn fn, void *arg)
+{
+	struct ask a = { t, fn, arg };
+	int r = request_ask_vcpu(t->s->rq, &t->s->m->vcpus[st->vcpu], kind,
+				 meet_and_do, &a, &t->s->stop, &t->err);
+
+	/* It did not get that far: the others are not to wait for ever. */
+	if (t->meeting)
+		meet(t);
+	return r;
+}
+
+/* False where the storm ends. */
+static bool run_step(struct storm_thread *t, unsigned int index)
 {
 	const struct storm_step *st = &t->s->steps[t->w->step + index];
 	uint64_t len, gpa = storm_place(t, st, &len);
 	int r;
 
+	if (t->meeting && !st->meets && !meet(t))
+		return false;
 	relaxed(&t->now_gpa, gpa);
 	relaxed(&t->now, st);
 	r = st->op->run(t, st, gpa, len);
+	if (t->quit)
+		return false;
 	storm_note(t, &t->counts[index], r);
+	return true;
 }
 
 /* What one operation's end is the next one's beginning. */
@@ -47,15 +83,11 @@ static bool run_round(struct storm_thread *t)
 {
 	unsigned int n = t->w->any ? 1 : t->w->nr_steps;
 
-	if (t->barrier &&
-	    !storm_barrier_wait(t->barrier, t->member, &t->s->stop))
-		return false;
+	t->meeting = t->barrier;
 	t->at = tsc();
-	for (unsigned int i = 0; i < n; i++) {
-		if (load(&t->s->stop))
+	for (unsigned int i = 0; i < n; i++)
+		if (load(&t->s->stop) || !run_step(t, storm_pick(t, i)))
 			return false;
-		run_step(t, storm_pick(t, i));
-	}
 	t->rounds++;
 	return true;
 }
@@ -96,6 +128,30 @@ static unsigned int cpus(void)
 	return (unsigned int)CPU_COUNT(&set);
 }
 
+/*
+ * A vCPU takes a while to come to a job: for an operation of its to start
+ * together with others its own thread has to be at the barrier. There it serves
+ * nobody else, so nobody of any group may need it to get to a barrier.
+ */
+static bool may_meet(const struct storm *s, const struct storm_worker *w,
+		     const struct storm_step *st)
+{
+	if (w->group < 0 || w->threads > 1 || !st->op->on_vcpu)
+		return false;
+	for (unsigned int i = 0; i < s->nr_workers; i++) {
+		const struct storm_worker *o = &s->workers[i];
+
+		for (unsigned int n = 0; n < o->nr_steps; n++) {
+			const struct storm_step *other = &s->steps[o->step + n];
+
+			if (o != w && o->group >= 0 && other->op->on_vcpu &&
+			    other->vcpu == st->vcpu)
+				return false;
+		}
+	}
+	return true;
+}
+
 static int make_threads(struct storm *s, struct err *e)
 {
 	bool crowded = s->nr_threads > cpus();
@@ -112,6 +168,9 @@ static int make_threads(struct storm *s, struct err *e)
 		struct storm_barrier *b =
 			w->group < 0 ? NULL : &s->barriers[w->group];
 
+		for (unsigned int n = 0; n < w->nr_steps; n++)
+			s->steps[w->step + n].meets =
+				may_meet(s, w, &s->steps[w->step + n]);
 		for (unsigned int n = 0; n < w->threads; n++) {
 			struct storm_thread *t = &s->threads[w->thread + n];
 
