@@ -61,7 +61,7 @@ struct request {
 	 * atomic. */
 	int stuck;
 	struct err stuck_why;
-	command_fn then; /* main thread, after it; NULL: finished */
+	command_fn then;	 /* main thread, after it; NULL: finished */
 	bool started, over, ran; /* started, over: atomic */
 	int result;
 	struct request *next; /* in the list of pending ones */

@@ -34,10 +34,9 @@ int operate_can_prefault(struct machine *m, struct err *e)
 	if (kvm_check_extension(m->vm, GPC_CAP_PRE_FAULT_MEMORY) > 0)
 		return 0;
 	return err_unsupported(
-		e,
-		"this kernel has no KVM_PRE_FAULT_MEMORY for "
-		"this VM (KVM_CAP_PRE_FAULT_MEMORY is 0; Linux 6.12 has "
-		"it where KVM uses two-dimensional paging)");
+		e, "this kernel has no KVM_PRE_FAULT_MEMORY for "
+		   "this VM (KVM_CAP_PRE_FAULT_MEMORY is 0; Linux 6.12 has "
+		   "it where KVM uses two-dimensional paging)");
 }
 
 /*

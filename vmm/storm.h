@@ -53,8 +53,8 @@ struct storm_op {
 	unsigned int min, max; /* words after the name */
 	bool on_vcpu;	       /* run() is storm_ask() of st->vcpu */
 	/* Fill @st from the words, with the command's checks; -1 and @e. */
-	int (*parse)(struct storm *s, struct storm_step *st,
-		     char *const *words, int nr, struct err *e);
+	int (*parse)(struct storm *s, struct storm_step *st, char *const *words,
+		     int nr, struct err *e);
 	/* Do it; @gpa and @len are the step's, or the page that was drawn. */
 	int (*run)(struct storm_thread *t, const struct storm_step *st,
 		   uint64_t gpa, uint64_t len);
@@ -145,7 +145,7 @@ struct storm {
 	pthread_cond_t cond;
 	unsigned int running;
 	enum { STORM_WAIT, STORM_GO, STORM_ABORT } go;
-	bool stop; /* atomic */
+	bool stop;	 /* atomic */
 	uint64_t kernel; /* messages when it began */
 	enum storm_end end;
 	struct tsc_mark began;

@@ -15,7 +15,7 @@
  * the other CPUs' caches, and who sleeps has to wake. */
 #define AHEAD	    4000
 #define AHEAD_WAKE  250000
-#define LOOK	    25000  /* without giving up the CPU */
+#define LOOK	    25000   /* without giving up the CPU */
 #define YIELD	    8000000 /* giving it up */
 #define SLEEP_NS    (10 * NS_PER_MS)
 

@@ -246,8 +246,9 @@ static int parse_pv(struct storm *s, struct storm_step *st, char *const *words,
 	st->move = nr > 1;
 	if (st->move) {
 		if (strcmp(words[1], "move") != 0 || nr != 3)
-			return err_usage(e, "'%.32s': pv NAME, or pv NAME move "
-					    "GPA",
+			return err_usage(e,
+					 "'%.32s': pv NAME, or pv NAME move "
+					 "GPA",
 					 words[1]);
 		if (arg_gpa(s->m, words[2], &st->there.gpa, &other, e) ||
 		    pv_check_target(s->m, p, st->there.gpa, e))
@@ -330,21 +331,21 @@ const struct storm_op storm_ops[] = {
 	{ "flip", "GPA [LEN] [page]",
 	  "to private if its first page is shared, and the reverse", 1, 3,
 	  false, parse_flip, run_flip, storm_undo_attrs },
-	{ "attr", "GPA [LEN] private|shared", "set the attribute", 2, 3,
-	  false, parse_attr, run_attr, storm_undo_attrs },
+	{ "attr", "GPA [LEN] private|shared", "set the attribute", 2, 3, false,
+	  parse_attr, run_attr, storm_undo_attrs },
 	{ "pv", "NAME [move GPA]", "off and on; or move there and back", 1, 3,
 	  true, parse_pv, run_pv, storm_undo_pv },
-	{ "punch", "GPA [LEN] [page]", "give pages back", 1, 3, false, parse_punch,
-	  run_punch, NULL },
-	{ "allocate", "GPA [LEN] [page]", "bring pages in", 1, 3,
-	  false, parse_allocate, run_allocate, NULL },
-	{ "prefault", "VCPU GPA [LEN]", "map pages for the guest", 2, 3,
-	  true, parse_prefault, run_prefault, NULL },
+	{ "punch", "GPA [LEN] [page]", "give pages back", 1, 3, false,
+	  parse_punch, run_punch, NULL },
+	{ "allocate", "GPA [LEN] [page]", "bring pages in", 1, 3, false,
+	  parse_allocate, run_allocate, NULL },
+	{ "prefault", "VCPU GPA [LEN]", "map pages for the guest", 2, 3, true,
+	  parse_prefault, run_prefault, NULL },
 	{ "touch", "VCPU GPA [LEN] [read|write] [page]",
-	  "one access of the guest to each page (read)", 2, 5, true, parse_touch,
-	  run_touch, NULL },
-	{ "poke", "NAME", "make the kernel use that page's cache", 1, 1,
-	  true, parse_name, run_poke, NULL },
+	  "one access of the guest to each page (read)", 2, 5, true,
+	  parse_touch, run_touch, NULL },
+	{ "poke", "NAME", "make the kernel use that page's cache", 1, 1, true,
+	  parse_name, run_poke, NULL },
 	{ "check", "NAME", "poke, have the guest read the page, judge it", 1, 1,
 	  true, parse_name, run_check, NULL },
 };

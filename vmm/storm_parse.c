@@ -125,8 +125,8 @@ static int parse_op(struct storm *s, char *const *words, int nr, struct err *e)
 				 words[0]);
 	join(st->text, sizeof(st->text), words, nr);
 	if (nr - 1 < (int)st->op->min || nr - 1 > (int)st->op->max)
-		return err_usage(e, "'%s': %s %s: %d words are too %s", st->text,
-				 st->op->name, st->op->args, nr - 1,
+		return err_usage(e, "'%s': %s %s: %d words are too %s",
+				 st->text, st->op->name, st->op->args, nr - 1,
 				 nr - 1 < (int)st->op->min ? "few" : "many");
 	s->nr_steps++; /* storm_free() frees what it holds */
 	if (!st->op->parse(s, st, words + 1, nr - 1, &why))
@@ -191,7 +191,8 @@ static int parse_threads(struct storm *s, struct words *w, struct err *e)
 			    e))
 		return -1;
 	if (s->nr_threads + n > STORM_THREADS)
-		return err_range(e, "%" PRIu64 " threads: a storm has at most %d",
+		return err_range(e,
+				 "%" PRIu64 " threads: a storm has at most %d",
 				 s->nr_threads + n, STORM_THREADS);
 	k->thread = s->nr_threads;
 	k->threads = (unsigned int)n;
@@ -239,9 +240,8 @@ int storm_parse(struct storm *s, char *const *words, int nr, struct err *e)
 	if (parse_length(s, &w, e))
 		return -1;
 	if (!w.nr)
-		return err_usage(e,
-				 "a storm of nothing: storm help lists the "
-				 "operations");
+		return err_usage(e, "a storm of nothing: storm help lists the "
+				    "operations");
 	do {
 		if (s->nr_workers == STORM_WORKERS)
 			return err_range(e, "more than %d workers",

@@ -10,16 +10,16 @@
 #include "num.h"
 #include "storm.h"
 
-#define load(p)	     __atomic_load_n(p, __ATOMIC_ACQUIRE)
-#define store(p, x)  __atomic_store_n(p, x, __ATOMIC_RELEASE)
+#define load(p)	      __atomic_load_n(p, __ATOMIC_ACQUIRE)
+#define store(p, x)   __atomic_store_n(p, x, __ATOMIC_RELEASE)
 #define relaxed(p, x) __atomic_store_n(p, x, __ATOMIC_RELAXED)
 
-#define THREAD_STACK (256 * KIB)
-#define TICK_NS	     (5 * NS_PER_MS)
+#define THREAD_STACK  (256 * KIB)
+#define TICK_NS	      (5 * NS_PER_MS)
 /* For a thread to come back from its last operation: an agent's has 12 s. */
-#define BACK_NS	     (15 * NS_PER_SEC)
+#define BACK_NS	      (15 * NS_PER_SEC)
 /* So long at least are the TSC and the clock compared. */
-#define COMPARE_NS   NS_PER_MS
+#define COMPARE_NS    NS_PER_MS
 
 /* ---- a worker's thread -------------------------------------------------- */
 
@@ -165,8 +165,8 @@ static int make_threads(struct storm *s, struct err *e)
 		return err_os(e, ENOMEM, "memory for a storm");
 	for (unsigned int i = 0; i < s->nr_workers; i++) {
 		struct storm_worker *w = &s->workers[i];
-		struct storm_barrier *b =
-			w->group < 0 ? NULL : &s->barriers[w->group];
+		struct storm_barrier *b = w->group < 0 ? NULL
+						       : &s->barriers[w->group];
 
 		for (unsigned int n = 0; n < w->nr_steps; n++)
 			s->steps[w->step + n].meets =
@@ -263,8 +263,9 @@ static void wait_for_end(struct storm *s)
 	s->end = STORM_COUNT;
 	pthread_mutex_lock(&s->lock);
 	while (s->running && !must_end(s, now)) {
-		sleep_until(s, s->for_ns && end < now + TICK_NS ? end
-								: now + TICK_NS);
+		sleep_until(s, s->for_ns && end < now + TICK_NS
+				       ? end
+				       : now + TICK_NS);
 		now = now_ns();
 	}
 	pthread_mutex_unlock(&s->lock);

@@ -25,8 +25,8 @@ static void add_error(struct storm_count *c, enum err_kind kind, int os_errno,
 {
 	unsigned int i = 0;
 
-	while (i < c->nr_errors && (c->errors[i].kind != kind ||
-				    c->errors[i].os_errno != os_errno))
+	while (i < c->nr_errors &&
+	       (c->errors[i].kind != kind || c->errors[i].os_errno != os_errno))
 		i++;
 	if (i == STORM_ERRORS) {
 		c->other_errors += nr;
