@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* log, subscribe; and storm, record, which this version refuses. */
+/* log, subscribe; and record, which this version refuses. */
 #include <string.h>
 
 #include "commands.h"
@@ -36,13 +36,6 @@ int cmd_subscribe(struct request *rq)
 	json_bool(&rq->reply, "subscribed", !off);
 	json_num(&rq->reply, "last", events_last(&rq->m->events));
 	return 0;
-}
-
-int cmd_storm(struct request *rq)
-{
-	return err_unsupported(&rq->err, "gpcvm " GPCVM_VERSION
-					 " has no storm: pipeline the "
-					 "operations over several connections");
 }
 
 int cmd_record(struct request *rq)

@@ -80,9 +80,16 @@ const struct command commands[] = {
 	  "host searches all of the direct map for them, which takes seconds. all: every pv page "
 	  "that is on, and one page of RAM. A page that nobody has touched yet is brought in.",
 	  1, 1, cmd_leak },
-	{ "storm", "ARG...",
-	  "the same operations in a tight in-process loop (not in this version)",
-	  NULL, 0, LINE_MAX_WORDS, cmd_storm },
+	{ "storm", "for SECONDS|count N [seed N] WORKER...|stop|help",
+	  "the same operations in a tight loop, on several threads",
+	  "WORKER: [xN] [any] OP [, OP]...; storm help lists OP. A worker is a thread, xN makes it N "
+	  "threads, at most 64 in all. Its round are its operations in turn, or with any one of "
+	  "them, drawn from the seed. + separates two workers that run free of each other; & "
+	  "separates two whose rounds start together. count N: so many rounds of each. Afterwards "
+	  "attributes, slots and pv pages are as they were, and every pv page that is on is checked. "
+	  "It ends early on storm stop from another connection, when its client goes, when the "
+	  "machine ends, and when the host's kernel logs a warning.",
+	  1, LINE_MAX_WORDS, cmd_storm },
 	{ "record", "FILE|stop",
 	  "write down what is sent (not in this version)", NULL, 1, 1,
 	  cmd_record },

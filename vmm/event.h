@@ -35,7 +35,7 @@ struct events {
 	pthread_mutex_t lock;
 	struct event *ring; /* owned */
 	uint64_t last;	    /* seq of the newest; 0: none yet */
-	uint64_t kernel;    /* how many EVENT_KERNEL there were */
+	uint64_t kernel;    /* how many EVENT_KERNEL there were; atomic */
 	int wake;	    /* eventfd, owned: signalled while armed */
 	bool armed;	    /* somebody subscribes */
 };

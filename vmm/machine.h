@@ -44,6 +44,9 @@ struct machine {
 	struct poisoner *poisoner; /* --poison; NULL. Main thread */
 	uint64_t poisoned;	   /* pages; atomic */
 
+	/* A storm: there is at most one. Atomic. */
+	bool storm, storm_stop; /* runs; was told to end */
+
 	struct pending *pending; /* requests under way; set by pending_init() */
 
 	pthread_mutex_t end_lock;

@@ -171,6 +171,11 @@ int memory_pfn(struct memory *m, uint64_t gpa, uint64_t *pfn);
 int memory_hva(struct memory *m, uint64_t gpa, uint64_t *hva, struct err *e);
 /* The same for what is mapped at @addr in gpcvm itself. */
 int memory_pagemap(const struct memory *m, const void *addr, uint64_t *pfn);
+/* Could slot @id be moved to @gpa now? */
+int memory_slot_check(struct memory *m, unsigned int id, uint64_t gpa,
+		      struct err *e);
+/* A copy of slot @id as it is now; @id exists. */
+void memory_slot_now(struct memory *m, unsigned int id, struct mem_slot *out);
 /* Does KVM have the slot with @gpa? */
 bool memory_present(struct memory *m, uint64_t gpa);
 /* Bytes of RAM in all slots. */

@@ -8,6 +8,13 @@
 #include "memory_piece.h"
 #include "num.h"
 
+void memory_slot_now(struct memory *m, unsigned int id, struct mem_slot *out)
+{
+	pthread_rwlock_rdlock(&m->lock);
+	*out = m->slots[id];
+	pthread_rwlock_unlock(&m->lock);
+}
+
 bool memory_present(struct memory *m, uint64_t gpa)
 {
 	const struct mem_slot *s;
@@ -78,6 +85,17 @@ static int check_target(struct memory *m, const struct mem_slot *s,
 					 id, gpa, i);
 	}
 	return 0;
+}
+
+int memory_slot_check(struct memory *m, unsigned int id, uint64_t gpa,
+		      struct err *e)
+{
+	int r;
+
+	pthread_rwlock_rdlock(&m->lock);
+	r = check_target(m, &m->slots[id], id, gpa, e);
+	pthread_rwlock_unlock(&m->lock);
+	return r;
 }
 
 /*

@@ -196,6 +196,13 @@ void pv_note_msr(struct pv_vm *pv, unsigned int vcpu, uint32_t msr,
 	}
 }
 
+struct pv_where pv_now(const struct pv_page *p)
+{
+	return (struct pv_where){ .on = load(&p->on),
+				  .by_hva = load(&p->by_hva),
+				  .gpa = load(&p->gpa) };
+}
+
 enum job_kind pv_switch_job(const struct pv_page *p)
 {
 	return p->kind->msr ? JOB_AGENT : JOB_HOST;

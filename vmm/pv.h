@@ -135,6 +135,8 @@ uint64_t pv_span(const struct pv_page *p, uint64_t *first);
 /* Another page that is on, and has bytes which @p would have at @gpa; NULL. */
 const struct pv_page *pv_overlap(const struct pv_page *p, uint64_t gpa);
 
+/* Where it is now, or was last. */
+struct pv_where pv_now(const struct pv_page *p);
 /* The kind of job in which pv_switch() can be called. */
 enum job_kind pv_switch_job(const struct pv_page *p);
 /* Switch it off, or on: by the guest's MSR, or by the host's ioctl. If that
