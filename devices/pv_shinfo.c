@@ -140,6 +140,7 @@ const struct pv_kind pv_shinfo_kind = {
 	.by_mmu = true,
 	.per_vm = true,
 	.hva_too = true,
+	.fragile = true,
 	.size = PAGE_SIZE,
 	.stride = PAGE_SIZE,
 	.align = PAGE_SIZE,

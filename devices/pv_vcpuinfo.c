@@ -75,8 +75,8 @@ enum pv_verdict vcpuinfo_judge(enum pv_verdict clock, const struct agent_op *op,
 	return VERDICT_FRESH;
 }
 
-static void event_json(const struct agent_op *op, const struct xen_event *ev,
-		       struct json *j)
+static void upcall_json(const struct agent_op *op, const struct xen_event *ev,
+			struct json *j)
 {
 	json_object(j, "upcall");
 	if (ev->sent)
@@ -107,7 +107,7 @@ static int check(struct pv_page *p, struct vcpu *v, struct json *j,
 	    agent_call(v, &op, e) || xen_event_confirm(v, &ev, e))
 		return -1;
 	*verdict = vcpuinfo_judge(*verdict, &op, &ev, why);
-	event_json(&op, &ev, j);
+	upcall_json(&op, &ev, j);
 	return 0;
 }
 
@@ -118,6 +118,7 @@ const struct pv_kind pv_vcpuinfo_kind = {
 	.cached_by = "gpc",
 	.by_mmu = true,
 	.hva_too = true,
+	.fragile = true,
 	.size = 64, /* struct vcpu_info */
 	.stride = 64,
 	.align = 64,

@@ -27,6 +27,12 @@ static int target(struct request *rq, int i, uint64_t len, uint64_t align,
 	return writes ? machine_guard(rq->m, rq->arg[0], len, &rq->err) : 0;
 }
 
+/* Before and after: what is done to the page in between undoes neither. */
+static void scribble(struct request *rq)
+{
+	model_scribble(&rq->m->pv.model, rq->arg[0], rq->arg[1]);
+}
+
 static void range_json(struct request *rq)
 {
 	json_hex(&rq->reply, "gpa", rq->arg[0]);
@@ -98,8 +104,10 @@ static int run_write(struct request *rq, struct vcpu *v)
 	struct agent_op op = { .op = OP_WRITE,
 			       .in = { rq->arg[0], rq->arg[1], rq->arg[2] } };
 
+	scribble(rq);
 	if (agent_do(v, &op, &rq->err))
 		return -1;
+	scribble(rq);
 	range_json(rq);
 	json_hex(&rq->reply, "value", rq->arg[2]);
 	return 0;
@@ -145,8 +153,10 @@ static int run_fill(struct request *rq, struct vcpu *v)
 	struct agent_op op = { .op = OP_FILL, .in = { 0, 0, rq->arg[2] } };
 	uint64_t ignored = 0;
 
+	scribble(rq);
 	if (chunks(rq, v, &op, &ignored))
 		return -1;
+	scribble(rq);
 	range_json(rq);
 	return 0;
 }
@@ -224,8 +234,12 @@ static int run_canary(struct request *rq, struct vcpu *v)
 			       .in = { rq->arg[0], rq->arg[2] } };
 	uint64_t s;
 
+	if (rq->arg[2] == CANARY_PLANT)
+		scribble(rq);
 	if (agent_do(v, &op, &rq->err))
 		return -1;
+	if (rq->arg[2] == CANARY_PLANT)
+		scribble(rq);
 	s = op.out[1];
 	range_json(rq);
 	json_str(&rq->reply, "state",

@@ -207,6 +207,7 @@ static void page_json(struct machine *m, const struct pv_page *p,
 	json_str(j, "predicted",
 		 pv_predicted_name(
 			 __atomic_load_n(&p->predicted, __ATOMIC_ACQUIRE)));
+	model_json(&m->pv.model, pv_index(p), j);
 	json_object_end(j);
 }
 

@@ -14,8 +14,8 @@ const struct command commands[] = {
 	  "open shows as missing here and not in gpcvm probe.",
 	  0, 0, cmd_caps },
 	{ "gpc", "", "every pv page: where it is and what caches it",
-	  "\"predicted\" is what gpcvm expects of the cache from the operations it has seen. It "
-	  "is never the source of a verdict.",
+	  "\"predicted\" and \"model\" are what gpcvm expects of the caches from the operations "
+	  "it has seen. They are never the source of a verdict.",
 	  0, 0, cmd_gpc },
 	{ "punch", "GPA [LEN]",
 	  "give pages back: fallocate(PUNCH_HOLE) on the gmem file",
@@ -61,7 +61,8 @@ const struct command commands[] = {
 	  "poke, have the guest read the page, and judge it",
 	  "Verdicts: fresh (the guest saw data written after the poke), stale (it did not), torn "
 	  "(inconsistent), absent (the page cannot be reached), unsupported. \"pfn_changed\" says "
-	  "whether another host page is behind it than at the last check, where that can be seen.",
+	  "whether another host page is behind it than at the last check, where that can be seen. "
+	  "\"disagreement\": it is not what the model of the caches expects.",
 	  1, 1, cmd_check },
 	{ "guest", "VCPU OP [ARG]...",
 	  "have the guest's agent do something; guest VCPU help lists OP", NULL,

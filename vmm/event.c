@@ -13,7 +13,7 @@
 static const char *const type_names[] = {
 	[EVENT_CONTROL] = "control", [EVENT_EXIT] = "exit",
 	[EVENT_GUEST] = "guest",     [EVENT_KERNEL] = "kernel",
-	[EVENT_MACHINE] = "machine",
+	[EVENT_MACHINE] = "machine", [EVENT_MODEL] = "model",
 };
 
 int events_init(struct events *ev, struct err *e)

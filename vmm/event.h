@@ -22,6 +22,7 @@ enum event_type {
 	EVENT_GUEST,   /* the guest reports something */
 	EVENT_KERNEL,  /* host kernel message, WARNING or worse */
 	EVENT_MACHINE, /* the machine starts, is ready, ends */
+	EVENT_MODEL,   /* what was seen is not what the model expects */
 };
 
 struct event {

@@ -254,6 +254,7 @@ void machine_free_devices(struct machine *m)
 static int start_pv(struct machine *m, struct err *e)
 {
 	m->pv.xen = m->xen;
+	m->pv.log = &m->events;
 	return pv_start(&m->pv, m->vcpus, m->cfg->by_hva, e);
 }
 

@@ -151,7 +151,9 @@ int memory_create(struct memory *m, const struct mem_plan *plan, int vm,
 	m->vm = vm;
 	m->mode = plan->mode;
 	m->no_direct_map = plan->no_direct_map;
+	m->family = offer->family;
 	m->gmem_flags = gmem_flags(plan, offer);
+	m->out_of_map = m->gmem_flags & offer->no_direct_map;
 	for (unsigned int i = 0; i < MEM_MAX_FILES; i++)
 		m->files[i].fd = -1;
 	attrs_init(&m->attrs);

@@ -58,11 +58,41 @@ struct mem_slot {
 	bool present; /* KVM has it */
 };
 
+/* What is done to memory, for who watches it (model.h). */
+enum mem_change_kind {
+	MEM_PUNCHED,
+	MEM_CONVERTED, /* to the other attribute, at least a part of it */
+	MEM_SLOT_GONE,
+	MEM_SLOT_THERE,
+	MEM_CLOSED, /* @file; no range */
+	MEM_POISONED,
+};
+
+struct mem_change {
+	enum mem_change_kind kind;
+	uint64_t gpa, len;
+	unsigned int file;
+	bool failed; /* it may be half done */
+
+	/* The watcher's, from begin to end. */
+	bool told;
+	struct mem_change *next;
+};
+
+/* Called with the lock held, before the kernel is asked and when all is done. */
+struct mem_watch {
+	void *arg;
+	void (*begin)(void *arg, struct mem_change *ch);
+	void (*end)(void *arg, struct mem_change *ch);
+};
+
 struct memory {
 	int vm;	     /* not owned */
 	int pagemap; /* /proc/self/pagemap, owned; -1 */
 	enum mem_mode mode;
 	bool no_direct_map;
+	enum gmem_family family;
+	bool out_of_map; /* the files have the family's NO_DIRECT_MAP */
 	uint64_t gmem_flags;
 	unsigned int nr_slots, nr_files;
 	struct mem_slot slots[MEM_MAX_SLOTS];
@@ -72,6 +102,7 @@ struct memory {
 	/* Of slots, attributes and files, counted once KVM has them, and
 	 * punches, before; atomic. */
 	uint64_t changes;
+	struct mem_watch watch; /* set before anything runs; may be empty */
 	pthread_rwlock_t lock;
 };
 
@@ -142,6 +173,10 @@ struct poisoned;
  */
 int memory_poison(struct memory *m, uint64_t gpa, struct poisoner *p,
 		  struct poisoned *out, struct err *e);
+
+/* Around what is done elsewhere, with the lock held: tell who watches. */
+void memory_begin(struct memory *m, struct mem_change *ch);
+void memory_end(struct memory *m, struct mem_change *ch, bool failed);
 
 int memory_slot_delete(struct memory *m, unsigned int id, struct err *e);
 int memory_slot_restore(struct memory *m, unsigned int id, struct err *e);

@@ -40,13 +40,19 @@ static struct mem_slot *slot_by_id(struct memory *m, unsigned int id,
 static int bind(struct memory *m, unsigned int id, uint64_t gpa, uint64_t size,
 		struct err *e)
 {
-	int r = memory_bind(m, id, gpa, size);
+	struct mem_change ch = { .kind = size ? MEM_SLOT_THERE : MEM_SLOT_GONE,
+				 .gpa = gpa,
+				 .len = m->slots[id].size };
+	int r;
 
+	memory_begin(m, &ch);
+	r = memory_bind(m, id, gpa, size);
+	m->slots[id].present = r < 0 ? m->slots[id].present : size;
+	memory_end(m, &ch, r < 0);
 	if (r < 0)
 		return err_kvm(e, -r,
 			       "KVM refuses %s of slot %u at gpa 0x%" PRIx64,
 			       size ? "the creation" : "the deletion", id, gpa);
-	m->slots[id].present = size;
 	__atomic_add_fetch(&m->generation, 1, __ATOMIC_RELEASE);
 	__atomic_add_fetch(&m->changes, 1, __ATOMIC_RELEASE);
 	return 0;
@@ -191,6 +197,7 @@ static int unmap_file(struct mem_file *f, unsigned int number, struct err *e)
 
 int memory_slot_close(struct memory *m, unsigned int id, struct err *e)
 {
+	struct mem_change ch = { .kind = MEM_CLOSED };
 	struct mem_file *f;
 	struct mem_slot *s;
 	int r = -1;
@@ -204,14 +211,17 @@ int memory_slot_close(struct memory *m, unsigned int id, struct err *e)
 		err_state(e, "slot %u has no gmem file to close", id);
 		goto out;
 	}
-	if (unmap_file(f, s->file, e))
-		goto out;
-	/* Whatever close() answers, the descriptor is gone. */
-	close(f->fd);
-	f->fd = -1;
-	f->closed = true;
-	__atomic_add_fetch(&m->changes, 1, __ATOMIC_RELEASE);
-	r = 0;
+	ch.file = s->file;
+	memory_begin(m, &ch);
+	r = unmap_file(f, s->file, e);
+	if (!r) {
+		/* Whatever close() answers, the descriptor is gone. */
+		close(f->fd);
+		f->fd = -1;
+		f->closed = true;
+		__atomic_add_fetch(&m->changes, 1, __ATOMIC_RELEASE);
+	}
+	memory_end(m, &ch, r);
 out:
 	pthread_rwlock_unlock(&m->lock);
 	return r;

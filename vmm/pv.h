@@ -12,8 +12,10 @@
 #include <stdint.h>
 
 #include "err.h"
+#include "event.h"
 #include "json.h"
 #include "memory.h"
+#include "model.h"
 #include "vcpu.h"
 
 enum pv_flavour { PV_KVM, PV_XEN };
@@ -60,6 +62,7 @@ struct pv_kind {
 	bool by_mmu;
 	bool per_vm;	 /* one page, without a number; vCPU 0 serves it */
 	bool hva_too;	 /* KVM takes its hva as well as its gpa */
+	bool fragile;	 /* a poke leaves parts of it to who wrote them last */
 	uint32_t size;	 /* bytes */
 	uint32_t stride; /* distance in the packed layout */
 	uint32_t align;	 /* of its gpa: the stride, unless it may cross pages */
@@ -103,6 +106,8 @@ struct pv_vm {
 	uint32_t xen;	 /* what KVM_CAP_XEN_HVM answers, in that flavour */
 	uint32_t events; /* sent so far: devices/xen_event.c; atomic */
 	struct memory *memory;
+	struct events *log;	    /* set once it is there; or NULL */
+	struct model model;	    /* an entry per page, in the same order */
 	pthread_mutex_t clock_lock; /* KVM_GET_CLOCK .. KVM_SET_CLOCK */
 	struct pv_page *pages;	    /* owned */
 	unsigned int nr;
@@ -151,6 +156,8 @@ int pv_check(struct pv_page *p, struct vcpu *v, struct json *j,
 	     enum pv_verdict *verdict, struct err *e);
 /* Poke it; predicted valid afterwards. */
 int pv_poke(struct pv_page *p, struct vcpu *v, struct json *j, struct err *e);
+/* Its entry in the model. */
+unsigned int pv_index(const struct pv_page *p);
 /* gpa..gpa+len was punched or flipped (@slots false), or its slot changed. */
 void pv_invalidate(struct pv_vm *pv, uint64_t gpa, uint64_t len, bool slots);
 
