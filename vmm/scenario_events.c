@@ -164,6 +164,14 @@ static void take_output(struct listener *l)
 
 /* ---- the thread ---------------------------------------------------------- */
 
+void listener_over(struct listener *l)
+{
+	pthread_mutex_lock(&l->lock);
+	l->closed = true;
+	pthread_cond_broadcast(&l->more);
+	pthread_mutex_unlock(&l->lock);
+}
+
 static void *listen_on(void *arg)
 {
 	struct listener *l = arg;
@@ -181,17 +189,9 @@ static void *listen_on(void *arg)
 		over = p[0].revents;
 		take_output(l);
 		take_lines(l);
-		if (l->link.closed && !l->closed) {
-			pthread_mutex_lock(&l->lock);
-			l->closed = true;
-			pthread_cond_broadcast(&l->more);
-			pthread_mutex_unlock(&l->lock);
-		}
+		if (l->link.closed || over)
+			listener_over(l);
 	}
-	pthread_mutex_lock(&l->lock);
-	l->closed = true;
-	pthread_cond_broadcast(&l->more);
-	pthread_mutex_unlock(&l->lock);
 	return NULL;
 }
 
@@ -300,7 +300,7 @@ void listener_stop(struct listener *l)
 	} else {
 		take_output(l);
 	}
-	l->closed = true;
+	listener_over(l);
 }
 
 void listener_free(struct listener *l)

@@ -48,6 +48,8 @@ int listener_init(struct listener *l, int output, unsigned int types,
  * empty when all is to end. */
 int listener_start(struct listener *l, const char *path, bool backlog,
 		   const struct halt *h, struct err *e);
+/* It could not be started: no event will come. */
+void listener_over(struct listener *l);
 /* The machine is gone: take in the rest, end. What was seen can still be read. */
 void listener_stop(struct listener *l);
 void listener_free(struct listener *l);

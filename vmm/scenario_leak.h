@@ -18,6 +18,13 @@ struct leak_count {
 	long pages;
 };
 
+/*
+ * Count what is there before. A page that somebody else locks just now is
+ * counted as mlocked at once, but as unevictable only when its CPU's batch is
+ * drained (mm/mlock.c, mlock_folio()): then there seem to be fewer. So the most
+ * of several counts is taken.
+ */
+void leak_count_before(struct leak_count *c, const char *proc);
 /* Count. @proc: where /proc is. Not known: not root, somebody else has a VM,
  * or a ramfs may be written to, whose pages look the same. */
 void leak_count(struct leak_count *c, const char *proc);

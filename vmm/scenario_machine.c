@@ -353,14 +353,17 @@ static int finish_own(struct branch *b, const struct stmt *s)
 int machine_finish(struct branch *b, const struct stmt *s)
 {
 	struct vm *vm = &b->p->vm;
+	struct status st;
 	bool lost;
 	int r = 0;
 
 	if (!vm->there)
 		return 0;
 	if (vm->remote) {
-		lost = link_fill(&b->link) || b->link.closed;
-		if (lost && !vm->end_expected)
+		/* It may go at any time: ask. */
+		lost = !b->failed && !b->skipped && !vm->end_expected &&
+		       (b->link.closed || ask_status(b, &st));
+		if (lost)
 			r = branch_fail(b, s, "the machine has ended");
 	} else {
 		r = finish_own(b, s);

@@ -55,7 +55,8 @@ void branch_show(struct branch *b, const char *what, const char *text, size_t n)
 	for (; n; text += len, n -= len) {
 		len = strcspn(text, "\n") < n ? strcspn(text, "\n") : n;
 		fprintf(b->notes, "#   %s: ", what);
-		put_clean(b->notes, text, len);
+		put_clean(b->notes, text,
+			  len && text[len - 1] == '\r' ? len - 1 : len);
 		fputc('\n', b->notes);
 		if (len < n)
 			len++;
@@ -158,8 +159,6 @@ static void tell_halt(struct player *p)
 	struct branch *b = &p->main;
 	char why[JUDGE_WHY];
 	int signo = 0;
-	unsigned int line = b->line;
-
 	switch (halt_why(&p->halt, &signo)) {
 	case HALT_TIME:
 		snprintf(why, sizeof(why), "time-out: not over after %u s",
@@ -173,11 +172,7 @@ static void tell_halt(struct player *p)
 	default:
 		return;
 	}
-	branch_fail(b, NULL, why);
-	if (line) {
-		b->line = line;
-		branch_note(b, "  at %s:%u", p->s->path, line);
-	}
+	branch_fail(b, b->at, why);
 	branch_show_output(b);
 }
 

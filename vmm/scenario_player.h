@@ -28,6 +28,7 @@ struct branch {
 	FILE *notes;
 	char *notes_text; /* of notes: owned once it is closed */
 	size_t notes_len;
+	const struct stmt *at; /* where it was left, or stands */
 	bool failed, skipped;
 	unsigned int line;
 	char why[JUDGE_WHY];

@@ -11,16 +11,12 @@
 int run_list(struct branch *b, const struct stmt *s)
 {
 	for (; s; s = s->next) {
+		b->at = s;
 		/* A loop of expectations asks nobody else. */
-		if (halt_poll(&b->p->halt, -1, 0) < 0) {
-			b->line = s->line;
+		if (halt_poll(&b->p->halt, -1, 0) < 0)
 			return -1;
-		}
-		if (s->what->run(b, s)) {
-			if (!b->line)
-				b->line = s->line;
+		if (s->what->run(b, s))
 			return -1;
-		}
 	}
 	return 0;
 }
@@ -253,8 +249,11 @@ static int start_branches(struct branch *b, const struct stmt *s,
 }
 
 /* What a branch has seen, in the order of the text. */
-static void merge(struct branch *to, struct branch *from)
+static void merge(struct branch *to, struct branch *from, bool ok)
 {
+	if (!ok && !from->failed && from->at)
+		branch_note(from, "%s:%u: ended here: %s", from->p->s->path,
+			    from->at->line, from->at->text);
 	branch_close(from);
 	if (from->notes_text)
 		fwrite(from->notes_text, 1, from->notes_len, to->notes);
@@ -289,14 +288,15 @@ int run_parallel(struct branch *b, const struct stmt *s)
 	if (!ok)
 		halt_stop(&b->p->halt);
 	for (unsigned int i = 0; i < nr; i++) {
-		if (par[i].started) {
+		if (par[i].started)
 			pthread_join(par[i].thread, NULL);
-			ok &= par[i].ok;
-		}
-		if (par[i].b.p)
-			merge(b, &par[i].b);
+		ok &= par[i].ok;
 	}
+	for (unsigned int i = 0; i < nr; i++)
+		if (par[i].b.p)
+			merge(b, &par[i].b, par[i].ok);
 	free(par);
+	b->at = s;
 	halt_go_on(&b->p->halt);
 	free((char *)b->reply.text);
 	b->reply = (struct reply_text){ 0 };

@@ -16,6 +16,31 @@
 
 #define MAX_ERRNO 133 /* EHWPOISON, the last of them */
 
+/* Options that gpcvm run takes and a scenario does not. */
+static int check_vm_words(const struct stmt *s, int *bad, struct err *e)
+{
+	static const char *const not_here[] = { "--control", "--dump-dtb",
+						"--scenario" };
+
+	for (int i = 0; i < s->argc; i++) {
+		*bad = i + 1;
+		if (!run_is_option(s->argv[i]))
+			return err_usage(e,
+					 "vm: %.64s is short for an option: "
+					 "expected all of its name",
+					 s->argv[i]);
+		for (size_t k = 0; k < ARRAY_SIZE(not_here); k++)
+			if (!strncmp(s->argv[i], not_here[k],
+				     strlen(not_here[k])))
+				return err_usage(e,
+						 "vm: %s is not for a "
+						 "scenario: expected other "
+						 "options of gpcvm-run(1)",
+						 not_here[k]);
+	}
+	return 0;
+}
+
 static int parse_vm(struct stmt *s, int *bad, struct err *e)
 {
 	/* What run_parse() wants: a first word that is none, and a NULL. It
@@ -39,19 +64,7 @@ static int parse_vm(struct stmt *s, int *bad, struct err *e)
 
 		return err_usage(e, "vm: %.300s", why.msg);
 	}
-	for (int i = 0; i < s->argc; i++)
-		if (!run_is_option(s->argv[i])) {
-			*bad = i + 1;
-			return err_usage(e,
-					 "vm: %.64s is short for an option: "
-					 "expected all of its name",
-					 s->argv[i]);
-		}
-	if (s->cfg->control || s->cfg->dump_dtb || s->cfg->scenario)
-		return err_usage(e, "vm: --control, --dump-dtb and --scenario "
-				    "are not for a scenario: expected other "
-				    "options of gpcvm-run(1)");
-	return 0;
+	return check_vm_words(s, bad, e);
 }
 
 static int parse_need(struct stmt *s, int *bad, struct err *e)

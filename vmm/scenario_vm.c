@@ -245,16 +245,30 @@ static int wait_ready(struct vm *vm, struct ctl_link *main,
 	}
 }
 
+static int reach(struct vm *vm, const struct vm_plan *plan,
+		 struct ctl_link *main, const struct halt *h, struct err *e)
+{
+	if (connect_to(vm, main, h, e) ||
+	    listener_start(&vm->events, vm->path, true, h, e))
+		return -1;
+	return plan->agent ? wait_ready(vm, main, h, e) : 0;
+}
+
 int vm_start(struct vm *vm, const struct vm_plan *plan, struct ctl_link *main,
 	     const struct halt *h, struct err *e)
 {
 	*e = (struct err){ 0 };
 	*vm = (struct vm){ .pidfd = -1, .lock = PTHREAD_MUTEX_INITIALIZER };
-	if (make_path(vm, plan->control, e) || start_child(vm, plan, e) ||
-	    connect_to(vm, main, h, e) ||
-	    listener_start(&vm->events, vm->path, true, h, e))
+	if (make_path(vm, plan->control, e) || start_child(vm, plan, e))
 		return -1;
-	return plan->agent ? wait_ready(vm, main, h, e) : 0;
+	if (!reach(vm, plan, main, h, e))
+		return 0;
+	/* A guest that does not stay may be over before we can say a word. */
+	if (plan->agent || e->kind != ERR_STATE || vm_wait(vm, h, VM_ENDED_MS))
+		return -1;
+	*e = (struct err){ 0 };
+	listener_over(&vm->events);
+	return 0;
 }
 
 int vm_adopt(struct vm *vm, const char *path, unsigned int types,
