@@ -179,6 +179,7 @@ static void set_state(struct pv_page *p, const struct pv_where *w)
 	store(&p->predicted, w->on ? PREDICT_VALID : PREDICT_INACTIVE);
 	memset(p->pfn, 0, sizeof(p->pfn));
 	p->changes++;
+	store(&p->in_doubt, false);
 }
 
 void pv_note_msr(struct pv_vm *pv, unsigned int vcpu, uint32_t msr,
@@ -194,6 +195,24 @@ void pv_note_msr(struct pv_vm *pv, unsigned int vcpu, uint32_t msr,
 		if (p->vcpu == vcpu && p->kind->msr && p->kind->msr == msr)
 			set_state(p, &w);
 	}
+}
+
+void pv_doubt_msr(struct pv_vm *pv, unsigned int vcpu, uint32_t msr)
+{
+	for (unsigned int i = 0; i < pv->nr; i++) {
+		struct pv_page *p = &pv->pages[i];
+
+		if (p->vcpu == vcpu && p->kind->msr && p->kind->msr == msr)
+			store(&p->in_doubt, true);
+	}
+}
+
+void pv_settle(struct pv_page *p, struct vcpu *v)
+{
+	uint64_t value;
+
+	if (load(&p->in_doubt) && kvm_get_msr(v->fd, p->kind->msr, &value) >= 0)
+		pv_note_msr(p->vm, v->index, p->kind->msr, value);
 }
 
 struct pv_where pv_now(const struct pv_page *p)
@@ -216,7 +235,11 @@ static int switch_by_guest(struct pv_page *p, struct vcpu *v,
 		.in = { p->kind->msr, to->on ? to->gpa | GPC_MSR_ENABLED : 0 },
 	};
 
-	return agent_do(v, &op, e);
+	if (!agent_do(v, &op, e))
+		return 0;
+	if (load(&v->agent.lost))
+		store(&p->in_doubt, true);
+	return -1;
 }
 
 static int switch_by_host(struct pv_page *p, struct vcpu *v,
@@ -243,6 +266,7 @@ int pv_switch(struct pv_page *p, struct vcpu *v, const struct pv_where *to,
 {
 	struct pv_where w = *to;
 
+	pv_settle(p, v);
 	if (p->kind->msr ? switch_by_guest(p, v, &w, e)
 			 : switch_by_host(p, v, &w, e))
 		return -1;
@@ -277,8 +301,10 @@ static bool present(const struct pv_page *p)
 
 int pv_poke(struct pv_page *p, struct vcpu *v, struct json *j, struct err *e)
 {
-	unsigned int changes = p->changes;
+	unsigned int changes;
 
+	pv_settle(p, v);
+	changes = p->changes;
 	if (!load(&p->on))
 		return err_state(e, "%s is off: pv %s on", p->name, p->name);
 	if (p->kind->poke(p, v, j, e))
@@ -333,10 +359,12 @@ static void add_alias(const struct pv_page *p, char why[static 160])
 int pv_check(struct pv_page *p, struct vcpu *v, struct json *j,
 	     enum pv_verdict *verdict, struct err *e)
 {
-	unsigned int changes = p->changes;
+	unsigned int changes;
 	uint64_t mmio = v->mmio;
 	char why[160] = "";
 
+	pv_settle(p, v);
+	changes = p->changes;
 	json_str(j, "name", p->name);
 	json_hex(j, "gpa", load(&p->gpa));
 	if (!load(&p->on)) {
