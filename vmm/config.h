@@ -19,7 +19,8 @@ struct config {
 	enum mem_mode mode;
 	bool no_direct_map;
 	struct gmem_force force;
-	uint64_t mem; /* bytes; ignored where slots are given */
+	uint64_t mem;  /* bytes; ignored where slots are given */
+	uint64_t seed; /* for what is drawn at random, if has_seed */
 	unsigned int nr_slots;
 	struct mem_slot_plan slots[MEM_MAX_SLOTS];
 	unsigned int vcpus;
@@ -34,7 +35,6 @@ struct config {
 	enum fault_policy fault;
 	bool poison; /* keep what `poison` needs */
 	bool quiet;
-	uint64_t seed; /* for what is drawn at random, if has_seed */
 	bool has_seed;
 };
 
