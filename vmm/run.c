@@ -13,6 +13,7 @@
 #include "guests.h"
 #include "kmsg.h"
 #include "num.h"
+#include "play.h"
 #include "poison.h"
 #include "privs.h"
 #include "run.h"
@@ -150,6 +151,8 @@ int run_main(int argc, char **argv)
 
 	if (status >= 0)
 		return status;
+	if (cfg.scenario)
+		return play_against(argc, argv, &cfg);
 	raise_file_limit();
 	if (machine_create(&r.m, &cfg, &e) ||
 	    (cfg.dump_dtb ? machine_dump_dtb(&r.m, &e) : start(&r, &e))) {
