@@ -19,8 +19,7 @@ struct config {
 	enum mem_mode mode;
 	bool no_direct_map;
 	struct gmem_force force;
-	uint64_t mem;  /* bytes; ignored where slots are given */
-	uint64_t seed; /* for what is drawn at random, if has_seed */
+	uint64_t mem; /* bytes; ignored where slots are given */
 	unsigned int nr_slots;
 	struct mem_slot_plan slots[MEM_MAX_SLOTS];
 	unsigned int vcpus;
@@ -38,6 +37,8 @@ struct config {
 	bool poison; /* keep what `poison` needs */
 	bool quiet;
 	bool has_seed;
+	int argc; /* of gpcvm run, as it was called; not owned */
+	char **argv;
 };
 
 #endif
