@@ -329,8 +329,12 @@ static int run_wrmsr(struct request *rq, struct vcpu *v)
 	struct agent_op op = { .op = OP_WRMSR,
 			       .in = { rq->arg[0], rq->arg[1] } };
 
-	if (agent_do(v, &op, &rq->err))
+	if (agent_do(v, &op, &rq->err)) {
+		if (__atomic_load_n(&v->agent.lost, __ATOMIC_ACQUIRE))
+			pv_doubt_msr(&rq->m->pv, v->index,
+				     (uint32_t)rq->arg[0]);
 		return -1;
+	}
 	pv_note_msr(&rq->m->pv, v->index, (uint32_t)rq->arg[0], rq->arg[1]);
 	json_hex(&rq->reply, "msr", rq->arg[0]);
 	json_hex(&rq->reply, "value", rq->arg[1]);

@@ -108,6 +108,7 @@ static int begin(struct request *rq, struct storm *s)
 	if (storm_parse(s, rq->argv, rq->argc, &rq->err))
 		return -1;
 	rq->own = s;
+	rq->arg[STORM_SEED] = s->seed;
 	store(&rq->m->storm_stop, false);
 	store(&rq->m->storm, true);
 	r = request_on_thread(rq, storm_main, NULL);

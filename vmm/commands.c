@@ -92,8 +92,11 @@ const struct command commands[] = {
 	  "machine ends, and when the host's kernel logs a warning.",
 	  1, LINE_MAX_WORDS, cmd_storm },
 	{ "record", "FILE|stop",
-	  "write down what is sent (not in this version)", NULL, 1, 1,
-	  cmd_record },
+	  "write down what all clients send, as a scenario, until stop",
+	  "The file is there when the recording has ended, by record stop or with the machine, and "
+	  "there may be none before. Its lines are in the order in which they came, with verdicts and "
+	  "failures as expectations; commands that only look are left out. gpcvm play takes it.",
+	  1, 1, cmd_record },
 	{ "log", "[N]", "the last N events (20)", NULL, 0, 1, cmd_log },
 	{ "subscribe", "[off]",
 	  "send events as they happen, a line each, until off",

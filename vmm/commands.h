@@ -45,6 +45,7 @@ struct request {
 	struct json reply;
 	struct err err;
 	uint64_t start_ns;
+	unsigned int recorded; /* its place in the recording; 0: none */
 	int argc;
 	char *argv[LINE_MAX_WORDS]; /* argv[0] is the first argument */
 	char line[LINE_MAX_BYTES + 1];

@@ -37,6 +37,8 @@ struct config {
 	bool poison; /* keep what `poison` needs */
 	bool quiet;
 	bool has_seed;
+	int argc; /* of gpcvm run, as it was called; not owned */
+	char **argv;
 };
 
 #endif

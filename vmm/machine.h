@@ -15,6 +15,7 @@
 #include "vcpu.h"
 
 struct pending;
+struct record;
 
 struct machine {
 	const struct config *cfg;
@@ -46,6 +47,9 @@ struct machine {
 
 	/* A storm: there is at most one. Atomic. */
 	bool storm, storm_stop; /* runs; was told to end */
+
+	struct record *record; /* NULL; main thread, as the next one */
+	bool changed;	       /* by a command that does more than look */
 
 	struct pending *pending; /* requests under way; set by pending_init() */
 

@@ -204,6 +204,7 @@ static void set_state(struct pv_page *p, const struct pv_where *w)
 	store(&p->predicted, w->on ? PREDICT_VALID : PREDICT_INACTIVE);
 	memset(p->pfn, 0, sizeof(p->pfn));
 	p->changes++;
+	store(&p->in_doubt, false);
 	model_switch(&p->vm->model, pv_index(p), w->gpa, w->on, w->by_hva);
 }
 
@@ -220,6 +221,26 @@ void pv_note_msr(struct pv_vm *pv, unsigned int vcpu, uint32_t msr,
 		if (p->vcpu == vcpu && p->kind->msr && p->kind->msr == msr)
 			set_state(p, &w);
 	}
+}
+
+void pv_doubt_msr(struct pv_vm *pv, unsigned int vcpu, uint32_t msr)
+{
+	for (unsigned int i = 0; i < pv->nr; i++) {
+		struct pv_page *p = &pv->pages[i];
+
+		if (p->vcpu != vcpu || !p->kind->msr || p->kind->msr != msr)
+			continue;
+		store(&p->in_doubt, true);
+		model_doubt(&pv->model, pv_index(p));
+	}
+}
+
+void pv_settle(struct pv_page *p, struct vcpu *v)
+{
+	uint64_t value;
+
+	if (load(&p->in_doubt) && kvm_get_msr(v->fd, p->kind->msr, &value) >= 0)
+		pv_note_msr(p->vm, v->index, p->kind->msr, value);
 }
 
 struct pv_where pv_now(const struct pv_page *p)
@@ -242,7 +263,11 @@ static int switch_by_guest(struct pv_page *p, struct vcpu *v,
 		.in = { p->kind->msr, to->on ? to->gpa | GPC_MSR_ENABLED : 0 },
 	};
 
-	return agent_do(v, &op, e);
+	if (!agent_do(v, &op, e))
+		return 0;
+	if (load(&v->agent.lost))
+		store(&p->in_doubt, true);
+	return -1;
 }
 
 static int switch_by_host(struct pv_page *p, struct vcpu *v,
@@ -269,6 +294,7 @@ int pv_switch(struct pv_page *p, struct vcpu *v, const struct pv_where *to,
 {
 	struct pv_where w = *to;
 
+	pv_settle(p, v);
 	if (p->kind->msr ? switch_by_guest(p, v, &w, e)
 			 : switch_by_host(p, v, &w, e)) {
 		model_doubt(&p->vm->model, pv_index(p));

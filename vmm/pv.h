@@ -95,6 +95,9 @@ struct pv_page {
 	uint64_t hva; /* what KVM was given; 0: the gpa; atomic */
 	bool by_hva;  /* how it is set up, or was last; atomic */
 	bool on;      /* atomic */
+	/* An operation of the guest that switches it was given up, and may yet
+	 * be done: KVM knows. Atomic. */
+	bool in_doubt;
 	enum pv_predicted predicted; /* atomic */
 	unsigned int changes; /* how often it was switched; vCPU thread only */
 	uint64_t pfn[2];      /* seen by the last check; 0: none */
@@ -151,6 +154,10 @@ int pv_switch(struct pv_page *p, struct vcpu *v, const struct pv_where *to,
 /* The guest of @vcpu has written @value to @msr: follow it. */
 void pv_note_msr(struct pv_vm *pv, unsigned int vcpu, uint32_t msr,
 		 uint64_t value);
+/* Such a write was given up: whether it was done is seen at the next use. */
+void pv_doubt_msr(struct pv_vm *pv, unsigned int vcpu, uint32_t msr);
+/* On the page's vCPU's thread, with the agent at the door: no doubt any more. */
+void pv_settle(struct pv_page *p, struct vcpu *v);
 /* Check it, and write one object's fields: verdict, why, pfn ... */
 int pv_check(struct pv_page *p, struct vcpu *v, struct json *j,
 	     enum pv_verdict *verdict, struct err *e);

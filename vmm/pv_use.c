@@ -21,9 +21,11 @@ static bool present(const struct pv_page *p)
 int pv_poke(struct pv_page *p, struct vcpu *v, struct json *j, struct err *e)
 {
 	struct model *m = &p->vm->model;
-	unsigned int changes = p->changes;
 	struct model_use use;
+	unsigned int changes;
 
+	pv_settle(p, v);
+	changes = p->changes;
 	if (!load(&p->on))
 		return err_state(e, "%s is off: pv %s on", p->name, p->name);
 	model_begin(m, pv_index(p), &use);
@@ -143,6 +145,7 @@ int pv_check(struct pv_page *p, struct vcpu *v, struct json *j,
 	struct model_use use;
 	char why[160] = "";
 
+	pv_settle(p, v);
 	json_str(j, "name", p->name);
 	json_hex(j, "gpa", load(&p->gpa));
 	model_begin(m, pv_index(p), &use);

@@ -13,6 +13,7 @@
 #include "devices/doorbell.h"
 #include "guests.h"
 #include "num.h"
+#include "record.h"
 
 /* request.stuck */
 enum { STUCK_NO, STUCK_SAYING, STUCK_YES };
@@ -127,15 +128,21 @@ int request_run(struct request *rq, size_t len)
 	rq->cmd = NULL;
 	rq->then = NULL;
 	r = parse(rq, len, &word);
+	rq->recorded = 0;
 	if (!r) {
+		record_begin(rq);
 		begin_reply(rq);
 		r = rq->cmd->fn(rq);
 	}
 	event_add_request(ev, rq->text, rq->text_len,
 			  r < 0 ? err_kind_name(rq->err.kind) : NULL);
-	if (r == REQUEST_PENDING)
+	if (r == REQUEST_PENDING) {
+		record_pending(rq);
 		return r;
-	return conclude(rq, word, r);
+	}
+	conclude(rq, word, r);
+	record_end(rq, r, &rq->err);
+	return r;
 }
 
 /* ---- on a vCPU ---------------------------------------------------------- */
@@ -333,6 +340,7 @@ static void complete(struct request *rq)
 				  err_kind_name(rq->err.kind));
 	if (rq->owner)
 		conclude(rq, rq->cmd->name, r);
+	record_end(rq, r, &rq->err);
 	rq->finished(rq);
 }
 
@@ -377,6 +385,7 @@ static void detach(struct request *rq)
 	else
 		err_state(&stand_in->err, "vCPU %u does not leave KVM_RUN",
 			  rq->vcpu->index);
+	record_end(rq, -1, &stand_in->err);
 	rq->owner = NULL;
 	conclude(stand_in, rq->cmd->name, -1);
 	stand_in->finished(stand_in);

@@ -76,6 +76,9 @@ static void watch(struct request *rq, struct asked *a, struct vcpu *v,
 		}
 	} else {
 		agent_overdue(v, now);
+		/* In a pause it does not come back by itself. */
+		if (give_up && load(give_up) && vcpu_pausing(v))
+			agent_give_up(v);
 	}
 	if (since && now > since + AGENT_DEADLINE_NS + GRACE_NS) {
 		err_state(&why, "vCPU %u does not leave KVM_RUN", v->index);

@@ -16,6 +16,7 @@
 #include "play.h"
 #include "poison.h"
 #include "privs.h"
+#include "record.h"
 #include "run.h"
 #include "sigbus.h"
 #include "status.h"
@@ -59,6 +60,7 @@ static int catch_signals(struct run *r, struct err *e)
 	sigaddset(&tty, SIGTTIN);
 	sigprocmask(SIG_BLOCK, &tty, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a recording that is too long: EFBIG */
 	r->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (r->signal_fd < 0)
 		return err_os(e, errno, "signalfd");
@@ -117,6 +119,7 @@ static void finish(struct run *r, int status)
 
 	if (r->pending.m && stopped)
 		pending_free(&r->pending);
+	record_finish(&r->m); /* now that the last replies are there */
 	control_close(r->control);
 	if (!stopped) {
 		/* Its thread uses all the rest: the terminal is what matters. */

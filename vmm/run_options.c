@@ -299,6 +299,8 @@ int run_parse(int argc, char **argv, struct config *cfg, struct err *e)
 		.guest = "agent",
 		.guard = true,
 	};
+	cfg->argc = argc;
+	cfg->argv = argv;
 	optind = 0; /* it may have been used before (getopt(3)) */
 	opterr = 0;
 	while ((opt = getopt_long(argc, argv, ":", options, NULL)) != -1) {
@@ -315,6 +317,19 @@ int run_parse(int argc, char **argv, struct config *cfg, struct err *e)
 		return err_usage(e, "run takes options only, not '%s'",
 				 argv[optind]);
 	return check_pv(cfg, e);
+}
+
+void run_each_option(int argc, char **argv,
+		     void (*fn)(void *arg, const char *name, const char *value),
+		     void *arg)
+{
+	int opt, index;
+
+	optind = 0;
+	opterr = 0;
+	while ((opt = getopt_long(argc, argv, ":", options, &index)) != -1)
+		if (opt != '?' && opt != ':')
+			fn(arg, options[index].name, optarg);
 }
 
 int run_options(int argc, char **argv, struct config *cfg)

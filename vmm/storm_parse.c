@@ -56,8 +56,8 @@ static int parse_seconds(const char *word, uint64_t *ns, struct err *e)
 		return -1;
 	*ns = s * NS_PER_SEC + ms * NS_PER_MS;
 	if (!*ns || *ns > STORM_SECONDS * NS_PER_SEC)
-		return err_range(e, "for %.32s: 0.001 to %d seconds", word,
-				 STORM_SECONDS);
+		return err_range(e, "for %.32s: 0.001 to %" PRIu64 " seconds",
+				 word, STORM_SECONDS);
 	return 0;
 }
 

@@ -336,10 +336,12 @@ int storm_run(struct storm *s)
 	r = make_threads(s, &s->rq->err);
 	if (!r) {
 		r = start_threads(s, &s->rq->err);
+		model_suspend(&s->m->pv.model);
 		let_go(s, !r);
 		if (!r)
 			wait_for_end(s);
 		join_threads(s);
+		model_resume(&s->m->pv.model);
 		measure_tick(s);
 	}
 	for (unsigned int i = 0; i < s->nr_groups && !r; i++)

@@ -6,6 +6,8 @@
 #include "operate.h"
 #include "storm_undo.h"
 
+#define load(p) __atomic_load_n(p, __ATOMIC_ACQUIRE)
+
 /* ---- attributes --------------------------------------------------------- */
 
 int storm_save_attrs(struct storm *s, struct storm_step *st, struct err *e)
@@ -81,25 +83,28 @@ int storm_undo_slot(struct storm *s, const struct storm_step *st, struct err *e)
 
 /* ---- pv pages ----------------------------------------------------------- */
 
+static bool at_home(const struct storm_step *st)
+{
+	struct pv_where now = pv_now(st->pv);
+
+	return !load(&st->pv->in_doubt) && now.on == st->home.on &&
+	       now.gpa == st->home.gpa && now.by_hva == st->home.by_hva;
+}
+
 static int go_home(void *arg, struct vcpu *v, struct err *e)
 {
 	const struct storm_step *st = arg;
-	struct pv_where now = pv_now(st->pv);
 
-	if (now.on == st->home.on && now.gpa == st->home.gpa &&
-	    now.by_hva == st->home.by_hva)
-		return 0;
-	return pv_switch(st->pv, v, &st->home, e);
+	pv_settle(st->pv, v);
+	return at_home(st) ? 0 : pv_switch(st->pv, v, &st->home, e);
 }
 
 int storm_undo_pv(struct storm *s, const struct storm_step *st, struct err *e)
 {
-	struct pv_where now = pv_now(st->pv);
 	struct storm_step copy = *st;
 
 	/* No need of a vCPU that may be paused where there is nothing to do. */
-	if (now.on == st->home.on && now.gpa == st->home.gpa &&
-	    now.by_hva == st->home.by_hva)
+	if (at_home(st))
 		return 0;
 	return request_ask_vcpu(s->rq, &s->m->vcpus[st->pv->vcpu],
 				pv_switch_job(st->pv), go_home, &copy, NULL, e);

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """storm: what it does, what it counts, what ends it, what it leaves behind."""
+import functools
 import os
 import threading
 import time
 
 import lib
+import test_events
 
 LONG = "for 3000"  # whatever ends it does so before
 MODES = "anon", "gmem"
@@ -50,7 +52,10 @@ def plausible(r):
                 assert 0 < o["p50"] <= o["p99"] <= o["max"], o
                 assert o["max"] <= r["run_ns"] * 1.1 + 1e6, (o, r["run_ns"])
     for g in r["groups"]:
-        assert 0 <= g["skew_p50"] <= g["skew_p99"] <= g["skew_max"], g
+        if g["rounds"]:
+            assert 0 <= g["skew_p50"] <= g["skew_p99"] <= g["skew_max"], g
+        else:
+            assert g["skew_p50"] is g["skew_p99"] is g["skew_max"] is None, g
     assert r["not_restored"] == [], r
 
 
@@ -272,13 +277,29 @@ def test_what_the_storm_cannot_restore_is_told(lab):
     m.ok("storm stop")
     r = c.reply()
     assert r["ok"] and r["ended_by"] == "stop", r
-    home = m.page("clock1")["gpa"] != "0x900000"
-    assert bool(r["not_restored"]) != home, r
+    if m.page("clock1")["gpa"] == "0x900000":
+        assert r["not_restored"], r
     assert all("pv clock1 move 9M: vCPU 1 is paused" in t
                for t in r["not_restored"]), r
     m.ok("vcpu 1 resume")
     m.ok("pv clock0 on")
     m.healthy()
+
+
+def test_what_a_pause_cut_short_is_known_once_the_vcpu_is_back(lab):
+    """The guest may yet write the MSR that moves its clock, when gpcvm no
+    longer waits for it: a check that looks at the old place would lie."""
+    m = lab.plain("--vcpus", "2")
+    for _ in range(20):
+        c = start(m, f"storm {LONG} pv clock1 move 9M")
+        m.ok("vcpu 1 pause")
+        m.ok("storm stop")
+        r = c.reply()
+        assert r["ok"] and r["ended_by"] == "stop", r
+        c.close()
+        m.ok("vcpu 1 resume")
+        m.healthy()
+        m.ok("pv clock1 move 0x131000")
 
 
 def test_the_final_check_tells_what_is_wrong(lab):
@@ -396,23 +417,18 @@ def test_the_end_of_the_guest_ends_it(lab):
 
 
 def test_a_message_of_the_kernel_ends_it(lab):
-    if os.geteuid():
-        raise lib.Skip("only root can write to /dev/kmsg")
     m = lab.plain("--vcpus", "2")
-    # One from before does not count.
-    with open("/dev/kmsg", "w") as f:
-        f.write("<4>gpcvm test: before the storm\n")
-    lib.eventually("the message", lambda: any(
-        "before the storm" in e["text"] for e in m.ok("log 50")["events"]))
+    kmsg = test_events.Kmsg()
+    test_events.kernel_warns(lab, kmsg)  # one from before does not count
+    lib.eventually("its event", lambda: kmsg.read()[-1] in [
+        e["text"] for e in m.ok("log 100")["events"]])
     c = start(m, f"storm {LONG} {BUSY}")
-    with open("/dev/kmsg", "w") as f:
-        f.write("<6>gpcvm test: only a note\n")
-    time.sleep(0.2)
-    begun(m)
-    with open("/dev/kmsg", "w") as f:
-        f.write("<4>gpcvm test: during the storm\n")
+    kmsg.write("<4>gpcvm test: not of the kernel")
+    storm_runs_on = m.ok("status")["storm"]
+    test_events.kernel_warns(lab, test_events.Kmsg())
     r = c.reply()
     assert r["ok"] and r["ended_by"] == "kernel", r
+    assert storm_runs_on
     plausible(r)
     m.healthy()
 
@@ -465,3 +481,23 @@ def test_its_operations_are_not_in_the_log_but_the_storm_is(lab):
     texts = [e["text"] for e in m.ok("log 50")["events"] if e["seq"] > last]
     assert any(t.startswith("storm count 500") for t in texts), texts
     assert len(texts) < 10, texts
+
+
+def undisturbed(fn):
+    """Once more where the kernel had something to say meanwhile, to anybody on
+    this host: that ends every storm."""
+    def test(lab):
+        for _ in range(3):
+            kmsg = test_events.Kmsg()
+            try:
+                return fn(lab)
+            except AssertionError:
+                if not kmsg.read():
+                    raise
+        return fn(lab)
+    return functools.update_wrapper(test, fn)
+
+
+for _name, _fn in list(globals().items()):
+    if _name.startswith("test_") and callable(_fn) and "kernel" not in _name:
+        globals()[_name] = undisturbed(_fn)
