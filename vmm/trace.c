@@ -42,12 +42,14 @@ static int open_point(struct trace *t, enum trace_point p, int root, long cpus)
 	for (long cpu = 0; cpu < cpus; cpu++) {
 		struct trace_ring *r = &t->rings[t->nr_rings];
 
-		if (!trace_ring_open(r, p, t->id[p], (int)cpu, e))
+		if (!trace_ring_open(r, p, t->id[p], (int)cpu, e)) {
 			t->nr_rings++;
-		else if (e->os_errno != ENODEV) /* that CPU is offline */
-			break;
-		else
+		} else if (e->os_errno == ENODEV) { /* that CPU is offline */
 			e->kind = ERR_NONE;
+			t->partial = true;
+		} else {
+			break;
+		}
 	}
 	if (e->kind == ERR_NONE && t->nr_rings > first)
 		return 0;
@@ -173,7 +175,7 @@ int trace_since(struct trace *t, const struct trace_mark *m,
 			goto out;
 		out[nr++] = *k;
 	}
-	r = (int)nr;
+	r = !nr && t->partial ? -1 : (int)nr;
 out:
 	pthread_mutex_unlock(&t->lock);
 	return r;

@@ -36,6 +36,7 @@ struct trace_ring;
 struct trace {
 	bool there[TRACE_POINTS];
 	struct err why[TRACE_POINTS]; /* where it is not */
+	bool partial; /* a CPU was offline: what it does later is not seen */
 	uint64_t id[TRACE_POINTS];
 	struct tracefs_field fields[TRACE_POINTS][TRACE_VALUES];
 
@@ -60,13 +61,14 @@ struct trace_mark {
 void trace_mark(struct trace *t, struct trace_mark *m);
 /*
  * Up to @max records of @point since @m, of those whose first value is @key. -1
- * where that cannot be told: it is not there, or some have been lost.
+ * where that cannot be told: it is not there, or some have been lost, or there
+ * are none and not all CPUs are watched.
  */
 int trace_since(struct trace *t, const struct trace_mark *m,
 		enum trace_point point, uint64_t key, struct trace_record *out,
 		unsigned int max);
 
-/* The number that the tracepoint has for people: "kvm:kvm_pvclock_update". */
+/* "kvm:kvm_pvclock_update". */
 const char *trace_point_name(enum trace_point p);
 
 /* ---- between trace.c, trace_ring.c and the tests ------------------------ */

@@ -50,6 +50,22 @@ def test_page_that_is_flipped_under_the_guest_is_stale_until_it_is_back(lab):
         g.quit()
 
 
+def test_kernel_that_is_not_what_it_is_said_to_be_is_a_disagreement(lab):
+    # Caches of such a kernel reach private pages; this one's do not.
+    for args, names in (((), ("clock0",)), (("--pv", "xen"), XEN)):
+        g = lab.guest("--memory", "gmem-private", "--family",
+                      "direct-map-2024", *args)
+        for name in names:
+            assert g.page(name)["model"][0]["private"] == "yes"
+            r = g.check(name, "stale")
+            assert r["expected"] == "fresh", r
+            assert "model: fresh; guest: stale" in r["disagreement"], r
+            assert r["elsewhere"]["where"] == "alias", r
+            g.ok(f"attr {name} shared")
+            agreed(g, name, "fresh")
+        g.quit()
+
+
 def test_kernel_says_what_the_guest_sees_of_each_clock(lab):
     for kernel in ("lean", "debian"):
         for g, names in machines(lab, "anon", kernel=kernel):

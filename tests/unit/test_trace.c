@@ -190,6 +190,10 @@ static void nothing_is_claimed_where_records_were_lost(void **state)
 		trace_mark(&t, &(struct trace_mark){ 0 });
 	}
 	assert_int_equal(since(&m, 2, out), -1);
+	trace_mark(&t, &m);
+	assert_int_equal(since(&m, 2, out), 0);
+	t.partial = true;
+	assert_int_equal(since(&m, 2, out), -1);
 	t.there[TRACE_PVCLOCK] = false;
 	trace_mark(&t, &m);
 	assert_int_equal(since(&m, 2, out), -1);
