@@ -35,23 +35,15 @@ static void guess_all(struct machine *m, const struct leak_page *pages,
 static void compare(struct machine *m, const struct leak_page *p,
 		    const struct guess *g, struct json *j)
 {
-	static const enum model_map seen[] = {
-		[LEAK_ABSENT] = MODEL_MAP_ABSENT,
-		[LEAK_UNKNOWN] = MODEL_MAP_UNKNOWN,
-		[LEAK_PRESENT] = MODEL_MAP_PRESENT,
-	};
 	uint64_t changes;
 	enum model_map map = model_direct_map(&m->pv.model, p->gpa, &changes);
-	char text[96];
+	char text[64];
 
 	if (changes != g->changes)
 		map = MODEL_MAP_UNKNOWN;
 	json_str(j, "expected", model_map_name(map));
-	if (map == MODEL_MAP_UNKNOWN || p->state == LEAK_UNKNOWN ||
-	    seen[p->state] == map)
+	if (!leak_differs(p->state, map, text))
 		return;
-	snprintf(text, sizeof(text), "model: %s; kcore: %s",
-		 model_map_name(map), leak_state_name(p->state));
 	json_str(j, "disagreement", text);
 	event_add(&m->events, EVENT_MODEL, "leak of gpa 0x%" PRIx64 ": %s",
 		  p->gpa, text);

@@ -12,6 +12,7 @@
 #include "loop.h"
 #include "memory.h"
 #include "pv.h"
+#include "trace.h"
 #include "vcpu.h"
 
 struct pending;
@@ -32,6 +33,7 @@ struct machine {
 	void **device_state;
 	struct pv_vm pv;
 	struct leak leak;
+	struct trace trace;
 	struct vcpu *vcpus;
 	unsigned int nr_vcpus;	   /* that were made */
 	uint32_t start, copy_list; /* where vCPU 0 begins; see loader.h */

@@ -197,6 +197,14 @@ int memory_slot_close(struct memory *m, unsigned int id, struct err *e);
  */
 int memory_peek(struct memory *m, uint64_t gpa, void *buf, uint64_t len,
 		uint64_t *pages, struct err *e);
+/*
+ * Call @fn with each page that the host sees and that is backed (see
+ * memory_peek), until it returns true, or @most pages were shown. @gpa is where
+ * the slot with it is, or was last. The lock is held.
+ */
+void memory_scan(struct memory *m, unsigned int most,
+		 bool (*fn)(void *arg, uint64_t gpa, const uint8_t *page),
+		 void *arg);
 /* Before the guest runs: what the host can write there (see memory_peek). */
 int memory_load(struct memory *m, uint64_t gpa, const void *data, uint64_t len,
 		struct err *e);

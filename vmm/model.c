@@ -371,22 +371,21 @@ void model_begin(struct model *m, unsigned int i, struct model_use *u)
 }
 
 enum model_expect model_end(struct model *m, unsigned int i,
-			    const struct model_use *u)
+			    struct model_use *u)
 {
 	struct model_entry *n = &m->entries[i];
-	bool clear;
 
 	lock(m);
-	clear = u->clear && u->epoch == n->epoch && !model_busy(m, n);
+	u->clear = u->clear && u->epoch == n->epoch && !model_busy(m, n);
 	for (unsigned int k = 0; k < n->nr; k++) {
-		if (clear)
+		if (u->clear)
 			used(m, n, &n->cache[k]);
 		else
 			doubt(&n->cache[k]);
 	}
 	m->changes++;
 	unlock(m);
-	return clear ? u->expect : EXPECT_UNKNOWN;
+	return u->clear ? u->expect : EXPECT_UNKNOWN;
 }
 
 void model_doubt(struct model *m, unsigned int i)

@@ -125,7 +125,7 @@ void model_scribble(struct model *m, uint64_t gpa, uint64_t len);
 /* Before KVM is made to use a cache, and after it has. */
 struct model_use {
 	uint64_t epoch;
-	bool clear; /* nothing was under way */
+	bool clear; /* nothing else was done to the same memory */
 	enum model_expect expect;
 };
 
@@ -133,7 +133,7 @@ void model_begin(struct model *m, unsigned int i, struct model_use *u);
 /* What the guest should have seen; unknown, and so is the cache from here on,
  * where something else was done to the same memory meanwhile. */
 enum model_expect model_end(struct model *m, unsigned int i,
-			    const struct model_use *u);
+			    struct model_use *u);
 /* It may have used it or not. */
 void model_doubt(struct model *m, unsigned int i);
 

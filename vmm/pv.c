@@ -197,6 +197,10 @@ const struct pv_page *pv_overlap(const struct pv_page *p, uint64_t gpa)
 
 static void set_state(struct pv_page *p, const struct pv_where *w)
 {
+	if (p->gpa != w->gpa) {
+		p->former = p->gpa;
+		p->moved = true;
+	}
 	store(&p->gpa, w->gpa);
 	store(&p->hva, w->hva);
 	store(&p->by_hva, w->by_hva);

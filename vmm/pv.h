@@ -44,6 +44,7 @@ enum pv_predicted {
 
 struct pv_vm; /* below */
 struct pv_page;
+struct trace;
 
 /* Where KVM is to look for the page, if at all. */
 struct pv_where {
@@ -84,6 +85,25 @@ struct pv_kind {
 	int (*check)(struct pv_page *p, struct vcpu *v, struct json *j,
 		     enum pv_verdict *verdict, char why[static 160],
 		     struct err *e);
+
+	/*
+	 * Where else did the last check's poke write? One of the two. @wrote:
+	 * is what lies at @bytes (of the kind's size) such that nothing but that
+	 * poke can have written it? @lands: try it, with pokes of its own: do
+	 * they change what the host sees at @gpa? In the same job as the check.
+	 */
+	bool (*wrote)(const struct pv_page *p, const uint8_t *bytes);
+	bool (*lands)(struct pv_page *p, struct vcpu *v, uint64_t gpa);
+};
+
+/* What the last check found, beside its verdict. vCPU thread only. */
+struct pv_found {
+	bool reached;	     /* the guest's accesses were to memory */
+	uint64_t set, limit; /* between these the VM's clock was read */
+	/* What the kernel's tracepoints say, or ""; and does that differ from
+	 * what the guest saw? */
+	char kernel[112];
+	bool differs;
 };
 
 struct pv_page {
@@ -100,7 +120,11 @@ struct pv_page {
 	bool in_doubt;
 	enum pv_predicted predicted; /* atomic */
 	unsigned int changes; /* how often it was switched; vCPU thread only */
-	uint64_t pfn[2];      /* seen by the last check; 0: none */
+	uint64_t
+		former; /* where it was before it was last moved; vCPU thread */
+	bool moved;	/* ... if it was */
+	struct pv_found found;
+	uint64_t pfn[2]; /* seen by the last check; 0: none */
 };
 
 /* All of a machine's pv pages. */
@@ -110,6 +134,8 @@ struct pv_vm {
 	uint32_t events; /* sent so far: devices/xen_event.c; atomic */
 	struct memory *memory;
 	struct events *log;	    /* set once it is there; or NULL */
+	struct trace *trace;	    /* or NULL */
+	uint64_t own_end;	    /* the guest's own memory is below */
 	struct model model;	    /* an entry per page, in the same order */
 	pthread_mutex_t clock_lock; /* KVM_GET_CLOCK .. KVM_SET_CLOCK */
 	struct pv_page *pages;	    /* owned */
@@ -161,6 +187,11 @@ void pv_settle(struct pv_page *p, struct vcpu *v);
 /* Check it, and write one object's fields: verdict, why, pfn ... */
 int pv_check(struct pv_page *p, struct vcpu *v, struct json *j,
 	     enum pv_verdict *verdict, struct err *e);
+/* On a stale or torn verdict: look for what the poke wrote in all of the memory
+ * that the host sees, and where it is found name the place in a member
+ * "elsewhere" and in @why. */
+void pv_elsewhere(struct pv_page *p, struct vcpu *v, struct json *j,
+		  char why[static 160]);
 /* Poke it; predicted valid afterwards. */
 int pv_poke(struct pv_page *p, struct vcpu *v, struct json *j, struct err *e);
 /* Its entry in the model. */

@@ -68,36 +68,55 @@ static void pfn_json(struct pv_page *p, struct json *j)
 			     "pfn2", "pfn2_changed", j);
 }
 
+static void append(char why[static 160], const char *text)
+{
+	size_t n = strlen(why);
+
+	snprintf(why + n, 160 - n, "%s%s", n ? "; " : "", text);
+}
+
 /* KVM writes what is mapped at the hva. In gmem-private that is the alias, and
  * a private gfn shows the guest another page. */
 static void add_alias(const struct pv_page *p, char why[static 160])
 {
-	size_t n = strlen(why);
-
-	if (load(&p->by_hva) && memory_is_private(p->vm->memory, load(&p->gpa)))
-		snprintf(why + n, 160 - n,
-			 "%sby hva KVM writes the shared alias; the gfn is "
-			 "private",
-			 n ? "; " : "");
+	if (load(&p->by_hva) &&
+	    memory_is_private(p->vm->memory, load(&p->gpa)) &&
+	    !strstr(why, "alias"))
+		append(why, "by hva KVM writes the shared alias; the gfn is "
+			    "private");
 }
 
 /* ---- check -------------------------------------------------------------- */
 
-/* A verdict against what the model expects: where both are known and differ, who
- * saw what. */
+/* A check is made again where it is not fresh and something else was done to
+ * the same memory meanwhile: the guest may have read a page that came after the
+ * one that KVM wrote. */
+#define CHECK_TRIES 4
+
+static const char *after(const char *text, const char *mark)
+{
+	return text[0] ? mark : "";
+}
+
+/* Who saw what, where they differ: the model (where it says anything), the guest,
+ * the kernel (where it tells). */
 static void compare(struct pv_page *p, enum model_expect expect,
 		    enum pv_verdict verdict, const char *why, struct json *j)
 {
 	const char *model = model_expect_name(expect);
 	const char *guest = pv_verdict_name(verdict);
-	char text[320];
+	const char *kernel = p->found.kernel;
+	char text[420];
 
 	json_str(j, "expected", model);
-	if (expect == EXPECT_UNKNOWN || verdict == VERDICT_UNSUPPORTED ||
-	    !strcmp(model, guest))
+	if (verdict == VERDICT_UNSUPPORTED)
 		return;
-	snprintf(text, sizeof(text), "model: %s; guest: %s%s%s%s", model, guest,
-		 why[0] ? " (" : "", why, why[0] ? ")" : "");
+	if (!p->found.differs &&
+	    (expect == EXPECT_UNKNOWN || !strcmp(model, guest)))
+		return;
+	snprintf(text, sizeof(text), "model: %s; guest: %s%s%s%s%s%s", model,
+		 guest, after(why, " ("), why, after(why, ")"),
+		 after(kernel, "; kernel: "), kernel);
 	json_str(j, "disagreement", text);
 	if (p->vm->log)
 		event_add(p->vm->log, EVENT_MODEL, "%s: %s", p->name, text);
@@ -110,6 +129,8 @@ static int judge(struct pv_page *p, struct vcpu *v, struct json *j,
 	unsigned int changes = p->changes;
 	uint64_t mmio = v->mmio;
 
+	p->found = (struct pv_found){ 0 };
+	why[0] = '\0';
 	if (!load(&p->on)) {
 		*verdict = VERDICT_ABSENT;
 		snprintf(why, 160, "%s is off", p->name);
@@ -121,41 +142,67 @@ static int judge(struct pv_page *p, struct vcpu *v, struct json *j,
 	if (p->changes != changes)
 		return err_state(e, "%s was switched during the check: again",
 				 p->name);
-	if (v->mmio != mmio) {
-		/* What it read was not memory: all ones, from gpcvm. */
-		*verdict = VERDICT_ABSENT;
-		snprintf(why, 160, "the guest's access left KVM as MMIO: %s",
-			 memory_present(p->vm->memory, load(&p->gpa))
-				 ? "the slot there has no page for it"
-				 : "no slot is there");
+	p->found.reached = v->mmio == mmio;
+	if (p->found.reached)
 		return 0;
+	/* What it read was not memory: all ones, from gpcvm. */
+	p->found = (struct pv_found){ 0 };
+	*verdict = VERDICT_ABSENT;
+	snprintf(why, 160, "the guest's access left KVM as MMIO: %s",
+		 memory_present(p->vm->memory, load(&p->gpa))
+			 ? "the slot there has no page for it"
+			 : "no slot is there");
+	return 0;
+}
+
+/* The verdict, what the model expects, and what else can be said of it. */
+static int judge_alone(struct pv_page *p, struct vcpu *v, struct json *j,
+		       enum pv_verdict *verdict, enum model_expect *expect,
+		       char why[static 160], struct err *e)
+{
+	struct model *m = &p->vm->model;
+	const struct json_mark mark = json_mark(j);
+	struct model_use use;
+
+	for (int i = 0; i < CHECK_TRIES; i++) {
+		json_rewind(j, mark);
+		model_begin(m, pv_index(p), &use);
+		if (judge(p, v, j, verdict, why, e)) {
+			model_doubt(m, pv_index(p));
+			return -1;
+		}
+		*expect = model_end(m, pv_index(p), &use);
+		if (use.clear || *verdict == VERDICT_FRESH)
+			break;
 	}
-	if (*verdict == VERDICT_FRESH)
-		store(&p->predicted, PREDICT_VALID);
+	if (*verdict != VERDICT_STALE && *verdict != VERDICT_TORN)
+		return 0;
+	if (use.clear)
+		pv_elsewhere(p, v, j, why);
 	else
-		add_alias(p, why);
-	pfn_json(p, j);
+		append(why, "its memory was changed meanwhile");
+	add_alias(p, why);
 	return 0;
 }
 
 int pv_check(struct pv_page *p, struct vcpu *v, struct json *j,
 	     enum pv_verdict *verdict, struct err *e)
 {
-	struct model *m = &p->vm->model;
-	struct model_use use;
+	enum model_expect expect = EXPECT_UNKNOWN;
 	char why[160] = "";
 
 	pv_settle(p, v);
 	json_str(j, "name", p->name);
 	json_hex(j, "gpa", load(&p->gpa));
-	model_begin(m, pv_index(p), &use);
-	if (judge(p, v, j, verdict, why, e)) {
-		model_doubt(m, pv_index(p));
+	if (judge_alone(p, v, j, verdict, &expect, why, e))
 		return -1;
-	}
+	if (*verdict == VERDICT_FRESH)
+		store(&p->predicted, PREDICT_VALID);
+	if (p->found.reached)
+		pfn_json(p, j);
 	json_str(j, "verdict", pv_verdict_name(*verdict));
 	if (why[0])
 		json_str(j, "why", why);
-	compare(p, model_end(m, pv_index(p), &use), *verdict, why, j);
+	compare(p, expect, *verdict, why, j);
 	return 0;
 }
