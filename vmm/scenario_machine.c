@@ -31,7 +31,6 @@ int run_need(struct branch *b, const struct stmt *s)
 	struct utsname uts;
 	struct need n;
 	char why[400];
-	bool probed = false;
 
 	if (uname(&uts))
 		uts.release[0] = 0;
@@ -41,11 +40,9 @@ int run_need(struct branch *b, const struct stmt *s)
 	for (int i = 0; i < s->argc; i++) {
 		if (need_parse(s->argv[i], &n, NULL))
 			continue; /* the parser has looked */
-		if (n.what <= NEED_NOT && !probed) {
-			/* Without KVM the rows say so. */
-			(void)probe_run(&probe, "/dev/kvm", NULL);
-			probed = true;
-		}
+		/* Without KVM the row says so. */
+		if (n.what <= NEED_NOT)
+			(void)probe_run_row(&probe, "/dev/kvm", n.row, NULL);
 		if (!need_holds(&n, &h, why))
 			return skip(b, s, why);
 	}
@@ -63,10 +60,10 @@ static void suggest_need(struct branch *b, const struct config *cfg)
 	char why[400];
 
 	h.probe = &probe;
-	(void)probe_run(&probe, "/dev/kvm", NULL);
 	if (!cfg->mem_auto) {
 		snprintf(n.row, sizeof(n.row), "mode-%s",
 			 mem_mode_name(cfg->mode, cfg->no_direct_map));
+		(void)probe_run_row(&probe, "/dev/kvm", n.row, NULL);
 		if (!need_holds(&n, &h, why))
 			branch_note(b,
 				    "  to skip it where that is missing: "
@@ -75,6 +72,7 @@ static void suggest_need(struct branch *b, const struct config *cfg)
 	}
 	if (cfg->flavour == PV_XEN) {
 		snprintf(n.row, sizeof(n.row), "xen");
+		(void)probe_run_row(&probe, "/dev/kvm", n.row, NULL);
 		if (!need_holds(&n, &h, why))
 			branch_note(b, "  to skip it where that is missing: "
 				       "need xen");
