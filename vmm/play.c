@@ -23,6 +23,7 @@ static const char usage[] =
 	"  --timeout S     how many seconds one scenario may take (120)\n"
 	"  --control PATH  play over the control socket of a machine that runs: vm lines\n"
 	"                  start nothing, and the machine goes on\n"
+	"  --statements    print the statements of the language as JSON\n"
 	"  --help, --version\n"
 	"\n"
 	"Exit status: 0 all passed, but for those that were skipped; 1 one failed;\n"
@@ -46,13 +47,43 @@ static int play_all(const struct play_list *l, const struct play_options *o)
 	return ktap_end(&k, false);
 }
 
+/* The table, for those who write the manual. */
+static int put_statements(void)
+{
+	struct json j;
+	int r = STATUS_FAILED;
+
+	json_init(&j);
+	json_array(&j, NULL);
+	for (unsigned int i = 0; i < statements_nr; i++) {
+		json_object(&j, NULL);
+		json_str(&j, "name", statements[i].name);
+		json_str(&j, "args", statements[i].args);
+		json_str(&j, "help", statements[i].help);
+		if (statements[i].more)
+			json_str(&j, "more", statements[i].more);
+		json_object_end(&j);
+	}
+	json_array_end(&j);
+	if (json_text(&j) && puts(j.buf) >= 0 && !fflush(stdout))
+		r = STATUS_OK;
+	else
+		complain("play: writing to stdout: %s (is there room?)",
+			 strerrordesc_np(errno));
+	json_free(&j);
+	return r;
+}
+
 int play_main(int argc, char **argv)
 {
 	struct play_list l = { 0 };
 	struct play_options o;
 	char name[PATH_MAX];
-	int status = play_parse(argc, argv, "play", usage, &o);
+	int status;
 
+	if (argc == 2 && !strcmp(argv[1], "--statements"))
+		return put_statements();
+	status = play_parse(argc, argv, "play", usage, &o);
 	if (status >= 0)
 		return status;
 	for (int i = optind; i < argc; i++)

@@ -271,8 +271,8 @@ static void expectations(struct request *rq, FILE *out)
 	if (member(rq, "verdict", &w)) {
 		fprintf(out, "expect verdict = %s\n", w.text);
 		if (strcmp(w.text, "fresh") != 0)
-			field_each(rq->reply.buf, rq->reply.len,
-				   "pages.*", expect_page, out);
+			field_each(rq->reply.buf, rq->reply.len, "pages.*",
+				   expect_page, out);
 	}
 	if (member(rq, "leak", &w) && strcmp(w.text, "unknown") != 0)
 		fprintf(out, "expect leak = %s\n", w.text);

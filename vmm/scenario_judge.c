@@ -191,6 +191,21 @@ bool judge_exit(int status, int want, char why[static JUDGE_WHY])
 	return false;
 }
 
+bool judge_failure(bool failed, const char *reason, const char *text,
+		   char why[static JUDGE_WHY])
+{
+	if (failed && strstr(reason, text))
+		return true;
+	if (failed)
+		snprintf(why, JUDGE_WHY,
+			 "it was to fail with \"%.100s\", not with: %.350s",
+			 text, reason);
+	else
+		snprintf(why, JUDGE_WHY,
+			 "it was to fail with \"%.300s\", and passed", text);
+	return false;
+}
+
 bool judge_excused(const struct watch *w, size_t i)
 {
 	for (size_t k = 0; k < w->nr_excused; k++)

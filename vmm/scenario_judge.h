@@ -46,6 +46,9 @@ bool judge_excused(const struct watch *w, size_t i);
 /* A taint that was not there before. */
 bool judge_taint(unsigned long before, unsigned long after,
 		 char why[static JUDGE_WHY]);
+/* expect-fail: it @failed, and @reason has @text in it. */
+bool judge_failure(bool failed, const char *reason, const char *text,
+		   char why[static JUDGE_WHY]);
 /* Memory that has not come back: as leak_pages() counts it. */
 bool judge_leak(long pages, char why[static JUDGE_WHY]);
 /* KVM still has the VM of a process that is gone. */

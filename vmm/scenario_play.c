@@ -159,6 +159,7 @@ static void tell_halt(struct player *p)
 	struct branch *b = &p->main;
 	char why[JUDGE_WHY];
 	int signo = 0;
+
 	switch (halt_why(&p->halt, &signo)) {
 	case HALT_TIME:
 		snprintf(why, sizeof(why), "time-out: not over after %u s",
@@ -172,6 +173,7 @@ static void tell_halt(struct player *p)
 	default:
 		return;
 	}
+	p->halted = true;
 	branch_fail(b, b->at, why);
 	branch_show_output(b);
 }
@@ -198,10 +200,28 @@ static void play(struct player *p)
 	watch_close(&p->watch);
 }
 
+/* With expect-fail a failure is what was wanted, if it is the right one. */
+static void turn_around(struct branch *b)
+{
+	const struct stmt *s = b->p->must_fail;
+	char why[JUDGE_WHY];
+
+	if (!s || b->skipped || b->p->halted)
+		return;
+	if (judge_failure(b->failed, b->why, s->argv[0], why)) {
+		b->failed = false;
+		branch_note(b, "  it was to fail so");
+	} else {
+		b->failed = false; /* that it does now is what counts */
+		branch_fail(b, s, why);
+	}
+}
+
 static void conclude(struct player *p, struct outcome *out)
 {
 	struct branch *b = &p->main;
 
+	turn_around(b);
 	out->result = b->failed	   ? RESULT_FAIL
 		      : b->skipped ? RESULT_SKIP
 				   : RESULT_PASS;

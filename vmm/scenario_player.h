@@ -44,7 +44,9 @@ struct player {
 	pid_t pids[16]; /* of the machines that were, as far as they fit */
 	unsigned int nr_pids;
 	struct vm vm;
-	bool interrupted;   /* by a signal */
+	bool interrupted; /* by a signal */
+	bool halted;	  /* by that, or because the time was over */
+	const struct stmt *must_fail; /* expect-fail; NULL */
 	bool adopted;	    /* --control: a vm line was taken for it */
 	unsigned int types; /* of events that the scenario waits for: bits */
 	struct branch main;

@@ -143,6 +143,14 @@ int run_expect_kernel(struct branch *b, const struct stmt *s)
 	return 0;
 }
 
+int run_expect_fail(struct branch *b, const struct stmt *s)
+{
+	if (b->p->must_fail)
+		return branch_fail(b, s, "there is an expect-fail before");
+	b->p->must_fail = s;
+	return 0;
+}
+
 /* ---- time ---------------------------------------------------------------- */
 
 static int wait_end(struct branch *b, const struct stmt *s)

@@ -54,6 +54,7 @@ int run_expect(struct branch *b, const struct stmt *s);
 int run_expect_error(struct branch *b, const struct stmt *s);
 int run_expect_disagreement(struct branch *b, const struct stmt *s);
 int run_expect_kernel(struct branch *b, const struct stmt *s);
+int run_expect_fail(struct branch *b, const struct stmt *s);
 int run_repeat(struct branch *b, const struct stmt *s);
 int run_parallel(struct branch *b, const struct stmt *s);
 int run_wait(struct branch *b, const struct stmt *s);

@@ -173,7 +173,8 @@ const struct statement statements[] = {
 	  "must not be; kernel>=X.Y (or another of the operators of expect but "
 	  "~); cpus>=N. The reason of the row becomes the reason of the skip.",
 	  1, LINE_MAX_WORDS, STMT_TOP | STMT_FIRST, parse_need, run_need },
-	{ "vm", "[OPTION]...", "start a machine, as gpcvm run OPTION... does",
+	{ "vm", "[OPTION]...",
+	  "start a machine with these options of gpcvm run",
 	  "The one that runs is ended first. The next statement comes when the "
 	  "guest is ready. A machine that cannot be started fails the scenario: "
 	  "need says what it takes.",
@@ -186,18 +187,25 @@ const struct statement statements[] = {
 	  3, 3, STMT_REPLY, parse_expect, run_expect },
 	{ "expect-error", "KIND|ERRNO",
 	  "the command before has to fail, and in that way",
-	  "Stands directly behind the command. Several may follow one another: "
+	  "It stands directly behind the command. Several may follow one another: "
 	  "all have to hold.",
 	  1, 1, EXPECT, parse_expect_error, run_expect_error },
 	{ "expect-disagreement", "[TEXT]",
 	  "the reply has to have a disagreement, with TEXT in it",
-	  "Stands directly behind the command.", 0, 1, EXPECT, NULL,
+	  "It stands directly behind the command.", 0, 1, EXPECT, NULL,
 	  run_expect_disagreement },
 	{ "expect-kernel", "TEXT",
 	  "the host's kernel has to have written a message with TEXT",
-	  "Of level WARNING or worse, since the last vm or expect-kernel; it is "
-	  "waited for. No message with TEXT fails the scenario then.",
+	  "It has to be of level WARNING or worse, and have come since the last "
+	  "vm or expect-kernel; it is waited for. From then on no message with "
+	  "TEXT fails the scenario, also none from before.",
 	  1, 1, 0, NULL, run_expect_kernel },
+	{ "expect-fail", "TEXT",
+	  "the scenario has to fail, with TEXT in the reason",
+	  "For what shows that something broken is noticed: it passes if it fails "
+	  "for that reason and no other. A time-out, an interrupt and a skip stay "
+	  "what they are.",
+	  1, 1, STMT_TOP | STMT_FIRST, NULL, run_expect_fail },
 	{ "repeat", "N", "run the statements down to end N times", NULL, 1, 1,
 	  STMT_OPENS, parse_repeat, run_repeat },
 	{ "parallel", "", "run the branches down to end at the same time",
@@ -209,9 +217,9 @@ const struct statement statements[] = {
 	{ "end", "", "end a repeat or parallel", NULL, 0, 0, STMT_CLOSES, NULL,
 	  NULL },
 	{ "wait", "TYPE TEXT | end [STATUS]",
-	  "until an event of TYPE has come that has TEXT in it",
-	  "Since the machine's start, or the event that the last wait found. "
-	  "wait end: until the machine has ended, with exit status STATUS (0).",
+	  "wait until an event of TYPE has come that has TEXT in it",
+	  "It has to be one since the machine's start, or since the event that "
+	  "the last wait found. wait end waits until the machine has ended, with exit status STATUS (0).",
 	  1, 2, STMT_MACHINE, parse_wait, run_wait },
 	{ "sleep", "MS", "wait for so many milliseconds", NULL, 1, 1, 0,
 	  parse_sleep, run_sleep },

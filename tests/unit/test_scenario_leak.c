@@ -61,6 +61,8 @@ static int start(void **state)
 	if (!mkdtemp(dir))
 		return -1;
 	make_dir("self");
+	make_dir("1");
+	make_dir("1/fd");
 	make_dir("12");
 	make_dir("12/fd");
 	put_link("12/fd/3", "/dev/kvm");
@@ -134,6 +136,15 @@ static void machine_of_somebody_else_makes_it_unknown(void **state)
 	after = count();
 	assert_int_equal(leak_pages(&before, &after), 0);
 	assert_int_equal(leak_pages(&after, &before), 0);
+}
+
+static void empty_machine_of_init_does_not(void **state)
+{
+	(void)state;
+	put_link("1/fd/4", "anon_inode:kvm-vm");
+	assert_true(count().known);
+	put_link("1/fd/4", "anon_inode:[kvm-gmem]");
+	assert_unknown("process 1 has a VM");
 }
 
 static void ramfs_that_can_be_written_makes_it_unknown(void **state)
@@ -249,6 +260,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(page_that_stays_is_counted_and_a_locked_one_is_not),
 		TEST(machine_of_somebody_else_makes_it_unknown),
+		TEST(empty_machine_of_init_does_not),
 		TEST(ramfs_that_can_be_written_makes_it_unknown),
 		TEST(missing_counters_make_it_unknown),
 		TEST(vm_that_kvm_keeps_is_found_by_its_process),
