@@ -8,7 +8,7 @@ include tests/fuzz/build.mk
 include tests/bench/build.mk
 include tests/lab/build.mk
 
-.PHONY: deps-build deps-lab deps-test deps-bench host host-short lab matrix matrix-short suite suite-short lint demo-run check-run test-run
+.PHONY: deps-build deps-lab deps-test deps-bench host host-short lab matrix matrix-short suite suite-short mutants lint demo-run check-run test-run
 
 # SKIP_DEPS=1: everything is there, do not look.
 deps-build deps-lab deps-test deps-bench:
@@ -71,3 +71,7 @@ suite:
 suite-short: $(O)/gpcvm $(O)/tests/lab/agent
 	$(Q)tests/lab/suite --gpcvm $(O)/gpcvm --counts $(O)/suite.counts \
 		host debian lean
+
+# A broken judge has to be noticed by a scenario.
+mutants: $(O)/tests/lab/agent
+	$(Q)tests/mutants --counts $(O)/mutants.counts $(K)
