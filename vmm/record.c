@@ -271,8 +271,8 @@ static void expectations(struct request *rq, FILE *out)
 	if (member(rq, "verdict", &w)) {
 		fprintf(out, "expect verdict = %s\n", w.text);
 		if (strcmp(w.text, "fresh") != 0)
-			field_each(rq->reply.buf, rq->reply.len,
-				   "pages.*", expect_page, out);
+			field_each(rq->reply.buf, rq->reply.len, "pages.*",
+				   expect_page, out);
 	}
 	if (member(rq, "leak", &w) && strcmp(w.text, "unknown") != 0)
 		fprintf(out, "expect leak = %s\n", w.text);
@@ -338,7 +338,9 @@ void record_end(struct request *rq, int result, const struct err *why)
 	unsigned int lines = 0;
 	FILE *out;
 
-	if (result >= 0 && rq->cmd)
+	if (!rq->cmd)
+		return; /* the line was none */
+	if (result >= 0)
 		rq->m->changed |= !only_looks(rq);
 	if (!r || !rq->recorded || rq->recorded > r->nr)
 		return;
