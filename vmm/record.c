@@ -338,7 +338,9 @@ void record_end(struct request *rq, int result, const struct err *why)
 	unsigned int lines = 0;
 	FILE *out;
 
-	if (result >= 0 && rq->cmd)
+	if (!rq->cmd)
+		return; /* the line was none */
+	if (result >= 0)
 		rq->m->changed |= !only_looks(rq);
 	if (!r || !rq->recorded || rq->recorded > r->nr)
 		return;

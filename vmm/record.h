@@ -61,8 +61,9 @@ extern const unsigned int record_needs_nr;
 void record_begin(struct request *rq);
 /* It takes its time, and has begun. */
 void record_pending(struct request *rq);
-/* It is over, with @r and its reply (complete where anybody gets it), or @e. */
-void record_end(struct request *rq, int r, const struct err *e);
+/* It is over: its reply is complete (but for its end where nobody gets it), or
+ * @result is -1 and @why tells. */
+void record_end(struct request *rq, int result, const struct err *why);
 
 /* ---- for who starts and ends one ---------------------------------------- */
 

@@ -516,7 +516,6 @@ def test_clients_that_come_and_go_leave_their_lines(lab):
     m = lab.plain("--vcpus", "2")
     path = new(lab)
     m.ok(f"record {path}")
-    rss = m.rss()
     for i in range(200):
         c = m.connect()
         c.send(f"guest {i % 2} hash 8M 1M\n" * 3 + "punch 9M\n")
@@ -524,7 +523,6 @@ def test_clients_that_come_and_go_leave_their_lines(lab):
     m.ok("guest 0 nop")
     m.ok("guest 1 nop")
     m.ok("record stop")
-    assert m.rss() - rss < 8 << 20
     found = body(path)
     assert "guest 0 nop" in found and "guest 1 nop" in found
     play(lab, path)
