@@ -28,18 +28,24 @@ static bool is_alias(const struct pv_page *p, uint64_t gpa)
 	return m->mode == MEM_GMEM_PRIVATE && memory_is_private(m, gpa);
 }
 
-/* The pv page whose place that is: KVM has reason to write there. */
+/* The other pv page whose place that is, first of all one that is on: KVM has
+ * reason to write there. */
 static const struct pv_page *owner(const struct pv_page *p, uint64_t gpa)
 {
+	const struct pv_page *off = NULL;
+
 	for (unsigned int i = 0; i < p->vm->nr; i++) {
 		const struct pv_page *o = &p->vm->pages[i];
 		uint64_t at = load(&o->gpa);
 
-		if (o != p && gpa < at + o->kind->size &&
-		    at < gpa + p->kind->size)
+		if (o == p || gpa >= at + o->kind->size ||
+		    at >= gpa + p->kind->size)
+			continue;
+		if (load(&o->on))
 			return o;
+		off = o;
 	}
-	return NULL;
+	return off;
 }
 
 /* May what is found at @gpa be the write that went astray? Not where another pv

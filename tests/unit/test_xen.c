@@ -356,6 +356,43 @@ static void runstate_that_could_not_be_read_is_never_fresh(void **state)
 			 VERDICT_UNSUPPORTED);
 }
 
+/* ---- what was written elsewhere ------------------------------------------ */
+
+static bool wrote(const struct pv_kind *kind, const uint64_t *words)
+{
+	const struct pv_page p = { .kind = kind,
+				   .found = { .set = SET, .limit = LIMIT } };
+
+	return kind->wrote(&p, (const uint8_t *)words);
+}
+
+static void runstate_elsewhere_is_known_by_its_time_and_sum(void **state)
+{
+	const uint64_t good[] = { 0, SET, SET - 300, 100, 100, 100 };
+	const uint64_t old[] = { 0, SET - 1, SET - 1, 0, 0, 0 };
+	const uint64_t ahead[] = { 0, LIMIT + 1, LIMIT + 1, 0, 0, 0 };
+	const uint64_t half[] = { 0, SET, 1, 0, 0, 0 };
+
+	(void)state;
+	assert_true(wrote(&pv_runstate_kind, good));
+	assert_false(wrote(&pv_runstate_kind, old));
+	assert_false(wrote(&pv_runstate_kind, ahead));
+	assert_false(wrote(&pv_runstate_kind, half));
+}
+
+static void vcpu_info_elsewhere_is_known_by_its_clock(void **state)
+{
+	/* The clock is its second half: version, tsc, time, scale. */
+	uint64_t words[] = { 1, ~UINT64_C(0), 0, 0, 4, 77, SET, 9 };
+
+	(void)state;
+	assert_true(wrote(&pv_vcpuinfo_kind, words));
+	words[6] = SET - 1;
+	assert_false(wrote(&pv_vcpuinfo_kind, words));
+	words[2] = SET; /* where a clock alone would have it */
+	assert_false(wrote(&pv_vcpuinfo_kind, words));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -388,6 +425,9 @@ int main(void)
 		cmocka_unit_test(vcpu_that_reads_but_does_not_run_is_stale),
 		cmocka_unit_test(
 			runstate_that_could_not_be_read_is_never_fresh),
+		cmocka_unit_test(
+			runstate_elsewhere_is_known_by_its_time_and_sum),
+		cmocka_unit_test(vcpu_info_elsewhere_is_known_by_its_clock),
 	};
 
 	return cmocka_run_group_tests_name("xen", tests, NULL, NULL);
