@@ -231,6 +231,20 @@ static int hand_out(struct vcpu *v, const struct agent_op *op, struct err *e)
 	return 0;
 }
 
+static int gave_up(struct vcpu *v, struct err *e)
+{
+	if (vcpu_pausing(v))
+		return err_state(e,
+				 "vCPU %u was paused in the middle of an "
+				 "operation: vcpu %u resume",
+				 v->index, v->index);
+	return err_state(e,
+			 "vCPU %u has not come back from the operation within "
+			 "%u s",
+			 v->index,
+			 (unsigned int)(AGENT_DEADLINE_NS / NS_PER_SEC));
+}
+
 int agent_call(struct vcpu *v, struct agent_op *op, struct err *e)
 {
 	struct agent *a = &v->agent;
@@ -262,12 +276,7 @@ int agent_call(struct vcpu *v, struct agent_op *op, struct err *e)
 		}
 		if (__atomic_load_n(&a->give_up, __ATOMIC_ACQUIRE)) {
 			__atomic_store_n(&a->lost, true, __ATOMIC_RELEASE);
-			r = err_state(
-				e,
-				"vCPU %u has not come back from the operation "
-				"within %u s",
-				v->index,
-				(unsigned int)(AGENT_DEADLINE_NS / NS_PER_SEC));
+			r = gave_up(v, e);
 			break;
 		}
 	}
@@ -311,15 +320,22 @@ int agent_do(struct vcpu *v, struct agent_op *op, struct err *e)
 	}
 }
 
+bool agent_give_up(struct vcpu *v)
+{
+	if (!__atomic_load_n(&v->agent.op_since, __ATOMIC_ACQUIRE))
+		return false;
+	__atomic_store_n(&v->agent.give_up, true, __ATOMIC_RELEASE);
+	vcpu_kick(v);
+	return true;
+}
+
 bool agent_overdue(struct vcpu *v, uint64_t now)
 {
 	uint64_t since = __atomic_load_n(&v->agent.op_since, __ATOMIC_ACQUIRE);
 
 	if (!since || now < since + AGENT_DEADLINE_NS)
 		return false;
-	__atomic_store_n(&v->agent.give_up, true, __ATOMIC_RELEASE);
-	vcpu_kick(v);
-	return true;
+	return agent_give_up(v);
 }
 
 /* ---- the device --------------------------------------------------------- */

@@ -32,7 +32,9 @@ int agent_do(struct vcpu *v, struct agent_op *op, struct err *e);
 /* Of an ST_FAULT: "#PF, error code 0x2, rip 0x..., cr2 0x...", or the memory
  * fault behind it. */
 void agent_fault_text(const struct agent_op *op, char *buf, unsigned int len);
-/* Main thread: is an operation of @v overdue? Then it is given up; true. */
+/* From another thread: give up the operation that is under way; false: none. */
+bool agent_give_up(struct vcpu *v);
+/* From another thread: is an operation of @v overdue? Then it is given up; true. */
 bool agent_overdue(struct vcpu *v, uint64_t now);
 
 #endif

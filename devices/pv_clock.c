@@ -23,4 +23,5 @@ const struct pv_kind pv_clock_kind = {
 	.msr = GPC_MSR_SYSTEM_TIME,
 	.poke = pvclock_poke,
 	.check = check,
+	.wrote = pvclock_wrote,
 };

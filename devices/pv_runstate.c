@@ -13,6 +13,7 @@
  */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "devices/pv_read.h"
 #include "devices/pv_runstate.h"
@@ -79,6 +80,16 @@ static void seen_json(const struct agent_op *op, struct json *j)
 	json_object_end(j);
 }
 
+static bool wrote(const struct pv_page *p, const uint8_t *bytes)
+{
+	uint64_t word[6]; /* state, state_entry_time, time[4] */
+
+	memcpy(word, bytes, sizeof(word));
+	return p->found.set && word[1] >= p->found.set &&
+	       word[1] <= p->found.limit &&
+	       word[2] + word[3] + word[4] + word[5] == word[1];
+}
+
 static int check(struct pv_page *p, struct vcpu *v, struct json *j,
 		 enum pv_verdict *verdict, char why[static 160], struct err *e)
 {
@@ -86,13 +97,13 @@ static int check(struct pv_page *p, struct vcpu *v, struct json *j,
 		.op = OP_RUNSTATE,
 		.in = { __atomic_load_n(&p->gpa, __ATOMIC_ACQUIRE) },
 	};
-	uint64_t set, limit;
+	struct pv_found *f = &p->found;
 
-	if (pvclock_set(p->vm, &set, e) || agent_call(v, &op, e) ||
-	    pvclock_limit(p->vm, &limit, e))
+	if (pvclock_set(p->vm, &f->set, e) || agent_call(v, &op, e) ||
+	    pvclock_limit(p->vm, &f->limit, e))
 		return -1;
-	*verdict = runstate_judge(&op, set, limit, why);
-	json_num(j, "set", set);
+	*verdict = runstate_judge(&op, f->set, f->limit, why);
+	json_num(j, "set", f->set);
 	if (op.out[0] == ST_OK || op.out[0] == ST_TORN)
 		seen_json(&op, j);
 	return 0;
@@ -113,4 +124,5 @@ const struct pv_kind pv_runstate_kind = {
 	.activate = activate,
 	.poke = pvclock_poke,
 	.check = check,
+	.wrote = wrote,
 };

@@ -15,6 +15,9 @@
 #include "devices/xen_event.h"
 #include "num.h"
 
+#define PENDING	    0x800 /* evtchn_pending's offset in struct shared_info */
+#define LANDS_TRIES 64
+
 static int activate(struct pv_page *p, struct vcpu *v,
 		    const struct pv_where *to, struct err *e)
 {
@@ -132,6 +135,40 @@ static int check(struct pv_page *p, struct vcpu *v, struct json *j,
 	return 0;
 }
 
+/* Is the pending bit of @port set, as the host sees it at @gpa? */
+static bool peek_pending(const struct pv_page *p, uint64_t gpa, uint32_t port,
+			 bool *pending)
+{
+	uint64_t word, pages;
+
+	if (memory_peek(p->vm->memory, gpa + PENDING + port / 64 * UINT64_C(8),
+			&word, sizeof(word), &pages, NULL))
+		return false;
+	*pending = word >> port % 64 & 1;
+	return true;
+}
+
+/* Bits that were clear before the event and are set after it, twice. */
+static bool lands(struct pv_page *p, struct vcpu *v, uint64_t gpa)
+{
+	unsigned int found = 0;
+
+	for (unsigned int i = 0; i < LANDS_TRIES && found < 2; i++) {
+		const uint32_t port = xen_event_port(p->vm);
+		bool before, after;
+
+		if (!peek_pending(p, gpa, port, &before))
+			return false;
+		if (before) /* of long ago: this port would tell nothing */
+			continue;
+		if (kvm_xen_evtchn_send(p->vm->vm, port, v->index) < 0 ||
+		    !peek_pending(p, gpa, port, &after) || !after)
+			return false;
+		found++;
+	}
+	return found == 2;
+}
+
 const struct pv_kind pv_shinfo_kind = {
 	.name = "shinfo",
 	.compatible = "gpcvm,xen-shared-info",
@@ -140,6 +177,7 @@ const struct pv_kind pv_shinfo_kind = {
 	.by_mmu = true,
 	.per_vm = true,
 	.hva_too = true,
+	.fragile = true,
 	.size = PAGE_SIZE,
 	.stride = PAGE_SIZE,
 	.align = PAGE_SIZE,
@@ -147,4 +185,5 @@ const struct pv_kind pv_shinfo_kind = {
 	.activate = activate,
 	.poke = poke,
 	.check = check,
+	.lands = lands,
 };

@@ -46,69 +46,100 @@ static int poke(struct pv_page *p, struct vcpu *v, struct json *j,
 	return pvclock_poke(p, v, j, e);
 }
 
-enum pv_verdict vcpuinfo_judge(enum pv_verdict clock, const struct agent_op *op,
-			       const struct xen_event *ev, char why[static 160])
+static enum pv_verdict judge_event(const struct vcpuinfo_event *x,
+				   char why[static 160])
 {
+	const uint64_t sel = x->op.out[1], upcall = x->op.out[2] & 0xff;
+	const unsigned int bit = xen_event_word(x->ev.port);
 	enum pv_verdict verdict;
 
-	if (clock != VERDICT_FRESH)
-		return clock;
-	if (!pv_readable(op, &verdict, why))
+	if (!pv_readable(&x->op, &verdict, why))
 		return verdict;
 	/* An event of which shared_info does not tell proves nothing here. */
-	if (!ev->raised || ev->masked)
+	if (!x->ev.raised || x->ev.masked)
 		return VERDICT_FRESH;
-	if (!(op->out[1] >> xen_event_word(ev->port) & 1)) {
+	if (!(sel >> bit & 1)) {
 		snprintf(why, 160,
 			 "port %u is pending in shared_info, but bit %u of "
 			 "evtchn_pending_sel, 0x%" PRIx64 ", is clear",
-			 ev->port, xen_event_word(ev->port), op->out[1]);
+			 x->ev.port, bit, sel);
 		return VERDICT_STALE;
 	}
-	if (!(op->out[2] & 0xff)) {
+	if (!upcall) {
 		snprintf(why, 160,
 			 "evtchn_pending_sel is 0x%" PRIx64
 			 ", but evtchn_upcall_pending is 0",
-			 op->out[1]);
+			 sel);
 		return VERDICT_TORN;
 	}
 	return VERDICT_FRESH;
 }
 
-static void event_json(const struct agent_op *op, const struct xen_event *ev,
-		       struct json *j)
+enum pv_verdict vcpuinfo_judge(enum pv_verdict clock,
+			       const struct vcpuinfo_event events[2],
+			       char why[static 160])
+{
+	enum pv_verdict verdict = clock;
+
+	for (int i = 0; i < 2 && verdict == VERDICT_FRESH; i++)
+		verdict = judge_event(&events[i], why);
+	return verdict;
+}
+
+static void upcall_json(const struct vcpuinfo_event *x, struct json *j)
 {
 	json_object(j, "upcall");
-	if (ev->sent)
-		json_num(j, "port", ev->port);
+	if (x->ev.sent)
+		json_num(j, "port", x->ev.port);
 	json_str(j, "state",
-		 !ev->sent    ? "not sent"
-		 : ev->masked ? "masked"
-		 : ev->raised ? "raised"
-			      : "not seen in shinfo");
-	if (op->out[0] == ST_OK) {
-		json_hex(j, "pending_sel", op->out[1]);
-		json_num(j, "upcall_pending", op->out[2] & 0xff);
+		 !x->ev.sent	? "not sent"
+		 : x->ev.masked ? "masked"
+		 : x->ev.raised ? "raised"
+				: "not seen in shinfo");
+	if (x->op.out[0] == ST_OK) {
+		json_hex(j, "pending_sel", x->op.out[1]);
+		json_num(j, "upcall_pending", x->op.out[2] & 0xff);
 	}
 	json_object_end(j);
 }
 
-/* The event goes out before anything else touches the page; the clock is the
- * proof that KVM writes where the guest reads. */
+/* Look for an event that was raised, clear it, and see whether it was one. */
+static int take_event(struct vcpu *v, uint64_t gpa, struct vcpuinfo_event *x,
+		      struct err *e)
+{
+	x->op = (struct agent_op){ .op = OP_UPCALL, .in = { gpa } };
+	if (agent_call(v, &x->op, e))
+		return -1;
+	return xen_event_confirm(v, &x->ev, e);
+}
+
+/*
+ * The first event goes out before anything else touches the page. What the
+ * guest then clears only the second one can set again: an event that was not
+ * taken may have left the bit of the first (kvm_xen_set_evtchn_fast() sets
+ * evtchn_upcall_pending only together with a bit that was clear). The clock is
+ * proof where shared_info does not work.
+ */
 static int check(struct pv_page *p, struct vcpu *v, struct json *j,
 		 enum pv_verdict *verdict, char why[static 160], struct err *e)
 {
 	uint64_t gpa = __atomic_load_n(&p->gpa, __ATOMIC_ACQUIRE);
-	struct agent_op op = { .op = OP_UPCALL, .in = { gpa } };
-	struct xen_event ev;
+	struct vcpuinfo_event events[2];
 
-	if (xen_event_raise(p->vm, v, &ev, e) ||
+	if (xen_event_raise(p->vm, v, &events[0].ev, e) ||
 	    pvclock_check(p, v, gpa + TIME, j, verdict, why, e) ||
-	    agent_call(v, &op, e) || xen_event_confirm(v, &ev, e))
+	    take_event(v, gpa, &events[0], e) ||
+	    xen_event_raise(p->vm, v, &events[1].ev, e) ||
+	    take_event(v, gpa, &events[1], e))
 		return -1;
-	*verdict = vcpuinfo_judge(*verdict, &op, &ev, why);
-	event_json(&op, &ev, j);
+	*verdict = vcpuinfo_judge(*verdict, events, why);
+	upcall_json(&events[1], j);
 	return 0;
+}
+
+static bool wrote(const struct pv_page *p, const uint8_t *bytes)
+{
+	return pvclock_wrote(p, bytes + TIME);
 }
 
 const struct pv_kind pv_vcpuinfo_kind = {
@@ -118,10 +149,12 @@ const struct pv_kind pv_vcpuinfo_kind = {
 	.cached_by = "gpc",
 	.by_mmu = true,
 	.hva_too = true,
+	.fragile = true,
 	.size = 64, /* struct vcpu_info */
 	.stride = 64,
 	.align = 64,
 	.activate = activate,
 	.poke = poke,
 	.check = check,
+	.wrote = wrote,
 };

@@ -39,4 +39,5 @@ const struct pv_kind pv_vcputime_kind = {
 	.activate = activate,
 	.poke = pvclock_poke,
 	.check = check,
+	.wrote = pvclock_wrote,
 };

@@ -7,10 +7,12 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "clock.h"
 #include "devices/pv_read.h"
 #include "devices/pvclock.h"
+#include "trace.h"
 
 /* A poke sets the clock forward by this much: what it writes is then ahead of
  * anything that any page can hold from before. */
@@ -140,19 +142,88 @@ enum pv_verdict pvclock_judge(const struct agent_op *op, uint64_t set,
 	return pvclock_judge_time("system_time", system_time, set, limit, why);
 }
 
+/* ---- what the kernel says ----------------------------------------------- */
+
+#define RECORDS 16
+
+void pvclock_witness(struct pv_found *found, const struct agent_op *op,
+		     bool fresh, const struct trace_record *records, int nr,
+		     struct json *j)
+{
+	const struct trace_record *r = NULL;
+
+	if (nr < 0)
+		return;
+	/* The same poke may have it write other clocks of this vCPU. */
+	found->differs = fresh;
+	for (int i = 0; i < nr; i++) {
+		r = &records[i];
+		if (r->value[PVCLOCK_VERSION] != op->out[1] ||
+		    r->value[PVCLOCK_TIME] != op->out[3])
+			continue;
+		found->differs = false;
+		break;
+	}
+	if (!r) {
+		snprintf(found->kernel, sizeof(found->kernel),
+			 "%s did not come", trace_point_name(TRACE_PVCLOCK));
+		return;
+	}
+	snprintf(found->kernel, sizeof(found->kernel),
+		 "%s: version %" PRIu64 ", system_time %" PRIu64,
+		 trace_point_name(TRACE_PVCLOCK), r->value[PVCLOCK_VERSION],
+		 r->value[PVCLOCK_TIME]);
+	json_object(j, "kernel");
+	json_num(j, "version", r->value[PVCLOCK_VERSION]);
+	json_hex(j, "tsc_timestamp", r->value[PVCLOCK_TSC]);
+	json_num(j, "system_time", r->value[PVCLOCK_TIME]);
+	json_object_end(j);
+}
+
+static void ask_kernel(struct pv_page *p, const struct vcpu *v,
+		       const struct trace_mark *m, const struct agent_op *op,
+		       bool fresh, struct json *j)
+{
+	struct trace_record records[RECORDS];
+	int nr = trace_since(p->vm->trace, m, TRACE_PVCLOCK, v->index, records,
+			     RECORDS);
+
+	pvclock_witness(&p->found, op, fresh, records, nr, j);
+}
+
+/* ---- poke and read ------------------------------------------------------ */
+
+/* "version" and all: within what the poke allows, and a scale that is one. */
+bool pvclock_wrote(const struct pv_page *p, const uint8_t *bytes)
+{
+	uint64_t system_time;
+	uint32_t version, mul;
+
+	memcpy(&version, bytes, sizeof(version));
+	memcpy(&system_time, bytes + 16, sizeof(system_time));
+	memcpy(&mul, bytes + 24, sizeof(mul));
+	return version && !(version & 1) && mul && p->found.set &&
+	       system_time >= p->found.set && system_time <= p->found.limit;
+}
+
 int pvclock_check(struct pv_page *p, struct vcpu *v, uint64_t gpa,
 		  struct json *j, enum pv_verdict *verdict,
 		  char why[static 160], struct err *e)
 {
 	struct agent_op op = { .op = OP_CLOCK, .in = { gpa } };
-	uint64_t set, limit;
+	struct pv_found *f = &p->found;
+	struct trace_mark mark;
 
-	if (pvclock_set(p->vm, &set, e) || agent_call(v, &op, e) ||
-	    pvclock_limit(p->vm, &limit, e))
+	if (p->vm->trace)
+		trace_mark(p->vm->trace, &mark);
+	if (pvclock_set(p->vm, &f->set, e) || agent_call(v, &op, e) ||
+	    pvclock_limit(p->vm, &f->limit, e))
 		return -1;
-	*verdict = pvclock_judge(&op, set, limit, why);
-	json_num(j, "set", set);
+	*verdict = pvclock_judge(&op, f->set, f->limit, why);
+	json_num(j, "set", f->set);
 	if (op.out[0] == ST_OK || op.out[0] == ST_TORN)
 		seen_json(&op, j);
+	if (p->vm->trace)
+		ask_kernel(p, v, &mark, &op, *verdict == VERDICT_FRESH, j);
 	return 0;
 }

@@ -25,6 +25,16 @@ int pvclock_check(struct pv_page *p, struct vcpu *v, uint64_t gpa,
 /* @op: OP_CLOCK's answer, after the clock was set to @set. */
 enum pv_verdict pvclock_judge(const struct agent_op *op, uint64_t set,
 			      uint64_t limit, char why[static 160]);
+/* A kind's @wrote: a struct pvclock_vcpu_time_info at @bytes. */
+bool pvclock_wrote(const struct pv_page *p, const uint8_t *bytes);
+/* What KVM's tracepoint says it wrote on @v since @m, against what the guest saw
+ * in @op, if that is fresh: goes to @found, and to @j as "kernel". */
+struct trace_mark;
+struct trace_record;
+void pvclock_witness(struct pv_found *found, const struct agent_op *op,
+		     bool fresh, const struct trace_record *records, int nr,
+		     struct json *j);
+
 /* @ns of the VM's clock, by which the kernel dated what it wrote. */
 enum pv_verdict pvclock_judge_time(const char *what, uint64_t ns, uint64_t set,
 				   uint64_t limit, char why[static 160]);

@@ -57,9 +57,11 @@
 #define OP_TOUCH 10 /* gpa, len, write? -> pages touched */
 #define OP_HALT	 11 /* HLT, then -> */
 #define OP_CLOCK                                                               \
-	12	    /* gpa -> version, tsc_timestamp, system_time,
+	12 /* gpa -> version, tsc_timestamp, system_time,
 			 * mul | shift << 32 | flags << 40, tsc, tries */
-#define OP_STEAL 13 /* gpa -> version, steal, flags | preempted << 32, tries */
+#define OP_STEAL                                                               \
+	13 /* gpa, 0 or a version to leave there -> version (before that),
+	    * steal, flags | preempted << 32, tries */
 #define OP_SECRET                                                              \
 	14 /* SECRET_*, gpa (of 8), mask, words for SECRET_WRITE -> words */
 

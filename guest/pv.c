@@ -75,12 +75,17 @@ uint64_t op_clock(struct percpu *pc, uint64_t *w)
 
 uint64_t op_steal(struct percpu *pc, uint64_t *w)
 {
+	volatile struct kvm_steal_time *p = (void *)w[0];
 	struct steal_copy c;
 	bool ok;
 
-	if (!map_range(pc->m, w[0], sizeof(struct kvm_steal_time)))
+	if (!map_range(pc->m, w[0], sizeof(*p)))
 		return ST_BAD_OP;
 	ok = pv_read_steal(w[0], &c);
+	/* KVM writes it while this vCPU is out of the guest, at no other time:
+	 * nothing of it gets lost. */
+	if (ok && w[1])
+		p->version = (uint32_t)w[1];
 	w[1] = c.version;
 	w[2] = c.steal;
 	w[3] = c.flags | (uint64_t)c.preempted << 32;

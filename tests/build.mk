@@ -8,7 +8,7 @@ include tests/fuzz/build.mk
 include tests/bench/build.mk
 include tests/lab/build.mk
 
-.PHONY: deps-build deps-lab deps-test deps-bench host host-short lab matrix matrix-short lint demo-run check-run test-run
+.PHONY: deps-build deps-lab deps-test deps-bench host host-short lab matrix matrix-short suite suite-short mutants lint demo-run check-run test-run
 
 # SKIP_DEPS=1: everything is there, do not look.
 deps-build deps-lab deps-test deps-bench:
@@ -61,3 +61,17 @@ matrix:
 matrix-short: $(O)/gpcvm $(O)/tests/lab/agent
 	$(Q)tests/lab/matrix --gpcvm $(O)/gpcvm --counts $(O)/matrix.counts \
 		debian lean
+
+# The scenarios, on this machine and in the lab. K="host base" chooses.
+suite:
+	$(Q)$(MAKE) --no-print-directory deps-lab
+	$(Q)$(MAKE) --no-print-directory $(O)/gpcvm $(O)/tests/lab/agent
+	$(Q)tests/lab/suite --gpcvm $(O)/gpcvm $(K)
+
+suite-short: $(O)/gpcvm $(O)/tests/lab/agent
+	$(Q)tests/lab/suite --gpcvm $(O)/gpcvm --counts $(O)/suite.counts \
+		host debian lean
+
+# A broken judge has to be noticed by a scenario.
+mutants: $(O)/tests/lab/agent
+	$(Q)tests/mutants --counts $(O)/mutants.counts $(K)

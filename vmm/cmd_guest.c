@@ -8,6 +8,7 @@
 #include "cmd_guest.h"
 #include "commands.h"
 #include "num.h"
+#include "operate.h"
 
 #define READ_MAX 4096
 #define CHUNK	 (64 * KIB) /* of one operation: the agent answers in time */
@@ -24,6 +25,12 @@ static int target(struct request *rq, int i, uint64_t len, uint64_t align,
 		return -1;
 	rq->arg[1] = len;
 	return writes ? machine_guard(rq->m, rq->arg[0], len, &rq->err) : 0;
+}
+
+/* Before and after: what is done to the page in between undoes neither. */
+static void scribble(struct request *rq)
+{
+	model_scribble(&rq->m->pv.model, rq->arg[0], rq->arg[1]);
 }
 
 static void range_json(struct request *rq)
@@ -97,8 +104,10 @@ static int run_write(struct request *rq, struct vcpu *v)
 	struct agent_op op = { .op = OP_WRITE,
 			       .in = { rq->arg[0], rq->arg[1], rq->arg[2] } };
 
+	scribble(rq);
 	if (agent_do(v, &op, &rq->err))
 		return -1;
+	scribble(rq);
 	range_json(rq);
 	json_hex(&rq->reply, "value", rq->arg[2]);
 	return 0;
@@ -109,10 +118,10 @@ static int run_write(struct request *rq, struct vcpu *v)
 /* @op over the range, a chunk at a time; in[0] and in[1] are set here. With
  * @sum the results w1 are added up, else the last one stays in op->out. */
 static int chunks(struct request *rq, struct vcpu *v, struct agent_op *op,
-		  uint64_t chunk, uint64_t *sum)
+		  uint64_t *sum)
 {
 	for (uint64_t at = 0, n; at < rq->arg[1]; at += n) {
-		n = rq->arg[1] - at < chunk ? rq->arg[1] - at : chunk;
+		n = rq->arg[1] - at < CHUNK ? rq->arg[1] - at : CHUNK;
 		op->in[0] = rq->arg[0] + at;
 		op->in[1] = n;
 		if (agent_do(v, op, &rq->err))
@@ -144,8 +153,10 @@ static int run_fill(struct request *rq, struct vcpu *v)
 	struct agent_op op = { .op = OP_FILL, .in = { 0, 0, rq->arg[2] } };
 	uint64_t ignored = 0;
 
-	if (chunks(rq, v, &op, CHUNK, &ignored))
+	scribble(rq);
+	if (chunks(rq, v, &op, &ignored))
 		return -1;
+	scribble(rq);
 	range_json(rq);
 	return 0;
 }
@@ -163,7 +174,7 @@ static int run_hash(struct request *rq, struct vcpu *v)
 {
 	struct agent_op op = { .op = OP_HASH, .in = { 0, 0, HASH_INIT } };
 
-	if (chunks(rq, v, &op, CHUNK, NULL))
+	if (chunks(rq, v, &op, NULL))
 		return -1;
 	range_json(rq);
 	json_hex(&rq->reply, "hash", op.out[1]);
@@ -189,10 +200,10 @@ static int prepare_touch(struct request *rq)
 
 static int run_touch(struct request *rq, struct vcpu *v)
 {
-	struct agent_op op = { .op = OP_TOUCH, .in = { 0, 0, rq->arg[2] } };
-	uint64_t pages = 0;
+	uint64_t pages;
 
-	if (chunks(rq, v, &op, 256 * PAGE_SIZE, &pages))
+	if (operate_touch(v, rq->arg[0], rq->arg[1], rq->arg[2],
+			  &rq->job.cancelled, &pages, &rq->err))
 		return -1;
 	range_json(rq);
 	json_num(&rq->reply, "pages", pages);
@@ -223,8 +234,12 @@ static int run_canary(struct request *rq, struct vcpu *v)
 			       .in = { rq->arg[0], rq->arg[2] } };
 	uint64_t s;
 
+	if (rq->arg[2] == CANARY_PLANT)
+		scribble(rq);
 	if (agent_do(v, &op, &rq->err))
 		return -1;
+	if (rq->arg[2] == CANARY_PLANT)
+		scribble(rq);
 	s = op.out[1];
 	range_json(rq);
 	json_str(&rq->reply, "state",
@@ -314,8 +329,12 @@ static int run_wrmsr(struct request *rq, struct vcpu *v)
 	struct agent_op op = { .op = OP_WRMSR,
 			       .in = { rq->arg[0], rq->arg[1] } };
 
-	if (agent_do(v, &op, &rq->err))
+	if (agent_do(v, &op, &rq->err)) {
+		if (__atomic_load_n(&v->agent.lost, __ATOMIC_ACQUIRE))
+			pv_doubt_msr(&rq->m->pv, v->index,
+				     (uint32_t)rq->arg[0]);
 		return -1;
+	}
 	pv_note_msr(&rq->m->pv, v->index, (uint32_t)rq->arg[0], rq->arg[1]);
 	json_hex(&rq->reply, "msr", rq->arg[0]);
 	json_hex(&rq->reply, "value", rq->arg[1]);

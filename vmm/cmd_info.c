@@ -132,6 +132,7 @@ int cmd_status(struct request *rq)
 		json_null(j, "ready_ns");
 	json_num(j, "events", events_last(&m->events));
 	json_num(j, "kernel_messages", events_kernel(&m->events));
+	json_bool(j, "storm", __atomic_load_n(&m->storm, __ATOMIC_ACQUIRE));
 	faults_json(m, j);
 	slots_json(m, j);
 	vcpus_json(m, j);
@@ -206,6 +207,7 @@ static void page_json(struct machine *m, const struct pv_page *p,
 	json_str(j, "predicted",
 		 pv_predicted_name(
 			 __atomic_load_n(&p->predicted, __ATOMIC_ACQUIRE)));
+	model_json(&m->pv.model, pv_index(p), j);
 	json_object_end(j);
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* leak: is a page reachable through the host's direct map? */
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +15,39 @@ struct row {
 	const char *name;
 	unsigned int page;
 };
+
+/* What the model expects of each page, before it is measured. */
+struct guess {
+	enum model_map map;
+	uint64_t changes; /* of the model, then */
+};
+
+static void guess_all(struct machine *m, const struct leak_page *pages,
+		      unsigned int nr, struct guess *guesses)
+{
+	for (unsigned int i = 0; i < nr; i++)
+		guesses[i].map = model_direct_map(&m->pv.model, pages[i].gpa,
+						  &guesses[i].changes);
+}
+
+/* What was measured against what was expected, where nothing was done to memory
+ * or to a cache in between that gpcvm knows of. */
+static void compare(struct machine *m, const struct leak_page *p,
+		    const struct guess *g, struct json *j)
+{
+	uint64_t changes;
+	enum model_map map = model_direct_map(&m->pv.model, p->gpa, &changes);
+	char text[64];
+
+	if (changes != g->changes)
+		map = MODEL_MAP_UNKNOWN;
+	json_str(j, "expected", model_map_name(map));
+	if (!leak_differs(p->state, map, text))
+		return;
+	json_str(j, "disagreement", text);
+	event_add(&m->events, EVENT_MODEL, "leak of gpa 0x%" PRIx64 ": %s",
+		  p->gpa, text);
+}
 
 static void page_json(const struct leak_page *p, struct json *j)
 {
@@ -45,12 +80,15 @@ static int leak_one(struct request *rq)
 {
 	struct leak_page page = { .gpa = rq->arg[0] };
 	struct leak_result res;
+	struct guess guess;
 
+	guess_all(rq->m, &page, 1, &guess);
 	if (leak_measure(rq, &page, 1, &res))
 		return -1;
 	if (rq->page)
 		json_str(&rq->reply, "name", rq->page->name);
 	page_json(&page, &rq->reply);
+	compare(rq->m, &page, &guess, &rq->reply);
 	result_json(&res, &rq->reply);
 	return 0;
 }
@@ -98,16 +136,18 @@ static int leak_all(struct request *rq)
 	unsigned int most = rq->m->pv.nr + 1, n, nr = 0;
 	struct row *rows = calloc(most, sizeof(*rows));
 	struct leak_page *pages = calloc(most, sizeof(*pages));
+	struct guess *guesses = calloc(most, sizeof(*guesses));
 	enum leak_state worst = LEAK_ABSENT;
 	struct json *j = &rq->reply;
 	struct leak_result res;
 	int r = -1;
 
-	if (!rows || !pages) {
+	if (!rows || !pages || !guesses) {
 		err_os(&rq->err, ENOMEM, "memory for %u pages", most);
 		goto out;
 	}
 	n = list_pages(rq->m, rows, pages, &nr);
+	guess_all(rq->m, pages, nr, guesses);
 	r = leak_measure(rq, pages, nr, &res);
 	if (r)
 		goto out;
@@ -118,6 +158,7 @@ static int leak_all(struct request *rq)
 		json_object(j, NULL);
 		json_str(j, "name", rows[i].name);
 		page_json(p, j);
+		compare(rq->m, p, &guesses[rows[i].page], j);
 		json_object_end(j);
 		worst = p->state > worst ? p->state : worst;
 	}
@@ -127,6 +168,7 @@ static int leak_all(struct request *rq)
 out:
 	free(rows);
 	free(pages);
+	free(guesses);
 	return r;
 }
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* log, subscribe; and storm, record, which this version refuses. */
+/* log, subscribe, record: what happens, and happened. */
 #include <string.h>
 
 #include "commands.h"
 #include "control.h"
 #include "num.h"
+#include "record.h"
 
 #define LOG_DEFAULT 20
 
@@ -38,16 +39,18 @@ int cmd_subscribe(struct request *rq)
 	return 0;
 }
 
-int cmd_storm(struct request *rq)
-{
-	return err_unsupported(&rq->err, "gpcvm " GPCVM_VERSION
-					 " has no storm: pipeline the "
-					 "operations over several connections");
-}
-
 int cmd_record(struct request *rq)
 {
-	return err_unsupported(&rq->err, "gpcvm " GPCVM_VERSION
-					 " does not record: log has what "
-					 "was sent");
+	struct machine *m = rq->m;
+	const char *word = rq->argv[0];
+
+	if (!strcmp(word, "stop"))
+		return record_stop(m, &rq->reply, &rq->err);
+	if (!*word)
+		return err_usage(&rq->err, "record \"\": to which file?");
+	if (record_start(m, word, &rq->err))
+		return -1;
+	json_str(&rq->reply, "file", m->record->path);
+	json_bool(&rq->reply, "from_start", m->record->from_start);
+	return 0;
 }

@@ -4,6 +4,7 @@
 
 #include "commands.h"
 #include "leak.h"
+#include "num.h"
 #include "poison.h"
 
 /* A page whose memory changes while it is looked for. */
@@ -47,13 +48,19 @@ static uint64_t changes_now(struct memory *m)
 static int poison_found(struct request *rq, uint64_t pfn, uint64_t changes,
 			struct poisoned *done)
 {
+	struct mem_change ch = { .kind = MEM_POISONED,
+				 .gpa = rq->arg[0],
+				 .len = PAGE_SIZE };
 	struct memory *mem = &rq->m->memory;
 	int r = 1;
 
 	/* For writing: then nobody punches or converts it meanwhile. */
 	pthread_rwlock_wrlock(&mem->lock);
-	if (mem->changes == changes)
+	if (mem->changes == changes) {
+		memory_begin(mem, &ch);
 		r = poison_by_pfn(rq->m->poisoner, pfn, done, &rq->err);
+		memory_end(mem, &ch, r);
+	}
 	pthread_rwlock_unlock(&mem->lock);
 	return r;
 }

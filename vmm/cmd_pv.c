@@ -24,33 +24,32 @@ static int do_switch(struct request *rq, struct vcpu *v)
 	return 0;
 }
 
-static int check_target(struct request *rq, const struct pv_page *p,
-			uint64_t gpa)
+int pv_check_target(struct machine *m, const struct pv_page *p, uint64_t gpa,
+		    struct err *e)
 {
 	/* KVM wants less of most (the clock 4 bytes, say), but a gpc does not
 	 * cross pages (arch/x86/kvm/x86.c, kvm_set_msr_common). */
 	uint64_t align = p->kind->align;
 
 	if (gpa & (align - 1))
-		return err_range(&rq->err,
+		return err_range(e,
 				 "gpa 0x%" PRIx64
 				 " for %s must be a multiple of "
 				 "%" PRIu64,
 				 gpa, p->name, align);
-	if (memory_check_open(&rq->m->memory, gpa, p->kind->size, &rq->err))
+	if (memory_check_open(&m->memory, gpa, p->kind->size, e))
 		return -1;
-	return machine_guard(rq->m, gpa, p->kind->size, &rq->err);
+	return machine_guard(m, gpa, p->kind->size, e);
 }
 
 /* What two caches write at once, neither of them can be judged by. */
-static int check_overlap(struct request *rq, const struct pv_page *p,
-			 uint64_t gpa)
+int pv_check_overlap(const struct pv_page *p, uint64_t gpa, struct err *e)
 {
 	const struct pv_page *other = pv_overlap(p, gpa);
 
 	if (!other)
 		return 0;
-	return err_range(&rq->err,
+	return err_range(e,
 			 "%s at gpa 0x%" PRIx64 ", %" PRIu32
 			 " bytes, would lie "
 			 "over %s: pv %s off, or another gpa",
@@ -99,9 +98,9 @@ int cmd_pv(struct request *rq)
 	rq->arg[1] = !off;
 	rq->page = p;
 	if (move && (request_gpa(rq, 2, &rq->arg[0], &other) ||
-		     check_target(rq, p, rq->arg[0])))
+		     pv_check_target(rq->m, p, rq->arg[0], &rq->err)))
 		return -1;
-	if (!off && check_overlap(rq, p, rq->arg[0]))
+	if (!off && pv_check_overlap(p, rq->arg[0], &rq->err))
 		return -1;
 	return request_on_vcpu(rq, p->vcpu, pv_switch_job(p), do_switch, NULL);
 }
@@ -137,22 +136,30 @@ static void count_verdict(struct request *rq, enum pv_verdict verdict)
 		rq->arg[0] = verdict;
 }
 
-static void not_judged(struct request *rq)
+void check_not_judged(struct request *rq)
 {
 	json_str(&rq->reply, "verdict", pv_verdict_name(VERDICT_UNSUPPORTED));
 	json_str(&rq->reply, "why", rq->err.msg);
 	count_verdict(rq, VERDICT_UNSUPPORTED);
 }
 
+void check_begin(struct request *rq)
+{
+	rq->index = 0;
+	rq->arg[0] = VERDICT_FRESH;
+	memset(rq->counts, 0, sizeof(rq->counts));
+	json_array(&rq->reply, "pages");
+}
+
 /* One page of `check all`: an object in the array; a failure is its verdict
  * too, so that one vCPU in trouble does not hide the others. */
-static int do_check_one(struct request *rq, struct vcpu *v)
+int check_one(struct request *rq, struct vcpu *v)
 {
 	enum pv_verdict verdict;
 
 	json_object(&rq->reply, NULL);
 	if (pv_check(rq->page, v, &rq->reply, &verdict, &rq->err))
-		not_judged(rq);
+		check_not_judged(rq);
 	else
 		count_verdict(rq, verdict);
 	return 0;
@@ -160,7 +167,7 @@ static int do_check_one(struct request *rq, struct vcpu *v)
 
 static int check_next(struct request *rq);
 
-static int check_done(struct request *rq)
+int check_done(struct request *rq)
 {
 	json_array_end(&rq->reply);
 	for (unsigned int i = 0; i <= VERDICT_TORN; i++)
@@ -179,12 +186,12 @@ static int check_next(struct request *rq)
 
 	while (rq->index < pv->nr) {
 		rq->page = &pv->pages[rq->index++];
-		if (request_on_vcpu(rq, rq->page->vcpu, JOB_AGENT, do_check_one,
+		if (request_on_vcpu(rq, rq->page->vcpu, JOB_AGENT, check_one,
 				    check_next) == REQUEST_PENDING)
 			return REQUEST_PENDING;
 		json_object(&rq->reply, NULL);
 		json_str(&rq->reply, "name", rq->page->name);
-		not_judged(rq);
+		check_not_judged(rq);
 	}
 	return check_done(rq);
 }
@@ -192,10 +199,7 @@ static int check_next(struct request *rq)
 int cmd_check(struct request *rq)
 {
 	if (!strcmp(rq->argv[0], "all")) {
-		rq->index = 0;
-		rq->arg[0] = VERDICT_FRESH;
-		memset(rq->counts, 0, sizeof(rq->counts));
-		json_array(&rq->reply, "pages");
+		check_begin(rq);
 		return check_next(rq);
 	}
 	rq->page = request_page(rq, 0);

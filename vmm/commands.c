@@ -14,8 +14,8 @@ const struct command commands[] = {
 	  "open shows as missing here and not in gpcvm probe.",
 	  0, 0, cmd_caps },
 	{ "gpc", "", "every pv page: where it is and what caches it",
-	  "\"predicted\" is what gpcvm expects of the cache from the operations it has seen. It "
-	  "is never the source of a verdict.",
+	  "\"predicted\" and \"model\" are what gpcvm expects of the caches from the operations "
+	  "it has seen. They are never the source of a verdict.",
 	  0, 0, cmd_gpc },
 	{ "punch", "GPA [LEN]",
 	  "give pages back: fallocate(PUNCH_HOLE) on the gmem file",
@@ -61,7 +61,8 @@ const struct command commands[] = {
 	  "poke, have the guest read the page, and judge it",
 	  "Verdicts: fresh (the guest saw data written after the poke), stale (it did not), torn "
 	  "(inconsistent), absent (the page cannot be reached), unsupported. \"pfn_changed\" says "
-	  "whether another host page is behind it than at the last check, where that can be seen.",
+	  "whether another host page is behind it than at the last check, where that can be seen. "
+	  "\"disagreement\": it is not what the model of the caches expects.",
 	  1, 1, cmd_check },
 	{ "guest", "VCPU OP [ARG]...",
 	  "have the guest's agent do something; guest VCPU help lists OP", NULL,
@@ -80,12 +81,22 @@ const struct command commands[] = {
 	  "host searches all of the direct map for them, which takes seconds. all: every pv page "
 	  "that is on, and one page of RAM. A page that nobody has touched yet is brought in.",
 	  1, 1, cmd_leak },
-	{ "storm", "ARG...",
-	  "the same operations in a tight in-process loop (not in this version)",
-	  NULL, 0, LINE_MAX_WORDS, cmd_storm },
+	{ "storm", "for SECONDS|count N [seed N] WORKER...|stop|help",
+	  "the same operations in a tight loop, on several threads",
+	  "WORKER: [xN] [any] OP [, OP]...; storm help lists OP. A worker is a thread, xN makes it N "
+	  "threads, at most 64 in all. Its round are its operations in turn, or with any one of "
+	  "them, drawn from the seed. + separates two workers that run free of each other; & "
+	  "separates two whose rounds start together. count N: so many rounds of each. Afterwards "
+	  "attributes, slots and pv pages are as they were, and every pv page that is on is checked. "
+	  "It ends early on storm stop from another connection, when its client goes, when the "
+	  "machine ends, and when the host's kernel logs a warning.",
+	  1, LINE_MAX_WORDS, cmd_storm },
 	{ "record", "FILE|stop",
-	  "write down what is sent (not in this version)", NULL, 1, 1,
-	  cmd_record },
+	  "write down what all clients send, as a scenario, until stop",
+	  "The file is there when the recording has ended, by record stop or with the machine, and "
+	  "there may be none before. Its lines are in the order in which they came, with verdicts and "
+	  "failures as expectations; commands that only look are left out. gpcvm play takes it.",
+	  1, 1, cmd_record },
 	{ "log", "[N]", "the last N events (20)", NULL, 0, 1, cmd_log },
 	{ "subscribe", "[off]",
 	  "send events as they happen, a line each, until off",

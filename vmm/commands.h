@@ -45,6 +45,7 @@ struct request {
 	struct json reply;
 	struct err err;
 	uint64_t start_ns;
+	unsigned int recorded; /* its place in the recording; 0: none */
 	int argc;
 	char *argv[LINE_MAX_WORDS]; /* argv[0] is the first argument */
 	char line[LINE_MAX_BYTES + 1];
@@ -53,12 +54,15 @@ struct request {
 
 	/* On a vCPU, or on a thread of its own: */
 	struct vcpu_job job;
-	struct vcpu *vcpu; /* on a thread: the one that is @stuck */
+	struct vcpu *vcpu;
 	request_vcpu_fn on_vcpu;
 	command_fn on_thread; /* NULL: on a vCPU */
 	pthread_t thread;
-	bool stuck;	 /* the thread waits for a vCPU in the kernel; atomic */
-	command_fn then; /* main thread, after it; NULL: finished */
+	/* The thread waits for what does not leave the kernel: request_stuck();
+	 * atomic. */
+	int stuck;
+	struct err stuck_why;
+	command_fn then;	 /* main thread, after it; NULL: finished */
 	bool started, over, ran; /* started, over: atomic */
 	int result;
 	struct request *next; /* in the list of pending ones */
@@ -67,6 +71,7 @@ struct request {
 	uint64_t arg[6];
 	struct pv_page *page;
 	const void *row;
+	void *own;
 	unsigned int index, counts[8];
 };
 
@@ -122,10 +127,42 @@ bool request_given_up(const struct request *rq);
  */
 int request_ask_agent(struct request *rq, request_agent_fn fn, void *arg,
 		      bool must);
-/* May a JOB_AGENT job be given to @v? -1 and rq->err if not. */
-int request_may_agent(struct request *rq, struct vcpu *v);
-/* -1 and rq->err: why a job on @v was over without having run. */
-int request_not_run(struct request *rq, struct vcpu *v);
+/*
+ * On that thread, or on one that it has started and waits for: run @fn on @v,
+ * and wait. While it has not begun, *@give_up (atomic; NULL: none) ends it early.
+ */
+int request_ask_vcpu(struct request *rq, struct vcpu *v, enum job_kind kind,
+		     request_agent_fn fn, void *arg, const bool *give_up,
+		     struct err *e);
+/* The same: the client is told why (the first counts), and no longer waits. */
+void request_stuck(struct request *rq, const struct err *why);
+bool request_is_stuck(const struct request *rq);
+/* Is there an agent in the guest at all? -1 and @e if not. */
+int request_has_agent(struct machine *m, struct err *e);
+/* May a JOB_AGENT job be given to @v? -1 and @e if not. */
+int request_may_agent(struct machine *m, struct vcpu *v, struct err *e);
+/* -1 and @e: why a job on @v was over without having run. */
+int request_not_run(struct machine *m, struct vcpu *v, struct err *e);
+
+/* ---- words: @e is range or usage, with the word ------------------------- */
+
+int arg_vcpu(struct machine *m, const char *word, unsigned int *out,
+	     struct err *e);
+/* The pv page of that name, or NULL. */
+struct pv_page *arg_page(struct machine *m, const char *word, struct err *e);
+/* A number or a pv page's name, then *page is set; not checked against RAM. */
+int arg_gpa(struct machine *m, const char *word, uint64_t *gpa,
+	    struct pv_page **page, struct err *e);
+/* GPA [LEN], the latter if @nr > 1: whole pages in RAM. */
+int arg_pages(struct machine *m, char *const *words, int nr, uint64_t *gpa,
+	      uint64_t *len, struct err *e);
+int arg_attr(const char *word, bool *private, struct err *e);
+/* A slot that has nothing of the guest's own, and a copy of it. */
+int arg_slot(struct machine *m, const char *word, unsigned int *id,
+	     struct mem_slot *now, struct err *e);
+
+/* ---- the same for arguments of a request -------------------------------- */
+
 /* A vCPU's number from argument @i. */
 int request_vcpu(struct request *rq, int i, unsigned int *out);
 /* The pv page that argument @i names, or NULL and an error. */
@@ -137,6 +174,20 @@ int request_gpa(struct request *rq, int i, uint64_t *gpa,
 /* GPA [LEN] from argument @i on: whole pages in RAM. A name stands for its
  * page; without LEN one page. */
 int request_pages(struct request *rq, int i, uint64_t *gpa, uint64_t *len);
+
+/* ---- parts of pv and check, for storms (cmd_pv.c) ----------------------- */
+
+/* May @p be moved to @gpa? And does nothing else that is on lie there? */
+int pv_check_target(struct machine *m, const struct pv_page *p, uint64_t gpa,
+		    struct err *e);
+int pv_check_overlap(const struct pv_page *p, uint64_t gpa, struct err *e);
+/* `check all`: the array of pages begins; rq->page is checked, in a JOB_AGENT
+ * job, and is an element; or it could not be, for rq->err: the object has begun
+ * with its name; the array ends, and the verdicts are counted. */
+void check_begin(struct request *rq);
+int check_one(struct request *rq, struct vcpu *v);
+void check_not_judged(struct request *rq);
+int check_done(struct request *rq);
 
 /* ---- handlers (cmd_*.c) ------------------------------------------------- */
 

@@ -29,11 +29,16 @@ struct config {
 	const char *guest;    /* "agent", "hello", "clockwatch" */
 	const char *control;  /* path of the socket; NULL: none */
 	const char *dump_dtb; /* write the tree there and end; NULL */
+	const char *scenario; /* play this file against it; NULL */
+	uint64_t seed;	      /* for what is drawn at random, if has_seed */
 	bool bounce;	      /* load through the window, in any mode */
 	bool guard; /* refuse commands that would hit the guest's own memory */
 	enum fault_policy fault;
 	bool poison; /* keep what `poison` needs */
 	bool quiet;
+	bool has_seed;
+	int argc; /* of gpcvm run, as it was called; not owned */
+	char **argv;
 };
 
 #endif

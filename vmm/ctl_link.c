@@ -212,16 +212,19 @@ const char *link_line(struct ctl_link *l, size_t *n)
 	return line;
 }
 
-int link_wait(struct ctl_link *l)
+int link_wait(struct ctl_link *l, int halt)
 {
-	struct pollfd p = { .fd = l->fd, .events = POLLIN };
+	struct pollfd p[] = { { .fd = l->fd, .events = POLLIN },
+			      { .fd = halt, .events = POLLIN } };
 
 	while (l->seen >= l->len ||
 	       !memchr(l->buf + l->seen, '\n', l->len - l->seen)) {
 		l->seen = l->len;
 		if (l->closed)
 			return -1;
-		poll(&p, 1, -1);
+		poll(p, 2, -1);
+		if (p[1].revents)
+			return 1;
 		if (link_fill(l))
 			return -1;
 	}

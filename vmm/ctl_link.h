@@ -33,8 +33,9 @@ int link_send(struct ctl_link *l, const struct request *q);
 /* Read what is there, without waiting. -1 if memory ran out. */
 int link_fill(struct ctl_link *l);
 
-/* Wait for the next line. -1: no more will come. */
-int link_wait(struct ctl_link *l);
+/* Wait for the next line, or until @halt (an fd; -1: none) is readable: returns
+ * 0, or 1 for the latter. -1: no more will come, or memory ran out. */
+int link_wait(struct ctl_link *l, int halt);
 
 /* The next whole line without its newline, NUL-terminated, or NULL. Belongs to
  * @l until the next link_fill() or link_send(). */

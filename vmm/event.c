@@ -13,7 +13,7 @@
 static const char *const type_names[] = {
 	[EVENT_CONTROL] = "control", [EVENT_EXIT] = "exit",
 	[EVENT_GUEST] = "guest",     [EVENT_KERNEL] = "kernel",
-	[EVENT_MACHINE] = "machine",
+	[EVENT_MACHINE] = "machine", [EVENT_MODEL] = "model",
 };
 
 int events_init(struct events *ev, struct err *e)
@@ -44,7 +44,8 @@ static struct event *put_begin(struct events *ev, enum event_type type)
 
 	pthread_mutex_lock(&ev->lock);
 	ev->last++;
-	ev->kernel += type == EVENT_KERNEL;
+	if (type == EVENT_KERNEL)
+		__atomic_add_fetch(&ev->kernel, 1, __ATOMIC_RELEASE);
 	slot = &ev->ring[ev->last % EVENTS_KEPT];
 	slot->seq = ev->last;
 	slot->ns = now_ns();
@@ -118,12 +119,7 @@ uint64_t events_last(struct events *ev)
 
 uint64_t events_kernel(struct events *ev)
 {
-	uint64_t n;
-
-	pthread_mutex_lock(&ev->lock);
-	n = ev->kernel;
-	pthread_mutex_unlock(&ev->lock);
-	return n;
+	return __atomic_load_n(&ev->kernel, __ATOMIC_ACQUIRE);
 }
 
 void event_json(const struct event *e, struct json *j, const char *key)

@@ -22,6 +22,7 @@ enum event_type {
 	EVENT_GUEST,   /* the guest reports something */
 	EVENT_KERNEL,  /* host kernel message, WARNING or worse */
 	EVENT_MACHINE, /* the machine starts, is ready, ends */
+	EVENT_MODEL,   /* what was seen is not what the model expects */
 };
 
 struct event {
@@ -35,7 +36,7 @@ struct events {
 	pthread_mutex_t lock;
 	struct event *ring; /* owned */
 	uint64_t last;	    /* seq of the newest; 0: none yet */
-	uint64_t kernel;    /* how many EVENT_KERNEL there were */
+	uint64_t kernel;    /* how many EVENT_KERNEL there were; atomic */
 	int wake;	    /* eventfd, owned: signalled while armed */
 	bool armed;	    /* somebody subscribes */
 };

@@ -74,6 +74,17 @@ static void put_char(struct json *j, char c)
 		j->buf[j->len++] = c;
 }
 
+struct json_mark json_mark(const struct json *j)
+{
+	return (struct json_mark){ j->len, j->comma };
+}
+
+void json_rewind(struct json *j, struct json_mark m)
+{
+	j->len = m.len;
+	j->comma = m.comma;
+}
+
 const char *json_text(struct json *j)
 {
 	if (!reserve(j, 1))

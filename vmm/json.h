@@ -22,6 +22,14 @@ void json_init(struct json *j);
 void json_free(struct json *j);
 /* Empty it, keep the memory. */
 void json_reset(struct json *j);
+/* Go back to where it was: what came since is forgotten. */
+struct json_mark {
+	size_t len;
+	bool comma;
+};
+
+struct json_mark json_mark(const struct json *j);
+void json_rewind(struct json *j, struct json_mark m);
 /* Terminate with NUL (not counted in len) and return the text; NULL if memory
  * ran out. The text belongs to @j. */
 const char *json_text(struct json *j);

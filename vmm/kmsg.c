@@ -10,7 +10,6 @@
 #include "kmsg.h"
 
 #define KERN_WARNING 4
-#define RECORD_MAX   8192 /* the kernel's PRINTKRB_RECORD_MAX is less */
 
 const char *kmsg_parse(char *record)
 {
@@ -25,46 +24,60 @@ const char *kmsg_parse(char *record)
 	return text;
 }
 
-static void ready(void *arg, uint32_t events)
+int kmsg_open_end(void)
 {
-	struct kmsg *k = arg;
-	char buf[RECORD_MAX + 1];
+	int fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	lseek(fd, 0, SEEK_END);
+	return fd;
+}
+
+const char *kmsg_next(int fd, char buf[static KMSG_RECORD])
+{
 	const char *text;
 	ssize_t n;
 
-	(void)events;
 	for (;;) {
-		n = read(k->fd, buf, RECORD_MAX);
-		if (n < 0 && errno == EPIPE) {
-			event_add(
-				k->events, EVENT_KERNEL,
-				"some kernel messages were overwritten before they "
-				"could be read");
-			continue;
-		}
+		n = read(fd, buf, KMSG_RECORD - 1);
+		if (n < 0 && errno == EPIPE)
+			return "some kernel messages were overwritten before "
+			       "they could be read";
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
-			return;
+			return NULL;
 		buf[n] = '\0';
 		text = kmsg_parse(buf);
 		if (text)
-			event_add(k->events, EVENT_KERNEL, "%s", text);
+			return text;
 	}
+}
+
+static void ready(void *arg, uint32_t events)
+{
+	struct kmsg *k = arg;
+	char buf[KMSG_RECORD];
+	const char *text;
+
+	(void)events;
+	while ((text = kmsg_next(k->fd, buf)))
+		event_add(k->events, EVENT_KERNEL, "%s", text);
 }
 
 void kmsg_open(struct kmsg *k, struct events *ev, struct loop *loop)
 {
 	k->events = ev;
 	k->loop = loop;
-	k->fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	k->fd = kmsg_open_end();
 	if (k->fd < 0) {
 		event_add(ev, EVENT_MACHINE,
 			  "kernel messages are not watched: /dev/kmsg: %s",
-			  strerrordesc_np(errno));
+			  strerrordesc_np(-k->fd));
+		k->fd = -1;
 		return;
 	}
-	lseek(k->fd, 0, SEEK_END);
 	k->source = (struct loop_source){ k->fd, ready, k };
 	if (loop_add(loop, &k->source, EPOLLIN)) {
 		event_add(ev, EVENT_MACHINE,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Host kernel messages of WARNING or worse become events. */
+/* Host kernel messages of WARNING or worse: read, and made events. */
 #ifndef GPCVM_KMSG_H
 #define GPCVM_KMSG_H
 
@@ -17,6 +17,11 @@ struct kmsg {
  * it cannot be. Never fails. */
 void kmsg_open(struct kmsg *k, struct events *ev, struct loop *loop);
 void kmsg_close(struct kmsg *k);
+/* The same without a loop: the fd, or -errno; then message by message, NULL
+ * when there is none left for now. The text is in @buf, or a constant. */
+#define KMSG_RECORD 8193 /* the kernel's PRINTKRB_RECORD_MAX is less */
+int kmsg_open_end(void);
+const char *kmsg_next(int fd, char buf[static KMSG_RECORD]);
 /* One record of /dev/kmsg: its text (in place), if it is WARNING or worse. */
 const char *kmsg_parse(char *record);
 

@@ -55,6 +55,19 @@ const char *leak_state_name(enum leak_state s)
 	return names[s];
 }
 
+bool leak_differs(enum leak_state seen, enum model_map expected,
+		  char text[static 64])
+{
+	const bool known = seen != LEAK_UNKNOWN &&
+			   expected != MODEL_MAP_UNKNOWN;
+
+	if (!known || (seen == LEAK_PRESENT) == (expected == MODEL_MAP_PRESENT))
+		return false;
+	snprintf(text, 64, "model: %s; kcore: %s", model_map_name(expected),
+		 leak_state_name(seen));
+	return true;
+}
+
 static uint64_t host_ram(void)
 {
 	struct sysinfo si;

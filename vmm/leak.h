@@ -16,6 +16,7 @@
 
 #include "err.h"
 #include "guest/doorbell.h"
+#include "model.h"
 
 struct pv_vm;
 struct request;
@@ -70,6 +71,9 @@ struct leak_result {
 };
 
 const char *leak_state_name(enum leak_state s);
+/* Both are known and differ: @text says who says what. */
+bool leak_differs(enum leak_state seen, enum model_map expected,
+		  char text[static 64]);
 
 /* Open /proc/kcore: before privileges are given up. That it cannot be is told
  * by who uses it. */

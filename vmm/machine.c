@@ -214,6 +214,19 @@ static void free_leak(struct machine *m)
 	leak_close(&m->leak);
 }
 
+/* For the threads of the vCPUs, which are yet to come. */
+static int make_trace(struct machine *m, struct err *e)
+{
+	(void)e;
+	trace_open(&m->trace);
+	return 0;
+}
+
+static void free_trace(struct machine *m)
+{
+	trace_close(&m->trace);
+}
+
 static int make_pv(struct machine *m, struct err *e)
 {
 	return pv_init(&m->pv, m->vm, &m->memory, m->cfg->flavour,
@@ -254,6 +267,9 @@ void machine_free_devices(struct machine *m)
 static int start_pv(struct machine *m, struct err *e)
 {
 	m->pv.xen = m->xen;
+	m->pv.log = &m->events;
+	m->pv.trace = &m->trace;
+	m->pv.own_end = m->layout.own_end;
 	return pv_start(&m->pv, m->vcpus, m->cfg->by_hva, e);
 }
 
@@ -294,6 +310,7 @@ static const struct {
 	{ make_vm, free_vm },
 	{ make_memory, free_memory },
 	{ make_leak, free_leak },
+	{ make_trace, free_trace },
 	{ make_pv, free_pv },
 	{ make_devices, machine_free_devices },
 	{ make_guest, NULL },

@@ -12,9 +12,11 @@
 #include "loop.h"
 #include "memory.h"
 #include "pv.h"
+#include "trace.h"
 #include "vcpu.h"
 
 struct pending;
+struct record;
 
 struct machine {
 	const struct config *cfg;
@@ -31,6 +33,7 @@ struct machine {
 	void **device_state;
 	struct pv_vm pv;
 	struct leak leak;
+	struct trace trace;
 	struct vcpu *vcpus;
 	unsigned int nr_vcpus;	   /* that were made */
 	uint32_t start, copy_list; /* where vCPU 0 begins; see loader.h */
@@ -43,6 +46,12 @@ struct machine {
 	uint64_t faults, faults_set, faults_again;
 	struct poisoner *poisoner; /* --poison; NULL. Main thread */
 	uint64_t poisoned;	   /* pages; atomic */
+
+	/* A storm: there is at most one. Atomic. */
+	bool storm, storm_stop; /* runs; was told to end */
+
+	struct record *record; /* NULL; main thread, as the next one */
+	bool changed;	       /* by a command that does more than look */
 
 	struct pending *pending; /* requests under way; set by pending_init() */
 

@@ -7,6 +7,7 @@
 #include "ctl.h"
 #include "err.h"
 #include "num.h"
+#include "play.h"
 #include "probe.h"
 #include "run.h"
 #include "status.h"
@@ -18,6 +19,9 @@ static const struct {
 	const char *help;
 } subcommands[] = {
 	{ "run", run_main, "start a machine" },
+	{ "play", play_main, "play scenarios, and say how they went" },
+	{ "suite", suite_main,
+	  "play all of a folder, each in its own process" },
 	{ "ctl", ctl_main, "talk to one over its control socket" },
 	{ "probe", probe_main, "what this kernel offers, and what is missing" },
 };

@@ -145,15 +145,25 @@ static uint64_t gmem_flags(const struct mem_plan *plan,
 int memory_create(struct memory *m, const struct mem_plan *plan, int vm,
 		  const struct gmem_offer *offer, struct err *e)
 {
+	pthread_rwlockattr_t attr;
+
 	memset(m, 0, sizeof(*m));
 	m->vm = vm;
 	m->mode = plan->mode;
 	m->no_direct_map = plan->no_direct_map;
+	m->family = offer->family;
 	m->gmem_flags = gmem_flags(plan, offer);
+	m->out_of_map = m->gmem_flags & offer->no_direct_map;
 	for (unsigned int i = 0; i < MEM_MAX_FILES; i++)
 		m->files[i].fd = -1;
 	attrs_init(&m->attrs);
-	pthread_rwlock_init(&m->lock, NULL);
+	/* Many readers in a row, as storms have them, must not keep out who
+	 * changes something. None of them asks for it twice. */
+	pthread_rwlockattr_init(&attr);
+	pthread_rwlockattr_setkind_np(
+		&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+	pthread_rwlock_init(&m->lock, &attr);
+	pthread_rwlockattr_destroy(&attr);
 	/* Only an opener with CAP_SYS_ADMIN is shown pfns
 	 * (fs/proc/task_mmu.c, pagemap_read): open it while that lasts. */
 	m->pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);

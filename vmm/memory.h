@@ -58,11 +58,41 @@ struct mem_slot {
 	bool present; /* KVM has it */
 };
 
+/* What is done to memory, for who watches it (model.h). */
+enum mem_change_kind {
+	MEM_PUNCHED,
+	MEM_CONVERTED, /* to the other attribute, at least a part of it */
+	MEM_SLOT_GONE,
+	MEM_SLOT_THERE,
+	MEM_CLOSED, /* @file; no range */
+	MEM_POISONED,
+};
+
+struct mem_change {
+	enum mem_change_kind kind;
+	uint64_t gpa, len;
+	unsigned int file;
+	bool failed; /* it may be half done */
+
+	/* The watcher's, from begin to end. */
+	bool told;
+	struct mem_change *next;
+};
+
+/* Called with the lock held, before the kernel is asked and when all is done. */
+struct mem_watch {
+	void *arg;
+	void (*begin)(void *arg, struct mem_change *ch);
+	void (*end)(void *arg, struct mem_change *ch);
+};
+
 struct memory {
 	int vm;	     /* not owned */
 	int pagemap; /* /proc/self/pagemap, owned; -1 */
 	enum mem_mode mode;
 	bool no_direct_map;
+	enum gmem_family family;
+	bool out_of_map; /* the files have the family's NO_DIRECT_MAP */
 	uint64_t gmem_flags;
 	unsigned int nr_slots, nr_files;
 	struct mem_slot slots[MEM_MAX_SLOTS];
@@ -72,6 +102,7 @@ struct memory {
 	/* Of slots, attributes and files, counted once KVM has them, and
 	 * punches, before; atomic. */
 	uint64_t changes;
+	struct mem_watch watch; /* set before anything runs; may be empty */
 	pthread_rwlock_t lock;
 };
 
@@ -143,6 +174,10 @@ struct poisoned;
 int memory_poison(struct memory *m, uint64_t gpa, struct poisoner *p,
 		  struct poisoned *out, struct err *e);
 
+/* Around what is done elsewhere, with the lock held: tell who watches. */
+void memory_begin(struct memory *m, struct mem_change *ch);
+void memory_end(struct memory *m, struct mem_change *ch, bool failed);
+
 int memory_slot_delete(struct memory *m, unsigned int id, struct err *e);
 int memory_slot_restore(struct memory *m, unsigned int id, struct err *e);
 int memory_slot_move(struct memory *m, unsigned int id, uint64_t gpa,
@@ -162,6 +197,14 @@ int memory_slot_close(struct memory *m, unsigned int id, struct err *e);
  */
 int memory_peek(struct memory *m, uint64_t gpa, void *buf, uint64_t len,
 		uint64_t *pages, struct err *e);
+/*
+ * Call @fn with each page that the host sees and that is backed (see
+ * memory_peek), until it returns true, or @most pages were shown. @gpa is where
+ * the slot with it is, or was last. The lock is held.
+ */
+void memory_scan(struct memory *m, unsigned int most,
+		 bool (*fn)(void *arg, uint64_t gpa, const uint8_t *page),
+		 void *arg);
 /* Before the guest runs: what the host can write there (see memory_peek). */
 int memory_load(struct memory *m, uint64_t gpa, const void *data, uint64_t len,
 		struct err *e);
@@ -171,6 +214,11 @@ int memory_pfn(struct memory *m, uint64_t gpa, uint64_t *pfn);
 int memory_hva(struct memory *m, uint64_t gpa, uint64_t *hva, struct err *e);
 /* The same for what is mapped at @addr in gpcvm itself. */
 int memory_pagemap(const struct memory *m, const void *addr, uint64_t *pfn);
+/* Could slot @id be moved to @gpa now? */
+int memory_slot_check(struct memory *m, unsigned int id, uint64_t gpa,
+		      struct err *e);
+/* A copy of slot @id as it is now; @id exists. */
+void memory_slot_now(struct memory *m, unsigned int id, struct mem_slot *out);
 /* Does KVM have the slot with @gpa? */
 bool memory_present(struct memory *m, uint64_t gpa);
 /* Bytes of RAM in all slots. */

@@ -13,6 +13,19 @@
 
 typedef int (*piece_fn)(struct memory *m, const struct mem_piece *p);
 
+void memory_begin(struct memory *m, struct mem_change *ch)
+{
+	if (m->watch.begin)
+		m->watch.begin(m->watch.arg, ch);
+}
+
+void memory_end(struct memory *m, struct mem_change *ch, bool failed)
+{
+	ch->failed = failed;
+	if (m->watch.end)
+		m->watch.end(m->watch.arg, ch);
+}
+
 int memory_open_locked(struct memory *m, const struct mem_piece *p,
 		       struct err *e)
 {
@@ -78,29 +91,21 @@ static int check_pieces(struct memory *m, uint64_t gpa, uint64_t len,
 	return 0;
 }
 
-/* Check the range, then call @fn (0 or -1 and errno) for each of its pieces. */
+/* Call @fn (0 or -1 and errno) for each piece of the range, which is checked. */
 static int each_piece(struct memory *m, uint64_t gpa, uint64_t len, piece_fn fn,
 		      const char *what, struct err *e)
 {
 	struct mem_piece p;
-	int r = 0;
 
-	pthread_rwlock_rdlock(&m->lock);
-	if (check_pieces(m, gpa, len, e)) {
-		pthread_rwlock_unlock(&m->lock);
-		return -1;
-	}
 	for (; len && memory_piece(m, gpa, len, &p); len -= p.len) {
-		if (fn(m, &p)) {
-			r = err_os(e, errno,
-				   "%s at gpa 0x%" PRIx64 ", length 0x%" PRIx64,
-				   what, gpa, p.len);
-			break;
-		}
+		if (fn(m, &p))
+			return err_os(e, errno,
+				      "%s at gpa 0x%" PRIx64
+				      ", length 0x%" PRIx64,
+				      what, gpa, p.len);
 		gpa += p.len;
 	}
-	pthread_rwlock_unlock(&m->lock);
-	return r;
+	return 0;
 }
 
 /* What of the piece is shared is in the alias, in gmem-private: the guest uses
@@ -134,7 +139,18 @@ static int punch_piece(struct memory *m, const struct mem_piece *p)
 
 int memory_punch(struct memory *m, uint64_t gpa, uint64_t len, struct err *e)
 {
-	return each_piece(m, gpa, len, punch_piece, "punch", e);
+	struct mem_change ch = { .kind = MEM_PUNCHED, .gpa = gpa, .len = len };
+	int r;
+
+	pthread_rwlock_rdlock(&m->lock);
+	r = check_pieces(m, gpa, len, e);
+	if (!r) {
+		memory_begin(m, &ch);
+		r = each_piece(m, gpa, len, punch_piece, "punch", e);
+		memory_end(m, &ch, r);
+	}
+	pthread_rwlock_unlock(&m->lock);
+	return r;
 }
 
 static int allocate_piece(struct memory *m, const struct mem_piece *p)
@@ -151,13 +167,32 @@ static int allocate_piece(struct memory *m, const struct mem_piece *p)
 
 int memory_allocate(struct memory *m, uint64_t gpa, uint64_t len, struct err *e)
 {
-	return each_piece(m, gpa, len, allocate_piece, "allocate", e);
+	int r;
+
+	pthread_rwlock_rdlock(&m->lock);
+	r = check_pieces(m, gpa, len, e);
+	if (!r)
+		r = each_piece(m, gpa, len, allocate_piece, "allocate", e);
+	pthread_rwlock_unlock(&m->lock);
+	return r;
+}
+
+/* KVM has nothing to do where all is so already (virt/kvm/kvm_main.c,
+ * kvm_vm_set_mem_attributes), and does nothing. */
+static bool is_all(struct memory *m, uint64_t gpa, uint64_t len, bool private)
+{
+	return attrs_private_bytes(&m->attrs, gpa, gpa + len) ==
+	       (private ? len : 0);
 }
 
 int memory_set_private(struct memory *m, uint64_t gpa, uint64_t len,
 		       bool private, struct err *e)
 {
 	uint64_t attrs = private ? GPC_MEMORY_ATTRIBUTE_PRIVATE : 0;
+	struct mem_change ch = { .kind = MEM_CONVERTED,
+				 .gpa = gpa,
+				 .len = len };
+	bool same;
 	int r;
 
 	if (memory_check(m, gpa, len, PAGE_SIZE, e))
@@ -171,6 +206,9 @@ int memory_set_private(struct memory *m, uint64_t gpa, uint64_t len,
 	/* The list and KVM change together, or two flips of one page could
 	 * end the other way round in one of them. */
 	pthread_rwlock_wrlock(&m->lock);
+	same = is_all(m, gpa, len, private);
+	if (!same)
+		memory_begin(m, &ch);
 	r = kvm_set_memory_attributes(m->vm, gpa, len, attrs);
 	if (r < 0)
 		r = err_kvm(e, -r,
@@ -181,6 +219,8 @@ int memory_set_private(struct memory *m, uint64_t gpa, uint64_t len,
 		r = err_os(e, ENOMEM,
 			   "remembering the attribute of gpa 0x%" PRIx64, gpa);
 	__atomic_add_fetch(&m->changes, 1, __ATOMIC_RELEASE);
+	if (!same)
+		memory_end(m, &ch, r);
 	pthread_rwlock_unlock(&m->lock);
 	return r;
 }
@@ -206,6 +246,9 @@ static bool still_mapped(struct memory *m, const struct mem_piece *p)
 int memory_poison(struct memory *m, uint64_t gpa, struct poisoner *p,
 		  struct poisoned *out, struct err *e)
 {
+	struct mem_change ch = { .kind = MEM_POISONED,
+				 .gpa = gpa,
+				 .len = PAGE_SIZE };
 	struct mem_piece piece;
 	int r = -1;
 
@@ -229,7 +272,9 @@ int memory_poison(struct memory *m, uint64_t gpa, struct poisoner *p,
 		err_os(e, errno, "bringing in the page at gpa 0x%" PRIx64, gpa);
 		goto out;
 	}
+	memory_begin(m, &ch);
 	r = poison_mapped(p, (uintptr_t)piece.hva, out, e);
+	memory_end(m, &ch, r);
 	if (!r && still_mapped(m, &piece))
 		r = err_os(e, 0,
 			   "the kernel answered success, but the page at gpa "

@@ -8,6 +8,13 @@
 #include "memory_piece.h"
 #include "num.h"
 
+void memory_slot_now(struct memory *m, unsigned int id, struct mem_slot *out)
+{
+	pthread_rwlock_rdlock(&m->lock);
+	*out = m->slots[id];
+	pthread_rwlock_unlock(&m->lock);
+}
+
 bool memory_present(struct memory *m, uint64_t gpa)
 {
 	const struct mem_slot *s;
@@ -33,13 +40,19 @@ static struct mem_slot *slot_by_id(struct memory *m, unsigned int id,
 static int bind(struct memory *m, unsigned int id, uint64_t gpa, uint64_t size,
 		struct err *e)
 {
-	int r = memory_bind(m, id, gpa, size);
+	struct mem_change ch = { .kind = size ? MEM_SLOT_THERE : MEM_SLOT_GONE,
+				 .gpa = gpa,
+				 .len = m->slots[id].size };
+	int r;
 
+	memory_begin(m, &ch);
+	r = memory_bind(m, id, gpa, size);
+	m->slots[id].present = r < 0 ? m->slots[id].present : size;
+	memory_end(m, &ch, r < 0);
 	if (r < 0)
 		return err_kvm(e, -r,
 			       "KVM refuses %s of slot %u at gpa 0x%" PRIx64,
 			       size ? "the creation" : "the deletion", id, gpa);
-	m->slots[id].present = size;
 	__atomic_add_fetch(&m->generation, 1, __ATOMIC_RELEASE);
 	__atomic_add_fetch(&m->changes, 1, __ATOMIC_RELEASE);
 	return 0;
@@ -78,6 +91,17 @@ static int check_target(struct memory *m, const struct mem_slot *s,
 					 id, gpa, i);
 	}
 	return 0;
+}
+
+int memory_slot_check(struct memory *m, unsigned int id, uint64_t gpa,
+		      struct err *e)
+{
+	int r;
+
+	pthread_rwlock_rdlock(&m->lock);
+	r = check_target(m, &m->slots[id], id, gpa, e);
+	pthread_rwlock_unlock(&m->lock);
+	return r;
 }
 
 /*
@@ -173,6 +197,7 @@ static int unmap_file(struct mem_file *f, unsigned int number, struct err *e)
 
 int memory_slot_close(struct memory *m, unsigned int id, struct err *e)
 {
+	struct mem_change ch = { .kind = MEM_CLOSED };
 	struct mem_file *f;
 	struct mem_slot *s;
 	int r = -1;
@@ -186,14 +211,17 @@ int memory_slot_close(struct memory *m, unsigned int id, struct err *e)
 		err_state(e, "slot %u has no gmem file to close", id);
 		goto out;
 	}
-	if (unmap_file(f, s->file, e))
-		goto out;
-	/* Whatever close() answers, the descriptor is gone. */
-	close(f->fd);
-	f->fd = -1;
-	f->closed = true;
-	__atomic_add_fetch(&m->changes, 1, __ATOMIC_RELEASE);
-	r = 0;
+	ch.file = s->file;
+	memory_begin(m, &ch);
+	r = unmap_file(f, s->file, e);
+	if (!r) {
+		/* Whatever close() answers, the descriptor is gone. */
+		close(f->fd);
+		f->fd = -1;
+		f->closed = true;
+		__atomic_add_fetch(&m->changes, 1, __ATOMIC_RELEASE);
+	}
+	memory_end(m, &ch, r);
 out:
 	pthread_rwlock_unlock(&m->lock);
 	return r;

@@ -93,7 +93,8 @@ void row_add(char *buf, size_t size, const char *fmt, ...)
 	va_end(ap);
 }
 
-static void fill(struct probe *p, const struct probe_ctx *c)
+/* All rows, or the one that is called @only. */
+static void fill(struct probe *p, const struct probe_ctx *c, const char *only)
 {
 	const struct probe_group *g;
 	const struct probe_def *d;
@@ -102,6 +103,8 @@ static void fill(struct probe *p, const struct probe_ctx *c)
 
 	for (i = 0; (g = probe_group(i)); i++) {
 		for (d = g->defs; d < g->defs + g->nr; d++) {
+			if (only && strcmp(only, d->name) != 0)
+				continue;
 			if (p->nr == PROBE_MAX)
 				return;
 			r = &p->rows[p->nr++];
@@ -116,7 +119,8 @@ static void fill(struct probe *p, const struct probe_ctx *c)
 	}
 }
 
-int probe_run(struct probe *p, const char *dev, struct err *e)
+static int run(struct probe *p, const char *dev, const char *only,
+	       struct err *e)
 {
 	struct err why = { 0 };
 	struct probe_ctx c = { .dev = dev, .why = &why };
@@ -125,7 +129,7 @@ int probe_run(struct probe *p, const char *dev, struct err *e)
 	c.kvm = host_open_kvm(dev, &why);
 	if (c.kvm >= 0)
 		host_gmem_offer(c.kvm, NULL, &c.offer);
-	fill(p, &c);
+	fill(p, &c, only);
 	if (c.kvm < 0) {
 		p->family = "unknown";
 		if (e)
@@ -136,6 +140,17 @@ int probe_run(struct probe *p, const char *dev, struct err *e)
 	p->family = gmem_family_name(c.offer.family);
 	p->best_mode = probe_best_mode(p);
 	return 0;
+}
+
+int probe_run(struct probe *p, const char *dev, struct err *e)
+{
+	return run(p, dev, NULL, e);
+}
+
+int probe_run_row(struct probe *p, const char *dev, const char *row,
+		  struct err *e)
+{
+	return run(p, dev, row, e);
 }
 
 void probe_json(const struct probe *p, struct json *j)

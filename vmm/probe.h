@@ -36,6 +36,10 @@ struct probe {
 /* Fills @p with all rows; where @dev cannot be opened returns -1 and the
  * reason, with the rows that need no KVM filled. */
 int probe_run(struct probe *p, const char *dev, struct err *e);
+/* The same with the row of that name only, if there is one: trying all takes a
+ * while. What follows from several rows is not told. */
+int probe_run_row(struct probe *p, const char *dev, const char *row,
+		  struct err *e);
 /* As members of an object that the caller has opened. */
 void probe_json(const struct probe *p, struct json *j);
 /* `gpcvm probe [--json] [--device PATH]`; returns the exit status. */

@@ -6,14 +6,14 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <linux/capability.h>
-#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "num.h"
 #include "probe_row.h"
+#include "trace.h"
+#include "tracefs.h"
 
 /* The value of the line of @path that begins with @key, NULL without one. */
 static char *line_of(const char *path, const char *key)
@@ -131,73 +131,76 @@ static void row_kmsg(const struct probe_ctx *c, struct probe_row *r)
 	close(fd);
 }
 
-static const char *tracefs_root(void)
+static void count_events(struct probe_row *r, const char *root, int events)
 {
-	static const char *const at[] = { "/sys/kernel/tracing",
-					  "/sys/kernel/debug/tracing" };
-	struct statfs s;
-	unsigned int i;
+	unsigned int all = 0, gpc = 0;
+	DIR *d = fdopendir(events);
+	struct dirent *de;
 
-	for (i = 0; i < ARRAY_SIZE(at); i++)
-		if (statfs(at[i], &s) == 0 && s.f_type == TRACEFS_MAGIC)
-			return at[i];
-	return NULL;
-}
-
-static void no_tracefs(struct probe_row *r)
-{
-	bool known = access("/sys/kernel/tracing", F_OK) == 0;
-
-	row_set(r, PROBE_NO, true, "not mounted");
-	if (access("/sys/kernel/debug/tracing", F_OK) < 0 && errno == EACCES)
-		row_why(r, "/sys/kernel/debug cannot be searched: needs root");
-	else if (known)
-		row_why(r, "as root: mount -t tracefs nodev "
-			   "/sys/kernel/tracing (if that fails, the kernel "
-			   "lacks CONFIG_FTRACE)");
-	else
-		row_why(r, "needs a kernel with CONFIG_FTRACE");
+	while (d && (de = readdir(d))) {
+		/* The events; beside them are the files enable and filter. */
+		if (strncmp(de->d_name, "kvm_", 4) == 0)
+			all++;
+		if (strstr(de->d_name, "gpc") || strstr(de->d_name, "gmem"))
+			gpc++;
+	}
+	if (d)
+		closedir(d);
+	row_set(r, PROBE_YES, true,
+		"%s: %u events of KVM, %u about gpc or gmem", root, all, gpc);
 }
 
 static void row_tracefs(const struct probe_ctx *c, struct probe_row *r)
 {
-	const char *root = tracefs_root();
-	unsigned int events = 0, gpc = 0;
-	char path[80];
-	struct dirent *de;
-	DIR *d;
+	const char *mounted;
+	struct err e;
+	int root, events;
 
 	(void)c;
-	row_use(r, "tracepoints in reports");
-	if (!root) {
-		no_tracefs(r);
+	row_use(r, "what tracepoints there are, for `check`");
+	root = tracefs_open(&mounted, &e);
+	if (root < 0) {
+		row_set(r, PROBE_NO, true, "%s",
+			e.os_errno ? strerrorname_np(e.os_errno) : "none");
+		row_why(r, "%s", e.msg);
 		return;
 	}
-	snprintf(path, sizeof(path), "%s/events/kvm", root);
-	d = opendir(path);
-	if (!d) {
-		not_opened(r, path, errno,
+	events = openat(root, "events/kvm", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (events < 0)
+		not_opened(r, "events/kvm", errno,
 			   "no events of KVM: its module is not loaded, or the "
 			   "kernel lacks CONFIG_EVENT_TRACING",
 			   "needs root, or tracefs mounted with gid= of yours");
-		return;
+	else
+		count_events(r, mounted ?: "not mounted, opened as it is",
+			     events);
+	close(root);
+}
+
+/* On this thread, which runs no vCPU: all but the writing is done. */
+static void row_tracepoints(const struct probe_ctx *c, struct probe_row *r)
+{
+	struct trace t;
+
+	(void)c;
+	row_use(r, "\"kernel\" in `check`: what KVM says it wrote");
+	trace_open(&t);
+	if (t.there[TRACE_PVCLOCK]) {
+		row_set(r, PROBE_YES, true, "%s, on %u CPUs",
+			trace_point_name(TRACE_PVCLOCK), t.nr_rings);
+	} else {
+		row_set(r, PROBE_NO, true, "%s: no",
+			trace_point_name(TRACE_PVCLOCK));
+		row_why(r, "%s", t.why[TRACE_PVCLOCK].msg);
 	}
-	while ((de = readdir(d))) {
-		/* The events; beside them are the files enable and filter. */
-		if (strncmp(de->d_name, "kvm_", 4) == 0)
-			events++;
-		if (strstr(de->d_name, "gpc") || strstr(de->d_name, "gmem"))
-			gpc++;
-	}
-	closedir(d);
-	row_set(r, PROBE_YES, true, "%s: %u events, %u about gpc or gmem", path,
-		events, gpc);
+	trace_close(&t);
 }
 
 static const struct probe_def defs[] = {
 	{ "kcore", false, row_kcore },
 	{ "kmsg", false, row_kmsg },
 	{ "tracefs", false, row_tracefs },
+	{ "tracepoints", false, row_tracepoints },
 	{ "hwpoison", false, row_hwpoison },
 };
 

@@ -84,6 +84,16 @@ uint64_t pv_layout_size(enum pv_flavour flavour, enum pv_layout layout,
 	return sum;
 }
 
+static unsigned int count_pages(enum pv_flavour flavour, unsigned int vcpus)
+{
+	unsigned int sum = 0;
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(kinds); i++)
+		if (kinds[i]->flavour == flavour)
+			sum += kind_pages(kinds[i], vcpus);
+	return sum;
+}
+
 static void init_page(struct pv_vm *pv, const struct pv_kind *k,
 		      unsigned int vcpu, uint64_t gpa)
 {
@@ -95,6 +105,13 @@ static void init_page(struct pv_vm *pv, const struct pv_kind *k,
 	p->gpa = gpa;
 	p->on = true;
 	p->predicted = PREDICT_VALID;
+	model_describe(
+		&pv->model, pv_index(p),
+		&(struct model_kind){ .size = k->size,
+				      .align = k->align,
+				      .ghc = !strcmp(k->cached_by, "ghc"),
+				      .fragile = k->fragile });
+	model_switch(&pv->model, pv_index(p), gpa, true, false);
 	if (k->per_vm)
 		snprintf(p->name, sizeof(p->name), "%s", k->name);
 	else
@@ -114,6 +131,8 @@ int pv_init(struct pv_vm *pv, int vm, struct memory *mem,
 	if (!pv->pages)
 		return err_os(e, ENOMEM, "memory for the pv pages of %u vCPUs",
 			      vcpus);
+	if (model_init(&pv->model, mem, count_pages(flavour, vcpus), e))
+		return -1;
 	for (unsigned int i = 0; i < ARRAY_SIZE(kinds); i++) {
 		const struct pv_kind *k = kinds[i];
 
@@ -132,8 +151,14 @@ int pv_init(struct pv_vm *pv, int vm, struct memory *mem,
 
 void pv_free(struct pv_vm *pv)
 {
+	model_free(&pv->model);
 	free(pv->pages);
 	pthread_mutex_destroy(&pv->clock_lock);
+}
+
+unsigned int pv_index(const struct pv_page *p)
+{
+	return (unsigned int)(p - p->vm->pages);
 }
 
 struct pv_page *pv_find(struct pv_vm *pv, const char *name)
@@ -172,6 +197,10 @@ const struct pv_page *pv_overlap(const struct pv_page *p, uint64_t gpa)
 
 static void set_state(struct pv_page *p, const struct pv_where *w)
 {
+	if (p->gpa != w->gpa) {
+		p->former = p->gpa;
+		p->moved = true;
+	}
 	store(&p->gpa, w->gpa);
 	store(&p->hva, w->hva);
 	store(&p->by_hva, w->by_hva);
@@ -179,6 +208,8 @@ static void set_state(struct pv_page *p, const struct pv_where *w)
 	store(&p->predicted, w->on ? PREDICT_VALID : PREDICT_INACTIVE);
 	memset(p->pfn, 0, sizeof(p->pfn));
 	p->changes++;
+	store(&p->in_doubt, false);
+	model_switch(&p->vm->model, pv_index(p), w->gpa, w->on, w->by_hva);
 }
 
 void pv_note_msr(struct pv_vm *pv, unsigned int vcpu, uint32_t msr,
@@ -196,6 +227,33 @@ void pv_note_msr(struct pv_vm *pv, unsigned int vcpu, uint32_t msr,
 	}
 }
 
+void pv_doubt_msr(struct pv_vm *pv, unsigned int vcpu, uint32_t msr)
+{
+	for (unsigned int i = 0; i < pv->nr; i++) {
+		struct pv_page *p = &pv->pages[i];
+
+		if (p->vcpu != vcpu || !p->kind->msr || p->kind->msr != msr)
+			continue;
+		store(&p->in_doubt, true);
+		model_doubt(&pv->model, pv_index(p));
+	}
+}
+
+void pv_settle(struct pv_page *p, struct vcpu *v)
+{
+	uint64_t value;
+
+	if (load(&p->in_doubt) && kvm_get_msr(v->fd, p->kind->msr, &value) >= 0)
+		pv_note_msr(p->vm, v->index, p->kind->msr, value);
+}
+
+struct pv_where pv_now(const struct pv_page *p)
+{
+	return (struct pv_where){ .on = load(&p->on),
+				  .by_hva = load(&p->by_hva),
+				  .gpa = load(&p->gpa) };
+}
+
 enum job_kind pv_switch_job(const struct pv_page *p)
 {
 	return p->kind->msr ? JOB_AGENT : JOB_HOST;
@@ -209,7 +267,11 @@ static int switch_by_guest(struct pv_page *p, struct vcpu *v,
 		.in = { p->kind->msr, to->on ? to->gpa | GPC_MSR_ENABLED : 0 },
 	};
 
-	return agent_do(v, &op, e);
+	if (!agent_do(v, &op, e))
+		return 0;
+	if (load(&v->agent.lost))
+		store(&p->in_doubt, true);
+	return -1;
 }
 
 static int switch_by_host(struct pv_page *p, struct vcpu *v,
@@ -236,9 +298,12 @@ int pv_switch(struct pv_page *p, struct vcpu *v, const struct pv_where *to,
 {
 	struct pv_where w = *to;
 
+	pv_settle(p, v);
 	if (p->kind->msr ? switch_by_guest(p, v, &w, e)
-			 : switch_by_host(p, v, &w, e))
+			 : switch_by_host(p, v, &w, e)) {
+		model_doubt(&p->vm->model, pv_index(p));
 		return -1;
+	}
 	set_state(p, &w);
 	return 0;
 }
@@ -254,111 +319,6 @@ int pv_start(struct pv_vm *pv, struct vcpu *vcpus, bool by_hva, struct err *e)
 		if (!p->kind->msr && pv_switch(p, &vcpus[p->vcpu], &w, e))
 			return -1;
 	}
-	return 0;
-}
-
-/* ---- use ---------------------------------------------------------------- */
-
-static bool present(const struct pv_page *p)
-{
-	uint64_t first, len = pv_span(p, &first);
-
-	return memory_present(p->vm->memory, first) &&
-	       memory_present(p->vm->memory, first + len - 1) &&
-	       !memory_check_open(p->vm->memory, first, len, NULL);
-}
-
-int pv_poke(struct pv_page *p, struct vcpu *v, struct json *j, struct err *e)
-{
-	unsigned int changes = p->changes;
-
-	if (!load(&p->on))
-		return err_state(e, "%s is off: pv %s on", p->name, p->name);
-	if (p->kind->poke(p, v, j, e))
-		return -1;
-	if (p->changes == changes && (load(&p->by_hva) || present(p)))
-		store(&p->predicted, PREDICT_VALID);
-	return 0;
-}
-
-static void one_pfn_json(struct memory *m, uint64_t gpa, uint64_t *last,
-			 const char *name, const char *changed, struct json *j)
-{
-	uint64_t pfn;
-
-	if (memory_pfn(m, gpa, &pfn)) {
-		json_null(j, name);
-		json_str(j, changed, "unknown");
-		*last = 0;
-		return;
-	}
-	json_hex(j, name, pfn);
-	json_str(j, changed, !*last ? "unknown" : *last == pfn ? "no" : "yes");
-	*last = pfn;
-}
-
-/* Whether the page behind it is another one than at the last check: without
- * that, a fresh verdict after a punch has shown little (the same pfn often
- * comes straight back). */
-static void pfn_json(struct pv_page *p, struct json *j)
-{
-	uint64_t first, len = pv_span(p, &first);
-
-	one_pfn_json(p->vm->memory, first, &p->pfn[0], "pfn", "pfn_changed", j);
-	if (len > PAGE_SIZE)
-		one_pfn_json(p->vm->memory, first + PAGE_SIZE, &p->pfn[1],
-			     "pfn2", "pfn2_changed", j);
-}
-
-/* KVM writes what is mapped at the hva. In gmem-private that is the alias, and
- * a private gfn shows the guest another page. */
-static void add_alias(const struct pv_page *p, char why[static 160])
-{
-	size_t n = strlen(why);
-
-	if (load(&p->by_hva) && memory_is_private(p->vm->memory, load(&p->gpa)))
-		snprintf(why + n, 160 - n,
-			 "%sby hva KVM writes the shared alias; the gfn is "
-			 "private",
-			 n ? "; " : "");
-}
-
-int pv_check(struct pv_page *p, struct vcpu *v, struct json *j,
-	     enum pv_verdict *verdict, struct err *e)
-{
-	unsigned int changes = p->changes;
-	uint64_t mmio = v->mmio;
-	char why[160] = "";
-
-	json_str(j, "name", p->name);
-	json_hex(j, "gpa", load(&p->gpa));
-	if (!load(&p->on)) {
-		*verdict = VERDICT_ABSENT;
-		snprintf(why, sizeof(why), "%s is off", p->name);
-	} else if (p->kind->check(p, v, j, verdict, why, e)) {
-		return -1;
-	} else if (p->changes != changes) {
-		/* What the host switches, it does between two KVM_RUNs. */
-		return err_state(e, "%s was switched during the check: again",
-				 p->name);
-	} else if (v->mmio != mmio) {
-		/* What it read was not memory: all ones, from gpcvm. */
-		*verdict = VERDICT_ABSENT;
-		snprintf(why, sizeof(why),
-			 "the guest's access left KVM as MMIO: %s",
-			 memory_present(p->vm->memory, load(&p->gpa))
-				 ? "the slot there has no page for it"
-				 : "no slot is there");
-	} else {
-		if (*verdict == VERDICT_FRESH)
-			store(&p->predicted, PREDICT_VALID);
-		else
-			add_alias(p, why);
-		pfn_json(p, j);
-	}
-	json_str(j, "verdict", pv_verdict_name(*verdict));
-	if (why[0])
-		json_str(j, "why", why);
 	return 0;
 }
 

@@ -12,8 +12,10 @@
 #include <stdint.h>
 
 #include "err.h"
+#include "event.h"
 #include "json.h"
 #include "memory.h"
+#include "model.h"
 #include "vcpu.h"
 
 enum pv_flavour { PV_KVM, PV_XEN };
@@ -42,6 +44,7 @@ enum pv_predicted {
 
 struct pv_vm; /* below */
 struct pv_page;
+struct trace;
 
 /* Where KVM is to look for the page, if at all. */
 struct pv_where {
@@ -60,6 +63,7 @@ struct pv_kind {
 	bool by_mmu;
 	bool per_vm;	 /* one page, without a number; vCPU 0 serves it */
 	bool hva_too;	 /* KVM takes its hva as well as its gpa */
+	bool fragile;	 /* a poke leaves parts of it to who wrote them last */
 	uint32_t size;	 /* bytes */
 	uint32_t stride; /* distance in the packed layout */
 	uint32_t align;	 /* of its gpa: the stride, unless it may cross pages */
@@ -81,6 +85,25 @@ struct pv_kind {
 	int (*check)(struct pv_page *p, struct vcpu *v, struct json *j,
 		     enum pv_verdict *verdict, char why[static 160],
 		     struct err *e);
+
+	/*
+	 * Where else did the last check's poke write? One of the two. @wrote:
+	 * is what lies at @bytes (of the kind's size) such that nothing but that
+	 * poke can have written it? @lands: try it, with pokes of its own: do
+	 * they change what the host sees at @gpa? In the same job as the check.
+	 */
+	bool (*wrote)(const struct pv_page *p, const uint8_t *bytes);
+	bool (*lands)(struct pv_page *p, struct vcpu *v, uint64_t gpa);
+};
+
+/* What the last check found, beside its verdict. vCPU thread only. */
+struct pv_found {
+	bool reached;	     /* the guest's accesses were to memory */
+	uint64_t set, limit; /* between these the VM's clock was read */
+	/* What the kernel's tracepoints say, or ""; and does that differ from
+	 * what the guest saw? */
+	char kernel[112];
+	bool differs;
 };
 
 struct pv_page {
@@ -92,9 +115,16 @@ struct pv_page {
 	uint64_t hva; /* what KVM was given; 0: the gpa; atomic */
 	bool by_hva;  /* how it is set up, or was last; atomic */
 	bool on;      /* atomic */
+	/* An operation of the guest that switches it was given up, and may yet
+	 * be done: KVM knows. Atomic. */
+	bool in_doubt;
 	enum pv_predicted predicted; /* atomic */
 	unsigned int changes; /* how often it was switched; vCPU thread only */
-	uint64_t pfn[2];      /* seen by the last check; 0: none */
+	uint64_t
+		former; /* where it was before it was last moved; vCPU thread */
+	bool moved;	/* ... if it was */
+	struct pv_found found;
+	uint64_t pfn[2]; /* seen by the last check; 0: none */
 };
 
 /* All of a machine's pv pages. */
@@ -103,6 +133,10 @@ struct pv_vm {
 	uint32_t xen;	 /* what KVM_CAP_XEN_HVM answers, in that flavour */
 	uint32_t events; /* sent so far: devices/xen_event.c; atomic */
 	struct memory *memory;
+	struct events *log;	    /* set once it is there; or NULL */
+	struct trace *trace;	    /* or NULL */
+	uint64_t own_end;	    /* the guest's own memory is below */
+	struct model model;	    /* an entry per page, in the same order */
 	pthread_mutex_t clock_lock; /* KVM_GET_CLOCK .. KVM_SET_CLOCK */
 	struct pv_page *pages;	    /* owned */
 	unsigned int nr;
@@ -135,6 +169,8 @@ uint64_t pv_span(const struct pv_page *p, uint64_t *first);
 /* Another page that is on, and has bytes which @p would have at @gpa; NULL. */
 const struct pv_page *pv_overlap(const struct pv_page *p, uint64_t gpa);
 
+/* Where it is now, or was last. */
+struct pv_where pv_now(const struct pv_page *p);
 /* The kind of job in which pv_switch() can be called. */
 enum job_kind pv_switch_job(const struct pv_page *p);
 /* Switch it off, or on: by the guest's MSR, or by the host's ioctl. If that
@@ -144,11 +180,22 @@ int pv_switch(struct pv_page *p, struct vcpu *v, const struct pv_where *to,
 /* The guest of @vcpu has written @value to @msr: follow it. */
 void pv_note_msr(struct pv_vm *pv, unsigned int vcpu, uint32_t msr,
 		 uint64_t value);
+/* Such a write was given up: whether it was done is seen at the next use. */
+void pv_doubt_msr(struct pv_vm *pv, unsigned int vcpu, uint32_t msr);
+/* On the page's vCPU's thread, with the agent at the door: no doubt any more. */
+void pv_settle(struct pv_page *p, struct vcpu *v);
 /* Check it, and write one object's fields: verdict, why, pfn ... */
 int pv_check(struct pv_page *p, struct vcpu *v, struct json *j,
 	     enum pv_verdict *verdict, struct err *e);
+/* On a stale or torn verdict: look for what the poke wrote in all of the memory
+ * that the host sees, and where it is found name the place in a member
+ * "elsewhere" and in @why. */
+void pv_elsewhere(struct pv_page *p, struct vcpu *v, struct json *j,
+		  char why[static 160]);
 /* Poke it; predicted valid afterwards. */
 int pv_poke(struct pv_page *p, struct vcpu *v, struct json *j, struct err *e);
+/* Its entry in the model. */
+unsigned int pv_index(const struct pv_page *p);
 /* gpa..gpa+len was punched or flipped (@slots false), or its slot changed. */
 void pv_invalidate(struct pv_vm *pv, uint64_t gpa, uint64_t len, bool slots);
 

@@ -13,6 +13,10 @@
 #include "devices/doorbell.h"
 #include "guests.h"
 #include "num.h"
+#include "record.h"
+
+/* request.stuck */
+enum { STUCK_NO, STUCK_SAYING, STUCK_YES };
 
 #define load(p)	     __atomic_load_n(p, __ATOMIC_ACQUIRE)
 #define store(p, x)  __atomic_store_n(p, x, __ATOMIC_RELEASE)
@@ -124,15 +128,21 @@ int request_run(struct request *rq, size_t len)
 	rq->cmd = NULL;
 	rq->then = NULL;
 	r = parse(rq, len, &word);
+	rq->recorded = 0;
 	if (!r) {
+		record_begin(rq);
 		begin_reply(rq);
 		r = rq->cmd->fn(rq);
 	}
 	event_add_request(ev, rq->text, rq->text_len,
 			  r < 0 ? err_kind_name(rq->err.kind) : NULL);
-	if (r == REQUEST_PENDING)
+	if (r == REQUEST_PENDING) {
+		record_pending(rq);
 		return r;
-	return conclude(rq, word, r);
+	}
+	conclude(rq, word, r);
+	record_end(rq, r, &rq->err);
+	return r;
 }
 
 /* ---- on a vCPU ---------------------------------------------------------- */
@@ -166,19 +176,25 @@ static void job_done(struct vcpu_job *job, bool ran)
 	set_over(of_job(job), ran);
 }
 
-int request_may_agent(struct request *rq, struct vcpu *v)
+int request_has_agent(struct machine *m, struct err *e)
 {
-	if (!guest_has_agent(rq->m->cfg->guest))
-		return err_unsupported(
-			&rq->err,
-			"guest %s runs no agent: --guest agent or "
-			"clockwatch does",
-			rq->m->cfg->guest);
+	if (guest_has_agent(m->cfg->guest))
+		return 0;
+	return err_unsupported(e,
+			       "guest %s runs no agent: --guest agent or "
+			       "clockwatch does",
+			       m->cfg->guest);
+}
+
+int request_may_agent(struct machine *m, struct vcpu *v, struct err *e)
+{
+	if (request_has_agent(m, e))
+		return -1;
 	if (vcpu_pausing(v))
-		return err_state(&rq->err, "vCPU %u is paused: vcpu %u resume",
+		return err_state(e, "vCPU %u is paused: vcpu %u resume",
 				 v->index, v->index);
 	if (load(&v->agent.lost))
-		return err_state(&rq->err,
+		return err_state(e,
 				 "vCPU %u has not come back from an operation "
 				 "that was given up",
 				 v->index);
@@ -214,7 +230,7 @@ int request_on_vcpu(struct request *rq, unsigned int vcpu, enum job_kind kind,
 {
 	struct vcpu *v = &rq->m->vcpus[vcpu];
 
-	if (kind == JOB_AGENT && request_may_agent(rq, v))
+	if (kind == JOB_AGENT && request_may_agent(rq->m, v, &rq->err))
 		return -1;
 	rq->vcpu = v;
 	rq->on_vcpu = fn;
@@ -243,7 +259,7 @@ int request_on_thread(struct request *rq, command_fn fn, command_fn then)
 
 	rq->vcpu = NULL;
 	rq->on_thread = fn;
-	rq->stuck = false;
+	rq->stuck = STUCK_NO;
 	store(&rq->job.cancelled, false);
 	begin(rq, then);
 	pthread_attr_init(&attr);
@@ -262,6 +278,22 @@ bool request_given_up(const struct request *rq)
 	return load(&rq->job.cancelled) || load(&rq->m->ending);
 }
 
+void request_stuck(struct request *rq, const struct err *why)
+{
+	int no = STUCK_NO;
+
+	if (!__atomic_compare_exchange_n(&rq->stuck, &no, STUCK_SAYING, false,
+					 __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		return;
+	rq->stuck_why = *why;
+	store(&rq->stuck, STUCK_YES);
+}
+
+bool request_is_stuck(const struct request *rq)
+{
+	return load(&rq->stuck) != STUCK_NO;
+}
+
 void request_abandon(struct request *rq)
 {
 	rq->owner = NULL;
@@ -270,11 +302,11 @@ void request_abandon(struct request *rq)
 		vcpu_kick(rq->vcpu);
 }
 
-int request_not_run(struct request *rq, struct vcpu *v)
+int request_not_run(struct machine *m, struct vcpu *v, struct err *e)
 {
-	if (load(&rq->m->ending))
-		return err_state(&rq->err, "the machine ends");
-	return err_state(&rq->err,
+	if (load(&m->ending))
+		return err_state(e, "the machine ends");
+	return err_state(e,
 			 "vCPU %u did not come to the doorbell within "
 			 "%u s (it is %s)",
 			 v->index,
@@ -297,7 +329,7 @@ static void complete(struct request *rq)
 	int r;
 
 	join(rq);
-	r = rq->ran ? rq->result : request_not_run(rq, rq->vcpu);
+	r = rq->ran ? rq->result : request_not_run(rq->m, rq->vcpu, &rq->err);
 	if (!r && rq->then && rq->owner)
 		r = rq->then(rq);
 	if (r == REQUEST_PENDING)
@@ -308,6 +340,7 @@ static void complete(struct request *rq)
 				  err_kind_name(rq->err.kind));
 	if (rq->owner)
 		conclude(rq, rq->cmd->name, r);
+	record_end(rq, r, &rq->err);
 	rq->finished(rq);
 }
 
@@ -336,8 +369,8 @@ static void on_done(void *arg, uint32_t events)
 	}
 }
 
-/* The vCPU does not come out of the kernel: tell the client, keep the request
- * for the job that still points to it. */
+/* A vCPU (or what @rq->stuck_why says) does not come out of the kernel: tell the
+ * client, keep the request for the job that still points to it. */
 static void detach(struct request *rq)
 {
 	struct request *stand_in = calloc(1, sizeof(*stand_in));
@@ -347,8 +380,12 @@ static void detach(struct request *rq)
 	stand_in->m = rq->m;
 	stand_in->owner = rq->owner;
 	stand_in->finished = rq->finished;
-	err_state(&stand_in->err, "vCPU %u does not leave KVM_RUN",
-		  rq->vcpu->index);
+	if (rq->on_thread)
+		stand_in->err = rq->stuck_why;
+	else
+		err_state(&stand_in->err, "vCPU %u does not leave KVM_RUN",
+			  rq->vcpu->index);
+	record_end(rq, -1, &stand_in->err);
 	rq->owner = NULL;
 	conclude(stand_in, rq->cmd->name, -1);
 	stand_in->finished(stand_in);
@@ -361,7 +398,7 @@ static void check_deadline(struct request *rq, uint64_t now)
 	if (load(&rq->over))
 		return;
 	if (rq->on_thread) { /* it watches what it waits for by itself */
-		if (load(&rq->stuck) && rq->owner)
+		if (load(&rq->stuck) == STUCK_YES && rq->owner)
 			detach(rq);
 		return;
 	}

@@ -7,15 +7,15 @@
 #define load(p)	    __atomic_load_n(p, __ATOMIC_ACQUIRE)
 #define store(p, x) __atomic_store_n(p, x, __ATOMIC_RELEASE)
 
-#define TICK_NS	    (50 * NS_PER_MS)
+#define TICK_NS	    (10 * NS_PER_MS)
 /* A vCPU that does not even leave the kernel when it is kicked. */
 #define GRACE_NS    (2 * NS_PER_SEC)
 
 struct asked {
 	struct vcpu_job job;
-	struct request *rq;
 	request_agent_fn fn;
 	void *arg;
+	struct err *err;
 	int result;
 	bool started; /* atomic */
 	pthread_mutex_t lock;
@@ -28,7 +28,7 @@ static void run(struct vcpu_job *job, struct vcpu *v)
 	struct asked *a = (struct asked *)job;
 
 	store(&a->started, true);
-	a->result = a->fn(a->arg, v, &a->rq->err);
+	a->result = a->fn(a->arg, v, a->err);
 }
 
 static void done(struct vcpu_job *job, bool ran)
@@ -60,56 +60,64 @@ static bool wait_tick(struct asked *a)
 
 /* As check_deadline() in request.c; the job is this thread's, so it is waited
  * for even where the client has been told that the vCPU is stuck. */
-static void watch(struct asked *a, struct vcpu *v, bool must)
+static void watch(struct request *rq, struct asked *a, struct vcpu *v,
+		  const bool *give_up)
 {
 	uint64_t now = now_ns(), since = load(&v->agent.op_since);
 	uint64_t queued = a->job.queued_ns;
+	struct err why;
 
 	if (!load(&a->started)) {
 		since = queued;
 		if (now > queued + AGENT_DEADLINE_NS ||
-		    (!must && request_given_up(a->rq))) {
+		    (give_up && load(give_up))) {
 			store(&a->job.cancelled, true);
 			vcpu_kick(v);
 		}
 	} else {
 		agent_overdue(v, now);
+		/* In a pause it does not come back by itself. */
+		if (give_up && load(give_up) && vcpu_pausing(v))
+			agent_give_up(v);
 	}
 	if (since && now > since + AGENT_DEADLINE_NS + GRACE_NS) {
-		a->rq->vcpu = v;
-		store(&a->rq->stuck, true);
+		err_state(&why, "vCPU %u does not leave KVM_RUN", v->index);
+		request_stuck(rq, &why);
 	}
 }
 
-static int ask(struct request *rq, struct vcpu *v, request_agent_fn fn,
-	       void *arg, bool must)
+int request_ask_vcpu(struct request *rq, struct vcpu *v, enum job_kind kind,
+		     request_agent_fn fn, void *arg, const bool *give_up,
+		     struct err *e)
 {
 	struct asked a = {
-		.job = { .kind = JOB_AGENT, .run = run, .done = done },
-		.rq = rq,
+		.job = { .kind = kind, .run = run, .done = done },
 		.fn = fn,
 		.arg = arg,
+		.err = e,
 	};
 
-	if (request_may_agent(rq, v))
+	if (kind == JOB_AGENT && request_may_agent(rq->m, v, e))
 		return -1;
 	pthread_mutex_init(&a.lock, NULL);
 	pthread_cond_init(&a.cond, NULL);
 	vcpu_submit(v, &a.job);
 	while (!wait_tick(&a))
-		watch(&a, v, must);
+		watch(rq, &a, v, give_up);
 	pthread_cond_destroy(&a.cond);
 	pthread_mutex_destroy(&a.lock);
-	return a.ran ? a.result : request_not_run(rq, v);
+	return a.ran ? a.result : request_not_run(rq->m, v, e);
 }
 
 int request_ask_agent(struct request *rq, request_agent_fn fn, void *arg,
 		      bool must)
 {
+	const bool *give_up = must ? NULL : &rq->job.cancelled;
 	struct err first;
 
 	for (unsigned int i = 0; i < rq->m->nr_vcpus; i++) {
-		if (!ask(rq, &rq->m->vcpus[i], fn, arg, must))
+		if (!request_ask_vcpu(rq, &rq->m->vcpus[i], JOB_AGENT, fn, arg,
+				      give_up, &rq->err))
 			return 0;
 		if (!i)
 			first = rq->err;

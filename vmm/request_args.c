@@ -6,41 +6,40 @@
 #include "commands.h"
 #include "num.h"
 
-int request_vcpu(struct request *rq, int i, unsigned int *out)
+int arg_vcpu(struct machine *m, const char *word, unsigned int *out,
+	     struct err *e)
 {
 	uint64_t n;
 
-	if (num_parse(rq->argv[i], "the vCPU", &n, &rq->err))
+	if (num_parse(word, "the vCPU", &n, e))
 		return -1;
-	if (n >= rq->m->nr_vcpus)
-		return err_range(&rq->err,
+	if (n >= m->nr_vcpus)
+		return err_range(e,
 				 "no vCPU %" PRIu64 ": there are vCPUs 0 to %u",
-				 n, rq->m->nr_vcpus - 1);
+				 n, m->nr_vcpus - 1);
 	*out = (unsigned int)n;
 	return 0;
 }
 
-struct pv_page *request_page(struct request *rq, int i)
+struct pv_page *arg_page(struct machine *m, const char *word, struct err *e)
 {
-	struct pv_page *p = pv_find(&rq->m->pv, rq->argv[i]);
+	struct pv_page *p = pv_find(&m->pv, word);
 
 	if (!p)
-		err_range(&rq->err, "no pv page '%.64s': gpc lists them",
-			  rq->argv[i]);
+		err_range(e, "no pv page '%.64s': gpc lists them", word);
 	return p;
 }
 
-int request_gpa(struct request *rq, int i, uint64_t *gpa, struct pv_page **page)
+int arg_gpa(struct machine *m, const char *word, uint64_t *gpa,
+	    struct pv_page **page, struct err *e)
 {
-	const char *word = rq->argv[i];
-
 	*page = NULL;
 	if (word[0] >= '0' && word[0] <= '9')
-		return num_parse(word, "the gpa", gpa, &rq->err);
-	*page = pv_find(&rq->m->pv, word);
+		return num_parse(word, "the gpa", gpa, e);
+	*page = pv_find(&m->pv, word);
 	if (!*page)
 		return err_range(
-			&rq->err,
+			e,
 			"'%.64s' is neither a gpa nor the name of a pv page "
 			"(gpc lists them)",
 			word);
@@ -48,17 +47,62 @@ int request_gpa(struct request *rq, int i, uint64_t *gpa, struct pv_page **page)
 	return 0;
 }
 
-int request_pages(struct request *rq, int i, uint64_t *gpa, uint64_t *len)
+int arg_pages(struct machine *m, char *const *words, int nr, uint64_t *gpa,
+	      uint64_t *len, struct err *e)
 {
 	struct pv_page *page;
 
 	*len = PAGE_SIZE;
-	if (request_gpa(rq, i, gpa, &page))
+	if (arg_gpa(m, words[0], gpa, &page, e))
 		return -1;
 	if (page)
 		*len = pv_span(page, gpa);
-	if (i + 1 < rq->argc &&
-	    num_parse(rq->argv[i + 1], "the length", len, &rq->err))
+	if (nr > 1 && num_parse(words[1], "the length", len, e))
 		return -1;
-	return memory_check(&rq->m->memory, *gpa, *len, PAGE_SIZE, &rq->err);
+	return memory_check(&m->memory, *gpa, *len, PAGE_SIZE, e);
+}
+
+int arg_attr(const char *word, bool *private, struct err *e)
+{
+	*private = !strcmp(word, "private");
+	if (*private || !strcmp(word, "shared"))
+		return 0;
+	return err_usage(e, "attribute '%.32s': private or shared", word);
+}
+
+int arg_slot(struct machine *m, const char *word, unsigned int *id,
+	     struct mem_slot *now, struct err *e)
+{
+	struct memory *mem = &m->memory;
+	uint64_t n;
+
+	if (num_parse(word, "the slot", &n, e))
+		return -1;
+	if (n >= mem->nr_slots)
+		return err_range(e,
+				 "no slot %" PRIu64 ": there are slots 0 to %u",
+				 n, mem->nr_slots - 1);
+	*id = (unsigned int)n;
+	memory_slot_now(mem, *id, now);
+	return machine_guard(m, now->gpa, now->size, e);
+}
+
+int request_vcpu(struct request *rq, int i, unsigned int *out)
+{
+	return arg_vcpu(rq->m, rq->argv[i], out, &rq->err);
+}
+
+struct pv_page *request_page(struct request *rq, int i)
+{
+	return arg_page(rq->m, rq->argv[i], &rq->err);
+}
+
+int request_gpa(struct request *rq, int i, uint64_t *gpa, struct pv_page **page)
+{
+	return arg_gpa(rq->m, rq->argv[i], gpa, page, &rq->err);
+}
+
+int request_pages(struct request *rq, int i, uint64_t *gpa, uint64_t *len)
+{
+	return arg_pages(rq->m, rq->argv + i, rq->argc - i, gpa, len, &rq->err);
 }

@@ -13,8 +13,10 @@
 #include "guests.h"
 #include "kmsg.h"
 #include "num.h"
+#include "play.h"
 #include "poison.h"
 #include "privs.h"
+#include "record.h"
 #include "run.h"
 #include "sigbus.h"
 #include "status.h"
@@ -58,6 +60,7 @@ static int catch_signals(struct run *r, struct err *e)
 	sigaddset(&tty, SIGTTIN);
 	sigprocmask(SIG_BLOCK, &tty, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a recording that is too long: EFBIG */
 	r->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (r->signal_fd < 0)
 		return err_os(e, errno, "signalfd");
@@ -116,6 +119,7 @@ static void finish(struct run *r, int status)
 
 	if (r->pending.m && stopped)
 		pending_free(&r->pending);
+	record_finish(&r->m); /* now that the last replies are there */
 	control_close(r->control);
 	if (!stopped) {
 		/* Its thread uses all the rest: the terminal is what matters. */
@@ -150,6 +154,8 @@ int run_main(int argc, char **argv)
 
 	if (status >= 0)
 		return status;
+	if (cfg.scenario)
+		return play_against(argc, argv, &cfg);
 	raise_file_limit();
 	if (machine_create(&r.m, &cfg, &e) ||
 	    (cfg.dump_dtb ? machine_dump_dtb(&r.m, &e) : start(&r, &e))) {

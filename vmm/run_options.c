@@ -39,6 +39,10 @@ static const char usage[] =
 	"  --poison           keep what the command poison needs: one thread stays\n"
 	"                     privileged (CAP_SYS_ADMIN)\n"
 	"  --no-guard         let commands hit the guest's own memory\n"
+	"  --scenario FILE    play FILE against the machine, then end it; the exit\n"
+	"                     status is that of gpcvm play\n"
+	"  --seed N           for what is drawn at random: a storm without a seed of its\n"
+	"                     own\n"
 	"  --device PATH      KVM's device (/dev/kvm)\n"
 	"  --quiet            nothing on stderr but errors\n"
 	"  --help, --version\n"
@@ -64,6 +68,8 @@ static const struct option options[] = {
 	{ "memory-fault", required_argument, NULL, 'M' },
 	{ "poison", no_argument, NULL, 'P' },
 	{ "no-guard", no_argument, NULL, 'G' },
+	{ "scenario", required_argument, NULL, 'n' },
+	{ "seed", required_argument, NULL, 'e' },
 	{ "device", required_argument, NULL, 'k' },
 	{ "quiet", no_argument, NULL, 'q' },
 	{ "help", no_argument, NULL, 'h' },
@@ -154,9 +160,18 @@ static int set_memory(struct config *cfg, const char *arg, struct err *e)
 			      &cfg->no_direct_map, e);
 }
 
+static int set_seed(struct config *cfg, const char *arg, struct err *e)
+{
+	cfg->has_seed = true;
+	return num_parse(arg, "--seed", &cfg->seed, e);
+}
+
 static int set_path(struct config *cfg, int opt, const char *arg)
 {
 	switch (opt) {
+	case 'n':
+		cfg->scenario = arg;
+		return 0;
 	case 'c':
 		cfg->control = arg;
 		return 0;
@@ -212,9 +227,12 @@ static int set(struct config *cfg, int opt, const char *arg, struct err *e)
 		return set_flags(cfg, arg, e);
 	case 'M':
 		return fault_policy_parse(arg, &cfg->fault, e);
+	case 'e':
+		return set_seed(cfg, arg, e);
 	case 'c':
 	case 'd':
 	case 'k':
+	case 'n':
 		return set_path(cfg, opt, arg);
 	default:
 		return set_switch(cfg, opt);
@@ -235,9 +253,42 @@ static int check_pv(const struct config *cfg, struct err *e)
 	return 0;
 }
 
-int run_options(int argc, char **argv, struct config *cfg)
+bool run_is_option(const char *word)
 {
-	struct err e;
+	size_t n = strcspn(word, "=");
+
+	if (strncmp(word, "--", 2) != 0)
+		return true; /* the value of one */
+	for (unsigned int i = 0; options[i].name; i++)
+		if (strlen(options[i].name) == n - 2 &&
+		    !memcmp(options[i].name, word + 2, n - 2))
+			return true;
+	return false;
+}
+
+/* What getopt_long() did not like. */
+static int wrong_option(char **argv, int opt, struct err *e)
+{
+	const char *arg = argv[optind - 1];
+
+	if (opt == ':')
+		return err_usage(e,
+				 "%s needs a value: gpcvm run --help "
+				 "shows the options",
+				 arg);
+	if (optopt > ' ' && optopt < 0x7f && strncmp(arg, "--", 2) != 0)
+		return err_usage(e,
+				 "no option -%c: gpcvm run --help shows "
+				 "the options",
+				 optopt);
+	return err_usage(e,
+			 "no option %s, or it takes no value: gpcvm run "
+			 "--help shows the options",
+			 arg);
+}
+
+int run_parse(int argc, char **argv, struct config *cfg, struct err *e)
+{
 	int opt;
 
 	*cfg = (struct config){
@@ -248,32 +299,54 @@ int run_options(int argc, char **argv, struct config *cfg)
 		.guest = "agent",
 		.guard = true,
 	};
-	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		switch (opt) {
-		case 'h':
-			fputs(usage, stdout);
-			return STATUS_OK;
-		case 'V':
-			puts("gpcvm " GPCVM_VERSION);
-			return STATUS_OK;
-		case '?':
-			complain("gpcvm run --help shows the options");
-			return STATUS_USAGE;
-		default:
-			if (set(cfg, opt, optarg, &e)) {
-				complain_err(&e);
-				return e.kind == ERR_UNSUPPORTED ? STATUS_FAILED
-								 : STATUS_USAGE;
-			}
-		}
+	cfg->argc = argc;
+	cfg->argv = argv;
+	optind = 0; /* it may have been used before (getopt(3)) */
+	opterr = 0;
+	while ((opt = getopt_long(argc, argv, ":", options, NULL)) != -1) {
+		if (opt == 'h')
+			return RUN_HELP;
+		if (opt == 'V')
+			return RUN_VERSION;
+		if (opt == '?' || opt == ':')
+			return wrong_option(argv, opt, e);
+		if (set(cfg, opt, optarg, e))
+			return -1;
 	}
-	if (optind < argc) {
-		complain("run takes options only, not '%s'", argv[optind]);
-		return STATUS_USAGE;
-	}
-	if (check_pv(cfg, &e)) {
+	if (optind < argc)
+		return err_usage(e, "run takes options only, not '%s'",
+				 argv[optind]);
+	return check_pv(cfg, e);
+}
+
+void run_each_option(int argc, char **argv,
+		     void (*fn)(void *arg, const char *name, const char *value),
+		     void *arg)
+{
+	int opt, index;
+
+	optind = 0;
+	opterr = 0;
+	while ((opt = getopt_long(argc, argv, ":", options, &index)) != -1)
+		if (opt != '?' && opt != ':')
+			fn(arg, options[index].name, optarg);
+}
+
+int run_options(int argc, char **argv, struct config *cfg)
+{
+	struct err e;
+
+	switch (run_parse(argc, argv, cfg, &e)) {
+	case 0:
+		return -1;
+	case RUN_HELP:
+		fputs(usage, stdout);
+		return STATUS_OK;
+	case RUN_VERSION:
+		puts("gpcvm " GPCVM_VERSION);
+		return STATUS_OK;
+	default:
 		complain_err(&e);
-		return STATUS_USAGE;
+		return e.kind == ERR_UNSUPPORTED ? STATUS_FAILED : STATUS_USAGE;
 	}
-	return -1;
 }

@@ -103,7 +103,8 @@ static char *split_plain(char *p, struct err *e)
 	return p;
 }
 
-int text_split(char *line, char *words[static LINE_MAX_WORDS], struct err *e)
+int text_split_at(char *line, char *words[static LINE_MAX_WORDS], size_t *bad,
+		  struct err *e)
 {
 	char *p = line;
 	int n = 0;
@@ -113,6 +114,7 @@ int text_split(char *line, char *words[static LINE_MAX_WORDS], struct err *e)
 			p++;
 		if (!*p)
 			return n;
+		*bad = (size_t)(p - line);
 		if (n == LINE_MAX_WORDS)
 			return err_usage(e, "more than %d words, from %.40s on",
 					 LINE_MAX_WORDS, p);
@@ -123,4 +125,11 @@ int text_split(char *line, char *words[static LINE_MAX_WORDS], struct err *e)
 		if (*p)
 			*p++ = 0;
 	}
+}
+
+int text_split(char *line, char *words[static LINE_MAX_WORDS], struct err *e)
+{
+	size_t bad;
+
+	return text_split_at(line, words, &bad, e);
 }

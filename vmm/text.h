@@ -24,5 +24,8 @@ bool utf8_valid(const char *s, size_t n);
  * touches a closing quote, too many words).
  */
 int text_split(char *line, char *words[static LINE_MAX_WORDS], struct err *e);
+/* The same; where it fails *bad is the offset of the word that is wrong. */
+int text_split_at(char *line, char *words[static LINE_MAX_WORDS], size_t *bad,
+		  struct err *e);
 
 #endif

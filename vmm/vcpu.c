@@ -288,6 +288,9 @@ static void service(struct vcpu *v, bool agent)
 		}
 		if (!must_wait(v) || (!agent && !v->pause && !v->hold))
 			break;
+		/* The operation that this is inside of, in a pause. */
+		if (!agent && load(&v->agent.give_up))
+			break;
 		v->state = why_waiting(v);
 		pthread_cond_wait(&v->cond, &v->lock);
 	}
@@ -375,7 +378,11 @@ enum step vcpu_step(struct vcpu *v)
 	/* A relaxed look is enough: a kick repeats itself as immediate_exit. */
 	if (load(&v->queue) || load(&v->pause) || load(&v->stop))
 		service(v, false);
-	return load(&v->stop) ? STEP_END : enter(v);
+	if (load(&v->stop))
+		return STEP_END;
+	if (load(&v->pause) && load(&v->agent.give_up))
+		return STEP_GO;
+	return enter(v);
 }
 
 /* A poll that found nothing (more) to do: rax 0 is OP_NONE, the guest goes

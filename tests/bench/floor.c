@@ -87,6 +87,22 @@ static int mode_punch(struct floor *f, unsigned int n)
 	return 0;
 }
 
+static int mode_storm(struct floor *f, unsigned int n)
+{
+	/* Far from all others, or the file's tree would keep a node for it. */
+	uint64_t gpa = f->o.memory / 2 & ~(PAGE - 1), begin = now_ns();
+
+	for (unsigned int i = 0; i < n; i++) {
+		floor_punch(f, gpa, PAGE);
+		floor_allocate(f, gpa, PAGE);
+	}
+	printf("{\"mode\":\"storm\",\"memory\":\"%s\",\"n\":%u,"
+	       "\"per_s\":%.0f}\n",
+	       f->o.gmem ? "gmem" : "anon", n,
+	       n * 2e9 / (double)(now_ns() - begin));
+	return 0;
+}
+
 /* The time that the words of OP_CLOCK tell. */
 static uint64_t clock_of(const uint64_t *w)
 {
@@ -188,6 +204,7 @@ static const struct mode {
 } modes[] = {
 	{ "boot", NULL, mode_boot, "time to the last vCPU's DB_READY" },
 	{ "punch", NULL, mode_punch, "N punches of one page, touched and not" },
+	{ "storm", NULL, mode_storm, "N times punch and allocate one page" },
 	{ "fresh", NULL, mode_fresh,
 	  "N times punch, set, read the clock page" },
 	{ "rss", NULL, mode_rss, "resident memory beyond the guest's" },

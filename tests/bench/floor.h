@@ -75,6 +75,7 @@ void floor_memory(struct floor *f);
 void floor_start(struct floor *f);
 void floor_wait_ready(struct floor *f);
 void floor_punch(struct floor *f, uint64_t gpa, uint64_t len);
+void floor_allocate(struct floor *f, uint64_t gpa, uint64_t len);
 /* Do @op with @args on vCPU @i; @w takes the result, returns the status. */
 uint64_t floor_ask(struct floor *f, unsigned int i, uint32_t op,
 		   const uint64_t *args, uint64_t *w);

@@ -76,6 +76,19 @@ void floor_punch(struct floor *f, uint64_t gpa, uint64_t len)
 		die("cannot punch gpa", gpa);
 }
 
+void floor_allocate(struct floor *f, uint64_t gpa, uint64_t len)
+{
+	int r;
+
+	if (f->o.gmem)
+		r = fallocate(f->gmem, FALLOC_FL_KEEP_SIZE, (off_t)gpa,
+			      (off_t)len);
+	else
+		r = madvise(f->mem + gpa, len, MADV_POPULATE_WRITE);
+	if (r < 0)
+		die("cannot allocate gpa", gpa);
+}
+
 uint64_t floor_set_clock(struct floor *f, int64_t ahead_ns)
 {
 	struct kvm_clock_data d;

@@ -236,10 +236,9 @@ def test_reference_is_up_to_date(lab):
     reference = types.ModuleType("reference")  # a script, without .py
     reference.__file__ = path
     exec(compile(text_of(lab, path), path, "exec"), reference.__dict__)
-    page, wanted = reference.outdated(
-        lab, os.path.join(lab.root, reference.PAGE))
-    assert page == wanted, \
-        "run tests/host/reference:\n" + reference.diff(page, wanted)
+    for name, page, wanted in reference.outdated(lab):
+        assert page == wanted, "run tests/host/reference:\n" + \
+            reference.diff(name, page, wanted)
 
 
 @lib.short
@@ -255,7 +254,7 @@ def test_pages_lint_clean(lab):
 
 @lib.short
 def test_pages_have_every_option(lab):
-    for sub in ("run", "ctl", "probe"):
+    for sub in ("run", "play", "suite", "ctl", "probe"):
         page = text_of(lab, f"docs/gpcvm-{sub}.1")
         status, usage, _ = lab.run(sub, "--help")
         assert status == 0, f"gpcvm {sub} --help: status {status}"
@@ -300,6 +299,44 @@ def test_control_has_every_command_and_field(lab):
         assert not missing, f"{line}: not in gpcvm-control.7: {missing}"
     error = m.cmd("punch 1")
     assert set(error) | set(error["error"]) <= fields, error
+
+
+def literal_blocks(page):
+    """What stands between .Bd -literal and .Ed, as it is shown."""
+    return [b.replace("\\e", "\\") for b in re.findall(
+        r"^\.Bd -literal[^\n]*\n(.*?)^\.Ed$", page, re.M | re.S)]
+
+
+def test_scenarios_of_the_manual_pass(lab):
+    lab.need_kvm()
+    shown = literal_blocks(text_of(lab, "docs/gpcvm-scenario.5"))
+    assert len(shown) >= 3, shown
+    for i, text in enumerate(shown):
+        path = os.path.join(lab.dir, f"shown{i}.scn")
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(text)
+        status, out, err = lab.run("play", path)
+        assert status in (0, 4) and not err, (text, out, err)
+
+
+def test_examples_of_play_and_suite_do_what_they_say(lab):
+    for name in "play", "suite":
+        page = text_of(lab, f"docs/gpcvm-{name}.1")
+        control = os.path.join(lab.dir, "vm")
+        blocks = literal_blocks(page) + [
+            line + "\n" for line in re.findall(r"^\.Dl (gpcvm .*)$", page, re.M)]
+        assert blocks, page
+        lab.need_mode("gmem")
+        if "jq" in page and not shutil.which("jq"):
+            raise lib.Skip("jq is not installed")
+        for block in blocks:
+            block = block.replace("/tmp/vm", control)
+            block = re.sub(r"(> |diff )one\b", rf"\1{lab.dir}/one", block)
+            script = (f"set -e; cd '{lab.root}'\n"
+                      f"gpcvm() {{ '{lab.gpcvm}' \"$@\"; }}\n{block}wait\n")
+            r = subprocess.run(["bash", "-c", script], capture_output=True,
+                               text=True, timeout=4 * lib.LIMIT)
+            assert r.returncode == 0, (block, r.stdout, r.stderr)
 
 
 # ---- files ------------------------------------------------------------------

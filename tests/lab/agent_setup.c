@@ -80,6 +80,24 @@ void agent_load_modules(void)
 }
 
 /*
+ * Without invtsc, which TCG has not, KVM takes the TSC's frequency when it is
+ * loaded (arch/x86/kvm/x86.c, kvm_timer_init), and the kernel measures it again
+ * later. Where the two differ by more than this KVM warns at each vCPU.
+ */
+static void tolerate_tsc(void)
+{
+	static const char path[] =
+		"/sys/module/kvm/parameters/tsc_tolerance_ppm";
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return; /* a KVM without that, or none */
+	if (dprintf(fd, "100000") < 0)
+		agent_say(path);
+	close(fd);
+}
+
+/*
  * One VM with one vCPU, for as long as the machine lives: with the first and the
  * last of them KVM patches the kernel's text (static keys: preempt_notifier_key,
  * which is in the scheduler, kvm_has_noapic_vcpu, kvm_xen_enabled), and QEMU
@@ -99,6 +117,7 @@ void agent_hold_kvm(void)
 
 	if (kvm < 0)
 		return; /* no KVM, so nothing of this */
+	tolerate_tsc();
 	/* The descriptors stay open. A kernel without Xen refuses that. */
 	if (vm < 0 || ioctl(vm, KVM_CREATE_VCPU, 0) < 0)
 		agent_say("/dev/kvm: a VM to hold");

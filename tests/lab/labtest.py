@@ -102,14 +102,14 @@ class Guest(lib.Talk):
 
 
 class Box:
-    """A booted kernel."""
+    """A booted kernel. @extra: as --file of lab run."""
 
-    def __init__(self, name, gpcvm):
+    def __init__(self, name, gpcvm, extra=()):
         os.environ["GPCVM"] = gpcvm
         self.name = name
         lean, base = name == "lean", name in ("lean", "debug")
         self.kernel = kernels.get("base" if base else name, lean)
-        self.image = session.image_of(self.kernel)
+        self.image = session.image_of(self.kernel, extra)
         self.m = machine.Machine(self.kernel, self.image, CPUS)
         self.m.ready(LIMIT)
         self.guests, self.count = [], 0

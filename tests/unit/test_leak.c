@@ -284,6 +284,23 @@ static void a_kcore_that_is_none_is_unknown_with_nothing_planted(void **state)
 
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 
+static void only_what_both_know_can_differ(void **state)
+{
+	char text[64];
+
+	(void)state;
+	assert_false(leak_differs(LEAK_PRESENT, MODEL_MAP_PRESENT, text));
+	assert_false(leak_differs(LEAK_ABSENT, MODEL_MAP_ABSENT, text));
+	assert_false(leak_differs(LEAK_PRESENT, MODEL_MAP_UNKNOWN, text));
+	assert_false(leak_differs(LEAK_ABSENT, MODEL_MAP_UNKNOWN, text));
+	assert_false(leak_differs(LEAK_UNKNOWN, MODEL_MAP_PRESENT, text));
+	assert_false(leak_differs(LEAK_UNKNOWN, MODEL_MAP_ABSENT, text));
+	assert_true(leak_differs(LEAK_PRESENT, MODEL_MAP_ABSENT, text));
+	assert_string_equal(text, "model: absent; kcore: present");
+	assert_true(leak_differs(LEAK_ABSENT, MODEL_MAP_PRESENT, text));
+	assert_string_equal(text, "model: present; kcore: absent");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -305,6 +322,7 @@ int main(void)
 		TEST(a_page_without_a_slot_is_unknown_and_not_touched),
 		TEST(a_fault_of_the_guest_is_told),
 		TEST(a_kcore_that_is_none_is_unknown_with_nothing_planted),
+		cmocka_unit_test(only_what_both_know_can_differ),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -226,15 +226,26 @@ static int activate(struct pv_page *p, struct vcpu *v,
 
 static enum pv_verdict verdict_given;
 static bool switch_in_check;
+static unsigned int punches_in_check, checks;
 
 static int check(struct pv_page *p, struct vcpu *v, struct json *j,
 		 enum pv_verdict *verdict, char why[static 160], struct err *e)
 {
 	const struct pv_where off = { .gpa = p->gpa };
 
-	(void)j;
+	struct mem_change ch = { .kind = MEM_PUNCHED,
+				 .gpa = p->gpa & ~(PAGE_SIZE - 1),
+				 .len = PAGE_SIZE };
+
+	checks++;
+	json_num(j, "seen", checks);
 	why[0] = '\0';
 	*verdict = verdict_given;
+	if (punches_in_check) {
+		punches_in_check--;
+		memory_begin(p->vm->memory, &ch);
+		memory_end(p->vm->memory, &ch, false);
+	}
 	return switch_in_check ? pv_switch(p, v, &off, e) : 0;
 }
 
@@ -257,6 +268,7 @@ static struct pv_page *fake_page(struct fixture *f)
 	p->kind = &fake;
 	refuse_on = refuse_off = nr_asked = 0;
 	switch_in_check = false;
+	punches_in_check = checks = 0;
 	verdict_given = VERDICT_FRESH;
 	return p;
 }
@@ -363,6 +375,83 @@ static void check_that_spans_a_switch_judges_nothing(void **state)
 	drop(&f);
 }
 
+/* What a check of @p says, with so many punches in its way. */
+static const char *said(struct pv_page *p, struct json *j,
+			enum pv_verdict given, unsigned int punches)
+{
+	enum pv_verdict verdict;
+
+	verdict_given = given;
+	punches_in_check = punches;
+	checks = 0;
+	assert_int_equal(checked(p, &verdict, j, NULL), 0);
+	assert_int_equal(verdict, given);
+	return json_text(j);
+}
+
+static void check_is_made_again_where_its_page_was_taken_away(void **state)
+{
+	struct fixture f;
+	struct pv_page *p = fake_page(&f);
+	const char *text;
+	struct json j;
+
+	(void)state;
+	f.memory.slots[0].present = true;
+	text = said(p, &j, VERDICT_STALE, 2);
+	assert_int_equal(checks, 3);
+	assert_null(
+		strstr(text, "\"seen\":1")); /* what came of it is forgotten */
+	assert_non_null(strstr(text, "\"seen\":3"));
+	assert_null(strstr(text, "meanwhile"));
+	assert_non_null(strstr(text, "\"disagreement\":\"model: fresh; guest: "
+				     "stale\""));
+	json_free(&j);
+	text = said(p, &j, VERDICT_STALE, 100);
+	assert_int_equal(checks, 4);
+	assert_non_null(strstr(text, "changed meanwhile"));
+	assert_non_null(strstr(text, "\"expected\":\"unknown\""));
+	assert_null(strstr(text, "disagreement"));
+	json_free(&j);
+	/* What was seen fresh is fresh all the same. */
+	text = said(p, &j, VERDICT_FRESH, 100);
+	assert_int_equal(checks, 1);
+	assert_null(strstr(text, "disagreement"));
+	json_free(&j);
+	drop(&f);
+}
+
+static bool disagrees(struct pv_page *p, enum pv_verdict given)
+{
+	struct json j;
+	bool r = strstr(said(p, &j, given, 0), "disagreement");
+
+	json_free(&j);
+	return r;
+}
+
+static void what_is_not_expected_is_a_disagreement(void **state)
+{
+	struct fixture f;
+	struct pv_page *p = fake_page(&f);
+
+	(void)state;
+	f.memory.slots[0].present = true;
+	assert_false(disagrees(p, VERDICT_FRESH));
+	assert_true(disagrees(p, VERDICT_STALE));
+	assert_true(disagrees(p, VERDICT_TORN));
+	assert_true(disagrees(p, VERDICT_ABSENT));
+	assert_false(disagrees(p, VERDICT_UNSUPPORTED));
+	attrs_set(&f.memory.attrs, 0, GIB, true); /* KVM writes the alias */
+	f.memory.slots[0].file = 0;
+	assert_false(disagrees(p, VERDICT_STALE));
+	assert_true(disagrees(p, VERDICT_FRESH));
+	f.memory.slots[0].present = false;
+	assert_false(disagrees(p, VERDICT_ABSENT));
+	assert_true(disagrees(p, VERDICT_FRESH));
+	drop(&f);
+}
+
 static bool blames_the_alias(struct pv_page *p)
 {
 	enum pv_verdict verdict;
@@ -370,7 +459,7 @@ static bool blames_the_alias(struct pv_page *p)
 	bool r;
 
 	assert_int_equal(checked(p, &verdict, &j, NULL), 0);
-	r = strstr(json_text(&j), "shared alias");
+	r = strstr(json_text(&j), "writes the shared alias");
 	json_free(&j);
 	return r;
 }
@@ -413,6 +502,9 @@ int main(void)
 			page_that_cannot_even_be_switched_off_is_as_it_was),
 		cmocka_unit_test(what_the_host_sets_up_follows_no_msr),
 		cmocka_unit_test(check_that_spans_a_switch_judges_nothing),
+		cmocka_unit_test(
+			check_is_made_again_where_its_page_was_taken_away),
+		cmocka_unit_test(what_is_not_expected_is_a_disagreement),
 		cmocka_unit_test(only_a_private_gfn_by_hva_blames_the_alias),
 	};
 

@@ -3,21 +3,10 @@
 #include <string.h>
 
 #include "unit.h"
-#include "devices/doorbell.h"
+#include "devices/pv_steal.h"
 #include "pv.h"
 
-/* In place of those of devices/doorbell.c. */
-static uint64_t answers[2][4]; /* status, version, steal, flags */
-static unsigned int asked;
-
-int agent_call(struct vcpu *v, struct agent_op *op, struct err *e)
-{
-	(void)v;
-	(void)e;
-	memcpy(op->out, answers[asked++ % 2], sizeof(answers[0]));
-	return 0;
-}
-
+/* In place of those of devices/doorbell.c; agent_call() is below. */
 int agent_do(struct vcpu *v, struct agent_op *op, struct err *e)
 {
 	return agent_call(v, op, e);
@@ -30,19 +19,102 @@ void agent_fault_text(const struct agent_op *op, char *buf, unsigned int len)
 		buf[0] = '\0';
 }
 
-static enum pv_verdict judge(uint64_t status, uint64_t version1,
-			     uint64_t steal1, uint64_t version2,
-			     uint64_t steal2)
+static uint32_t left;
+static char why[160];
+
+/* Two readings; the first one left a version there. */
+static enum pv_verdict judge(uint64_t status, uint64_t steal1,
+			     uint64_t version2, uint64_t steal2)
+{
+	const struct agent_op first = { .out = { ST_OK, 4, steal1 } };
+	const struct agent_op second = { .out = { status, version2, steal2 } };
+
+	why[0] = '\0';
+	return steal_judge(&first, &second, left, why);
+}
+
+static void version_that_goes_on_from_what_was_left_is_fresh(void **state)
+{
+	(void)state;
+	left = 0x40000000;
+	assert_int_equal(judge(ST_OK, 10, left + 2, 10), VERDICT_FRESH);
+	assert_int_equal(judge(ST_OK, 10, left + 2 * STEAL_UPDATES, 11),
+			 VERDICT_FRESH);
+	left = 0xfffffffe;
+	assert_int_equal(judge(ST_OK, 10, 0, 11), VERDICT_FRESH);
+	assert_string_equal(why, "");
+}
+
+static void version_that_stays_as_it_was_left_is_stale(void **state)
+{
+	(void)state;
+	left = 0x40000000;
+	assert_int_equal(judge(ST_OK, 10, left, 10), VERDICT_STALE);
+	assert_non_null(strstr(why, "did not update"));
+}
+
+static void page_of_zeros_is_stale(void **state)
+{
+	(void)state;
+	left = 0x40000000;
+	assert_int_equal(judge(ST_OK, 10, 0, 0), VERDICT_STALE);
+	assert_non_null(strstr(why, "zeros"));
+}
+
+/* One that KVM counted up somewhere else, and another that is luck. */
+static void
+version_that_does_not_follow_from_what_was_left_is_torn(void **state)
+{
+	(void)state;
+	left = 0x40000000;
+	assert_int_equal(judge(ST_OK, 10, 6, 10), VERDICT_TORN);
+	assert_int_equal(judge(ST_OK, 10, left + 3, 10), VERDICT_TORN);
+	assert_int_equal(judge(ST_OK, 10, left - 2, 10), VERDICT_TORN);
+	assert_int_equal(judge(ST_OK, 10, left + 2 * STEAL_UPDATES + 2, 10),
+			 VERDICT_TORN);
+	assert_non_null(strstr(why, "does not go on"));
+}
+
+static void time_that_goes_back_is_torn(void **state)
+{
+	(void)state;
+	left = 0x40000000;
+	assert_int_equal(judge(ST_OK, 10, left + 2, 9), VERDICT_TORN);
+}
+
+static void page_that_faults_is_absent(void **state)
+{
+	const struct agent_op bad = { .out = { ST_FAULT } }, good = { 0 };
+
+	(void)state;
+	left = 0x40000000;
+	assert_int_equal(judge(ST_FAULT, 10, left + 2, 10), VERDICT_ABSENT);
+	assert_int_equal(judge(ST_TORN, 10, left + 3, 10), VERDICT_TORN);
+	assert_int_equal(steal_judge(&bad, &good, left, why), VERDICT_ABSENT);
+}
+
+/* A guest whose KVM adds so much to the version on each KVM_RUN. */
+static uint32_t version, step;
+
+int agent_call(struct vcpu *v, struct agent_op *op, struct err *e)
+{
+	(void)v;
+	(void)e;
+	assert_int_equal(op->op, OP_STEAL);
+	version += step;
+	memset(op->out, 0, sizeof(op->out));
+	op->out[1] = version;
+	if (op->in[1])
+		version = left = (uint32_t)op->in[1];
+	return 0;
+}
+
+static enum pv_verdict check(void)
 {
 	struct pv_page page = { .kind = &pv_steal_kind };
-	const uint64_t now[2][4] = { { status, version1, steal1 },
-				     { status, version2, steal2 } };
 	enum pv_verdict verdict = VERDICT_UNSUPPORTED;
-	char why[160];
 	struct json j;
 
-	memcpy(answers, now, sizeof(answers));
-	asked = 0;
 	json_init(&j);
 	assert_int_equal(
 		pv_steal_kind.check(&page, NULL, &j, &verdict, why, NULL), 0);
@@ -50,47 +122,33 @@ static enum pv_verdict judge(uint64_t status, uint64_t version1,
 	return verdict;
 }
 
-static void version_that_goes_up_is_fresh(void **state)
+static void check_leaves_another_even_version_each_time(void **state)
 {
-	(void)state;
-	assert_int_equal(judge(ST_OK, 4, 10, 6, 10), VERDICT_FRESH);
-	assert_int_equal(judge(ST_OK, 0xfffffffe, 10, 0, 11), VERDICT_FRESH);
-}
+	uint32_t before;
 
-static void version_that_stays_is_stale(void **state)
-{
 	(void)state;
-	assert_int_equal(judge(ST_OK, 4, 10, 4, 10), VERDICT_STALE);
-	assert_int_equal(judge(ST_OK, 0, 0, 0, 0), VERDICT_STALE);
-}
-
-static void version_that_goes_back_is_not_fresh(void **state)
-{
-	(void)state;
-	assert_int_equal(judge(ST_OK, 8, 10, 2, 10), VERDICT_STALE);
-}
-
-static void time_that_goes_back_is_torn(void **state)
-{
-	(void)state;
-	assert_int_equal(judge(ST_OK, 4, 10, 6, 9), VERDICT_TORN);
-}
-
-static void page_that_faults_is_absent(void **state)
-{
-	(void)state;
-	assert_int_equal(judge(ST_FAULT, 4, 10, 6, 10), VERDICT_ABSENT);
-	assert_int_equal(judge(ST_TORN, 5, 10, 5, 10), VERDICT_TORN);
+	step = 2;
+	assert_int_equal(check(), VERDICT_FRESH);
+	before = left;
+	assert_int_equal(check(), VERDICT_FRESH);
+	assert_int_not_equal(left, before);
+	assert_true(left && !(left & 1));
+	step = 0;
+	assert_int_equal(check(), VERDICT_STALE);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(version_that_goes_up_is_fresh),
-		cmocka_unit_test(version_that_stays_is_stale),
-		cmocka_unit_test(version_that_goes_back_is_not_fresh),
+		cmocka_unit_test(
+			version_that_goes_on_from_what_was_left_is_fresh),
+		cmocka_unit_test(version_that_stays_as_it_was_left_is_stale),
+		cmocka_unit_test(page_of_zeros_is_stale),
+		cmocka_unit_test(
+			version_that_does_not_follow_from_what_was_left_is_torn),
 		cmocka_unit_test(time_that_goes_back_is_torn),
 		cmocka_unit_test(page_that_faults_is_absent),
+		cmocka_unit_test(check_leaves_another_even_version_each_time),
 	};
 
 	return cmocka_run_group_tests_name("steal", tests, NULL, NULL);

@@ -174,25 +174,29 @@ static void ports_close_by_are_in_different_words(void **state)
 /* ---- vcpu_info ---------------------------------------------------------- */
 
 struct vcpuinfo {
-	struct agent_op op;
-	struct xen_event ev;
+	struct vcpuinfo_event events[2];
 };
 
-static struct vcpuinfo delivered(void)
+static struct vcpuinfo_event event(uint32_t port)
 {
-	return (struct vcpuinfo){
-		.op = { .out = { ST_OK, 1 << 3, 1 } },
-		.ev = { .port = 3 * 64 + 5,
+	return (struct vcpuinfo_event){
+		.op = { .out = { ST_OK, UINT64_C(1) << (port / 64), 1 } },
+		.ev = { .port = port,
 			.armed = true,
 			.sent = true,
 			.raised = true },
 	};
 }
 
+static struct vcpuinfo delivered(void)
+{
+	return (struct vcpuinfo){ { event(3 * 64 + 5), event(4 * 64 + 5) } };
+}
+
 static enum pv_verdict vcpuinfo(const struct vcpuinfo *v, enum pv_verdict clock)
 {
 	why[0] = '\0';
-	return vcpuinfo_judge(clock, &v->op, &v->ev, why);
+	return vcpuinfo_judge(clock, v->events, why);
 }
 
 static void vcpu_info_with_clock_and_event_is_fresh(void **state)
@@ -219,40 +223,60 @@ static void event_that_never_came_is_stale(void **state)
 	struct vcpuinfo v = delivered();
 
 	(void)state;
-	v.op.out[1] = ~UINT64_C(0) & ~(UINT64_C(1) << 3);
+	v.events[0].op.out[1] = ~UINT64_C(0) & ~(UINT64_C(1) << 3);
 	assert_int_equal(vcpuinfo(&v, VERDICT_FRESH), VERDICT_STALE);
 	assert_non_null(strstr(why, "port 197"));
 	assert_non_null(strstr(why, "bit 3"));
 }
 
-static void event_without_upcall_is_torn(void **state)
+/* The first one's bit may have been there before. */
+static void second_event_that_never_came_is_stale(void **state)
 {
 	struct vcpuinfo v = delivered();
 
 	(void)state;
-	v.op.out[2] = 0x100; /* the mask is no upcall */
-	assert_int_equal(vcpuinfo(&v, VERDICT_FRESH), VERDICT_TORN);
+	v.events[1].op.out[1] = v.events[1].op.out[2] = 0;
+	assert_int_equal(vcpuinfo(&v, VERDICT_FRESH), VERDICT_STALE);
+	assert_non_null(strstr(why, "port 261"));
+}
+
+static void event_without_upcall_is_torn(void **state)
+{
+	struct vcpuinfo v;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		v = delivered();
+		v.events[i].op.out[2] = 0x100; /* the mask is no upcall */
+		assert_int_equal(vcpuinfo(&v, VERDICT_FRESH), VERDICT_TORN);
+	}
 }
 
 static void event_that_shared_info_does_not_show_proves_nothing(void **state)
 {
-	struct vcpuinfo v = delivered();
+	struct vcpuinfo v;
 
 	(void)state;
-	v.op.out[1] = v.op.out[2] = 0;
-	v.ev.raised = false;
-	assert_int_equal(vcpuinfo(&v, VERDICT_FRESH), VERDICT_FRESH);
-	v.ev.raised = v.ev.masked = true;
-	assert_int_equal(vcpuinfo(&v, VERDICT_FRESH), VERDICT_FRESH);
+	for (int i = 0; i < 2; i++) {
+		v = delivered();
+		v.events[i].op.out[1] = v.events[i].op.out[2] = 0;
+		v.events[i].ev.raised = false;
+		assert_int_equal(vcpuinfo(&v, VERDICT_FRESH), VERDICT_FRESH);
+		v.events[i].ev.raised = v.events[i].ev.masked = true;
+		assert_int_equal(vcpuinfo(&v, VERDICT_FRESH), VERDICT_FRESH);
+	}
 }
 
 static void vcpu_info_that_faults_is_absent(void **state)
 {
-	struct vcpuinfo v = delivered();
+	struct vcpuinfo v;
 
 	(void)state;
-	v.op.out[0] = ST_FAULT;
-	assert_int_equal(vcpuinfo(&v, VERDICT_FRESH), VERDICT_ABSENT);
+	for (int i = 0; i < 2; i++) {
+		v = delivered();
+		v.events[i].op.out[0] = ST_FAULT;
+		assert_int_equal(vcpuinfo(&v, VERDICT_FRESH), VERDICT_ABSENT);
+	}
 }
 
 /* ---- runstate ----------------------------------------------------------- */
@@ -332,6 +356,43 @@ static void runstate_that_could_not_be_read_is_never_fresh(void **state)
 			 VERDICT_UNSUPPORTED);
 }
 
+/* ---- what was written elsewhere ------------------------------------------ */
+
+static bool wrote(const struct pv_kind *kind, const uint64_t *words)
+{
+	const struct pv_page p = { .kind = kind,
+				   .found = { .set = SET, .limit = LIMIT } };
+
+	return kind->wrote(&p, (const uint8_t *)words);
+}
+
+static void runstate_elsewhere_is_known_by_its_time_and_sum(void **state)
+{
+	const uint64_t good[] = { 0, SET, SET - 300, 100, 100, 100 };
+	const uint64_t old[] = { 0, SET - 1, SET - 1, 0, 0, 0 };
+	const uint64_t ahead[] = { 0, LIMIT + 1, LIMIT + 1, 0, 0, 0 };
+	const uint64_t half[] = { 0, SET, 1, 0, 0, 0 };
+
+	(void)state;
+	assert_true(wrote(&pv_runstate_kind, good));
+	assert_false(wrote(&pv_runstate_kind, old));
+	assert_false(wrote(&pv_runstate_kind, ahead));
+	assert_false(wrote(&pv_runstate_kind, half));
+}
+
+static void vcpu_info_elsewhere_is_known_by_its_clock(void **state)
+{
+	/* The clock is its second half: version, tsc, time, scale. */
+	uint64_t words[] = { 1, ~UINT64_C(0), 0, 0, 4, 77, SET, 9 };
+
+	(void)state;
+	assert_true(wrote(&pv_vcpuinfo_kind, words));
+	words[6] = SET - 1;
+	assert_false(wrote(&pv_vcpuinfo_kind, words));
+	words[2] = SET; /* where a clock alone would have it */
+	assert_false(wrote(&pv_vcpuinfo_kind, words));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -351,6 +412,7 @@ int main(void)
 		cmocka_unit_test(
 			vcpu_info_without_a_fresh_clock_is_what_the_clock_is),
 		cmocka_unit_test(event_that_never_came_is_stale),
+		cmocka_unit_test(second_event_that_never_came_is_stale),
 		cmocka_unit_test(event_without_upcall_is_torn),
 		cmocka_unit_test(
 			event_that_shared_info_does_not_show_proves_nothing),
@@ -363,6 +425,9 @@ int main(void)
 		cmocka_unit_test(vcpu_that_reads_but_does_not_run_is_stale),
 		cmocka_unit_test(
 			runstate_that_could_not_be_read_is_never_fresh),
+		cmocka_unit_test(
+			runstate_elsewhere_is_known_by_its_time_and_sum),
+		cmocka_unit_test(vcpu_info_elsewhere_is_known_by_its_clock),
 	};
 
 	return cmocka_run_group_tests_name("xen", tests, NULL, NULL);

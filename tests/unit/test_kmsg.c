@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A socket that keeps records apart stands in for /dev/kmsg. */
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "unit.h"
+#include "kmsg.h"
+
+static int fds[2];
+
+static int start(void **state)
+{
+	(void)state;
+	return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, fds);
+}
+
+static int finish(void **state)
+{
+	(void)state;
+	close(fds[0]);
+	close(fds[1]);
+	return 0;
+}
+
+static void record(const char *s)
+{
+	assert_int_equal(write(fds[1], s, strlen(s)), strlen(s));
+}
+
+static void only_warnings_of_the_kernel_are_taken(void **state)
+{
+	char buf[KMSG_RECORD];
+
+	(void)state;
+	record("6,1,1,-;info");
+	record("4,2,2,-;a warning\n SUBSYSTEM=x");
+	record("12,3,3,-;a program's");
+	record("0,4,4,-;an emergency");
+	record("5,5,5,-;a notice");
+	assert_string_equal(kmsg_next(fds[0], buf), "a warning");
+	assert_string_equal(kmsg_next(fds[0], buf), "an emergency");
+	assert_null(kmsg_next(fds[0], buf));
+	record("3,6,6,-;one more");
+	assert_string_equal(kmsg_next(fds[0], buf), "one more");
+	assert_null(kmsg_next(fds[0], buf));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+			only_warnings_of_the_kernel_are_taken, start, finish),
+	};
+
+	return cmocka_run_group_tests_name("kmsg", tests, NULL, NULL);
+}

@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What decides about memory that is left behind, on a /proc of our own. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/shm.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "unit.h"
+#include "scenario_leak.h"
+
+static char dir[64];
+
+static void put(const char *name, const char *text)
+{
+	char path[256];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+}
+
+static void make_dir(const char *name)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	assert_int_equal(mkdir(path, 0755), 0);
+}
+
+static void put_link(const char *name, const char *to)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	unlink(path);
+	assert_int_equal(symlink(to, path), 0);
+}
+
+static void put_counters(long unevictable, long mlocked)
+{
+	char text[128];
+
+	snprintf(text, sizeof(text),
+		 "nr_free_pages 5\nnr_unevictable %ld\nnr_mlock %ld\nx 1\n",
+		 unevictable, mlocked);
+	put("vmstat", text);
+}
+
+static int start(void **state)
+{
+	(void)state;
+	if (geteuid())
+		skip();
+	snprintf(dir, sizeof(dir), "/tmp/gpcvm-unit-XXXXXX");
+	if (!mkdtemp(dir))
+		return -1;
+	make_dir("self");
+	make_dir("1");
+	make_dir("1/fd");
+	make_dir("12");
+	make_dir("12/fd");
+	put_link("12/fd/3", "/dev/kvm");
+	put_link("12/fd/4", "socket:[7]");
+	put("self/mounts", "rootfs / rootfs rw,size=400k 0 0\n"
+			   "none /cred ramfs ro,nosuid 0 0\n");
+	put_counters(340, 100);
+	return 0;
+}
+
+static int finish(void **state)
+{
+	char cmd[128];
+
+	(void)state;
+	snprintf(cmd, sizeof(cmd), "rm -r %s", dir);
+	return system(cmd); /* NOLINT(cert-env33-c) */
+}
+
+static struct leak_count count(void)
+{
+	struct leak_count c;
+
+	leak_count(&c, dir);
+	return c;
+}
+
+static void assert_unknown(const char *why)
+{
+	struct leak_count c = count();
+
+	assert_false(c.known);
+	assert_non_null(strstr(c.why, why));
+}
+
+static void page_that_stays_is_counted_and_a_locked_one_is_not(void **state)
+{
+	struct leak_count before = count(), after;
+
+	(void)state;
+	assert_true(before.known);
+	assert_int_equal(before.pages, 240);
+	after = count();
+	assert_int_equal(leak_pages(&before, &after), 0);
+	put_counters(350, 110); /* somebody has locked ten */
+	after = count();
+	assert_int_equal(leak_pages(&before, &after), 0);
+	put_counters(351, 110);
+	after = count();
+	assert_int_equal(leak_pages(&before, &after), 1);
+	put_counters(300, 110); /* somebody else gave some back */
+	after = count();
+	assert_int_equal(leak_pages(&before, &after), 0);
+}
+
+static void machine_of_somebody_else_makes_it_unknown(void **state)
+{
+	static const char *const links[] = {
+		"anon_inode:kvm-vm",	    "anon_inode:kvm-vcpu:0",
+		"anon_inode:[kvm-gmem]",    "anon_inode:[guest-memfd]",
+		"/[guest_memfd] (deleted)",
+	};
+	struct leak_count before = count(), after;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++) {
+		put_link("12/fd/4", links[i]);
+		assert_unknown("process 12 has a VM");
+	}
+	put_counters(999, 0);
+	after = count();
+	assert_int_equal(leak_pages(&before, &after), 0);
+	assert_int_equal(leak_pages(&after, &before), 0);
+}
+
+static void empty_machine_of_init_does_not(void **state)
+{
+	(void)state;
+	put_link("1/fd/4", "anon_inode:kvm-vm");
+	assert_true(count().known);
+	put_link("1/fd/4", "anon_inode:[kvm-gmem]");
+	assert_unknown("process 1 has a VM");
+}
+
+static void ramfs_that_can_be_written_makes_it_unknown(void **state)
+{
+	(void)state;
+	put("self/mounts", "none /a tmpfs rw 0 0\nnone /b ramfs rw 0 0\n");
+	assert_unknown("ramfs at /b");
+	put("self/mounts", "rootfs / rootfs rw 0 0\n");
+	assert_unknown("ramfs at /");
+	put("self/mounts",
+	    "rootfs / rootfs rw,size=4k 0 0\nx /c ramfs ro 0 0\n");
+	assert_true(count().known);
+}
+
+static void missing_counters_make_it_unknown(void **state)
+{
+	(void)state;
+	put("vmstat", "nr_unevictable 5\n");
+	assert_unknown("does not have the counters");
+}
+
+static void vm_that_kvm_keeps_is_found_by_its_process(void **state)
+{
+	(void)state;
+	assert_false(leak_vm_left(dir, 120));
+	make_dir("kvm");
+	make_dir("kvm/120-11");
+	assert_true(leak_vm_left(dir, 120));
+	assert_false(leak_vm_left(dir, 12));
+	assert_false(leak_vm_left(dir, 1201));
+}
+
+/* On the real kernel: the pages of a shared memory segment that is locked are
+ * unevictable and not mlocked, as those of a gmem file are; those of mlock() are
+ * both. Each skips where somebody has a machine meanwhile. */
+#define PAGES 64
+
+static long count_real(void (*fill)(void *p), int shm)
+{
+	struct leak_count before, after;
+	void *p = mmap(NULL, PAGES << 12, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (shm >= 0) {
+		munmap(p, PAGES << 12);
+		p = shmat(shm, NULL, 0);
+	}
+	assert_ptr_not_equal(p, MAP_FAILED);
+	leak_count_before(&before, "/proc");
+	fill(p);
+	leak_settle();
+	leak_count(&after, "/proc");
+	if (shm >= 0)
+		shmdt(p);
+	else
+		munmap(p, PAGES << 12);
+	if (!before.known || !after.known)
+		return -1;
+	return leak_pages(&before, &after);
+}
+
+static void lock_and_fill(void *p)
+{
+	assert_int_equal(mlock(p, PAGES << 12), 0);
+	memset(p, 1, PAGES << 12);
+}
+
+static void just_fill(void *p)
+{
+	memset(p, 1, PAGES << 12);
+}
+
+static void locked_memory_is_not_counted_on_this_kernel(void **state)
+{
+	long n = count_real(lock_and_fill, -1);
+
+	(void)state;
+	if (n < 0)
+		skip();
+	assert_int_equal(n, 0);
+}
+
+static long count_segment(void)
+{
+	int shm = shmget(IPC_PRIVATE, PAGES << 12, IPC_CREAT | 0600);
+	long n = -1;
+
+	if (shm < 0)
+		return -1;
+	if (!shmctl(shm, SHM_LOCK, NULL))
+		n = count_real(just_fill, shm);
+	shmctl(shm, IPC_RMID, NULL);
+	return n;
+}
+
+/* The memory of a machine that has just ended may be among those before. */
+static void unevictable_pages_are_counted_exactly_on_this_kernel(void **state)
+{
+	long n = count_segment();
+
+	(void)state;
+	for (int i = 0; i < 20 && n != PAGES; i++)
+		n = count_segment();
+	if (n < 0)
+		skip();
+	assert_int_equal(n, PAGES);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, start, finish)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(page_that_stays_is_counted_and_a_locked_one_is_not),
+		TEST(machine_of_somebody_else_makes_it_unknown),
+		TEST(empty_machine_of_init_does_not),
+		TEST(ramfs_that_can_be_written_makes_it_unknown),
+		TEST(missing_counters_make_it_unknown),
+		TEST(vm_that_kvm_keeps_is_found_by_its_process),
+		TEST(locked_memory_is_not_counted_on_this_kernel),
+		TEST(unevictable_pages_are_counted_exactly_on_this_kernel),
+	};
+
+	return cmocka_run_group_tests_name("scenario_leak", tests, NULL, NULL);
+}

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* In which order a thread of a storm does what; and that rounds of several
+ * start together. */
+#include <sched.h>
+#include <string.h>
+
+#include "unit.h"
+#include "num.h"
+#include "storm.h"
+
+#define RANGE (64 * PAGE_SIZE)
+
+static struct storm_worker worker = { .nr_steps = 3,
+				      .threads = 1,
+				      .any = true };
+static const struct storm_step step = { .gpa = 0x400000,
+					.len = RANGE,
+					.page = true };
+
+/* What @n draws of a thread come to. */
+static uint64_t order(uint64_t seed, unsigned int thread, unsigned int n)
+{
+	struct storm_thread t = { .w = &worker };
+	uint64_t len;
+
+	storm_seed(&t, seed, thread);
+	for (unsigned int i = 0; i < n; i++) {
+		storm_pick(&t, 0);
+		storm_place(&t, &step, &len);
+	}
+	return t.order;
+}
+
+static void one_seed_gives_each_thread_one_order(void **state)
+{
+	(void)state;
+	assert_true(order(7, 0, 1000) == order(7, 0, 1000));
+	assert_true(order(7, 63, 1000) == order(7, 63, 1000));
+	/* On any machine: a recording is to be replayed elsewhere. */
+	assert_true(order(1, 0, 100) == UINT64_C(0x7416a08c6870844e));
+}
+
+static void other_seeds_threads_and_lengths_give_others(void **state)
+{
+	uint64_t first = order(7, 0, 1000);
+
+	(void)state;
+	for (unsigned int i = 1; i < 64; i++) {
+		assert_true(order(7, i, 1000) != first);
+		assert_true(order(7 + i, 0, 1000) != first);
+		assert_true(order(7, 0, 1000 - i) != first);
+	}
+}
+
+static void draws_reach_all_that_they_can_and_nothing_else(void **state)
+{
+	struct storm_thread t = { .w = &worker };
+	unsigned int picks[3] = { 0 }, pages[RANGE / PAGE_SIZE] = { 0 };
+
+	(void)state;
+	storm_seed(&t, 3, 5);
+	for (int i = 0; i < 64000; i++) {
+		uint64_t len, gpa;
+		unsigned int pick = storm_pick(&t, 0);
+
+		assert_true(pick < 3);
+		picks[pick]++;
+		gpa = storm_place(&t, &step, &len) - step.gpa;
+		assert_true(len == PAGE_SIZE && gpa % PAGE_SIZE == 0 &&
+			    gpa < RANGE);
+		pages[gpa / PAGE_SIZE]++;
+	}
+	for (unsigned int i = 0; i < 3; i++)
+		assert_in_range(picks[i], 20000, 23000);
+	for (unsigned int i = 0; i < ARRAY_SIZE(pages); i++)
+		assert_in_range(pages[i], 800, 1200);
+}
+
+static void without_any_the_steps_come_in_turn(void **state)
+{
+	struct storm_worker w = { .nr_steps = 3 };
+	struct storm_step whole = step;
+	struct storm_thread t = { .w = &w };
+	uint64_t len;
+
+	(void)state;
+	storm_seed(&t, 3, 5);
+	for (unsigned int i = 0; i < 3; i++)
+		assert_int_equal(storm_pick(&t, i), i);
+	whole.page = false;
+	assert_true(storm_place(&t, &whole, &len) == step.gpa && len == RANGE);
+}
+
+/* ---- the barrier -------------------------------------------------------- */
+
+#define MEMBERS 5
+#define ROUNDS	300
+
+static struct storm_barrier barrier;
+static unsigned int at[MEMBERS], ahead; /* atomic */
+static bool stop;
+
+/* Nobody may be two rounds from anybody. */
+static void *member(void *arg)
+{
+	unsigned int me = (unsigned int)(uintptr_t)arg;
+
+	for (unsigned int r = 1; r <= ROUNDS; r++) {
+		if (!storm_barrier_wait(&barrier, me, &stop))
+			break;
+		__atomic_store_n(&at[me], r, __ATOMIC_SEQ_CST);
+		for (unsigned int i = 0; i < MEMBERS; i++) {
+			unsigned int other =
+				__atomic_load_n(&at[i], __ATOMIC_SEQ_CST);
+
+			if (other + 1 < r || other > r + 1)
+				__atomic_add_fetch(&ahead, 1, __ATOMIC_SEQ_CST);
+		}
+	}
+	return NULL;
+}
+
+static void run_members(pthread_t *threads, unsigned int n)
+{
+	for (uintptr_t i = 0; i < n; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, member,
+						(void *)i),
+				 0);
+}
+
+static void reset(bool crowded)
+{
+	memset(&barrier, 0, sizeof(barrier));
+	memset(at, 0, sizeof(at));
+	barrier.nr = MEMBERS;
+	barrier.crowded = crowded;
+	ahead = 0;
+	stop = false;
+}
+
+static void no_round_begins_before_all_are_there(void **state)
+{
+	pthread_t threads[MEMBERS];
+
+	(void)state;
+	for (int crowded = 0; crowded < 2; crowded++) {
+		reset(crowded);
+		run_members(threads, MEMBERS);
+		for (unsigned int i = 0; i < MEMBERS; i++)
+			pthread_join(threads[i], NULL);
+		storm_barrier_finish(&barrier);
+		assert_int_equal(ahead, 0);
+		assert_true(barrier.rounds == ROUNDS);
+		assert_true(barrier.skew.nr == ROUNDS);
+	}
+}
+
+static void who_waits_in_vain_is_released_by_stop(void **state)
+{
+	pthread_t threads[MEMBERS];
+
+	(void)state;
+	reset(true);
+	run_members(threads, MEMBERS - 1);
+	while (__atomic_load_n(&barrier.asleep, __ATOMIC_SEQ_CST) !=
+	       MEMBERS - 1)
+		sched_yield();
+	__atomic_store_n(&stop, true, __ATOMIC_SEQ_CST);
+	storm_barrier_wake(&barrier);
+	for (unsigned int i = 0; i < MEMBERS - 1; i++)
+		pthread_join(threads[i], NULL);
+	storm_barrier_finish(&barrier);
+	assert_true(!barrier.rounds);
+	for (unsigned int i = 0; i < MEMBERS; i++)
+		assert_int_equal(at[i], 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(one_seed_gives_each_thread_one_order),
+		cmocka_unit_test(other_seeds_threads_and_lengths_give_others),
+		cmocka_unit_test(
+			draws_reach_all_that_they_can_and_nothing_else),
+		cmocka_unit_test(without_any_the_steps_come_in_turn),
+		cmocka_unit_test(no_round_begins_before_all_are_there),
+		cmocka_unit_test(who_waits_in_vain_is_released_by_stop),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

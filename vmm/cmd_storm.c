@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* storm: start one, end the one that runs, list its operations. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "clock.h"
+#include "commands.h"
+#include "storm.h"
+#include "storm_undo.h"
+
+#define load(p)	    __atomic_load_n(p, __ATOMIC_ACQUIRE)
+#define store(p, x) __atomic_store_n(p, x, __ATOMIC_RELEASE)
+
+static int list(struct request *rq)
+{
+	json_array(&rq->reply, "ops");
+	for (unsigned int i = 0; i < storm_ops_nr; i++) {
+		json_object(&rq->reply, NULL);
+		json_str(&rq->reply, "name", storm_ops[i].name);
+		json_str(&rq->reply, "args", storm_ops[i].args);
+		json_str(&rq->reply, "help", storm_ops[i].help);
+		json_object_end(&rq->reply);
+	}
+	json_array_end(&rq->reply);
+	return 0;
+}
+
+static int stop(struct request *rq)
+{
+	if (!load(&rq->m->storm))
+		return err_state(&rq->err, "no storm runs");
+	store(&rq->m->storm_stop, true);
+	json_bool(&rq->reply, "stopping", true);
+	return 0;
+}
+
+/* ---- on its own thread -------------------------------------------------- */
+
+static int do_check(void *arg, struct vcpu *v, struct err *e)
+{
+	struct request *rq = arg;
+
+	(void)e; /* a failure is the page's verdict */
+	return check_one(rq, v);
+}
+
+/* As `check all`, of what is on. */
+static void check_pages(struct request *rq)
+{
+	struct pv_vm *pv = &rq->m->pv;
+
+	check_begin(rq);
+	for (unsigned int i = 0; i < pv->nr; i++) {
+		struct pv_page *p = &pv->pages[i];
+
+		if (!pv_now(p).on)
+			continue;
+		rq->page = p;
+		if (!request_ask_vcpu(rq, &rq->m->vcpus[p->vcpu], JOB_AGENT,
+				      do_check, rq, &rq->job.cancelled,
+				      &rq->err))
+			continue;
+		json_object(&rq->reply, NULL);
+		json_str(&rq->reply, "name", p->name);
+		check_not_judged(rq);
+	}
+	check_done(rq);
+}
+
+static int storm_main(struct request *rq)
+{
+	struct storm *s = rq->own;
+	int r = storm_run(s);
+
+	if (!r) {
+		storm_json(s, &rq->reply);
+		storm_undo(s, &rq->reply);
+		check_pages(rq);
+	}
+	storm_free(s);
+	free(s);
+	/* The client has no reply yet: its next storm finds none running. */
+	store(&rq->m->storm, false);
+	return r;
+}
+
+/* ---- on the main one ---------------------------------------------------- */
+
+static uint64_t draw_seed(void)
+{
+	uint64_t seed;
+
+	if (getrandom(&seed, sizeof(seed), GRND_NONBLOCK) != sizeof(seed))
+		seed = now_ns();
+	return seed;
+}
+
+static int begin(struct request *rq, struct storm *s)
+{
+	const struct config *cfg = rq->m->cfg;
+	int r;
+
+	s->rq = rq;
+	s->m = rq->m;
+	s->seed = cfg->has_seed ? cfg->seed : draw_seed();
+	if (storm_parse(s, rq->argv, rq->argc, &rq->err))
+		return -1;
+	rq->own = s;
+	rq->arg[STORM_SEED] = s->seed;
+	store(&rq->m->storm_stop, false);
+	store(&rq->m->storm, true);
+	r = request_on_thread(rq, storm_main, NULL);
+	if (r < 0)
+		store(&rq->m->storm, false);
+	return r;
+}
+
+int cmd_storm(struct request *rq)
+{
+	struct storm *s;
+	int r;
+
+	if (rq->argc == 1 && !strcmp(rq->argv[0], "help"))
+		return list(rq);
+	if (rq->argc == 1 && !strcmp(rq->argv[0], "stop"))
+		return stop(rq);
+	if (load(&rq->m->storm))
+		return err_state(&rq->err,
+				 "a storm runs: storm stop ends it, from "
+				 "another connection");
+	s = calloc(1, sizeof(*s));
+	if (!s)
+		return err_os(&rq->err, ENOMEM, "memory for a storm");
+	r = begin(rq, s);
+	if (r < 0) {
+		storm_free(s);
+		free(s);
+	}
+	return r;
+}

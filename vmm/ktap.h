@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Results for others to read: KTAP version 1 (Documentation/dev-tools/ktap.rst),
+ * or JSON, an object a line. */
+#ifndef GPCVM_KTAP_H
+#define GPCVM_KTAP_H
+
+#include <stdbool.h>
+
+#include "scenario_run.h"
+
+struct ktap {
+	bool json;
+	unsigned int nr, done;	/* planned; reported */
+	unsigned int counts[3]; /* by enum result */
+};
+
+/* The plan. */
+void ktap_begin(struct ktap *k, bool json, unsigned int nr);
+/* @name of one begins: shown where standard error is a terminal. */
+void ktap_progress(const struct ktap *k, const char *name);
+void ktap_result(struct ktap *k, const char *name, const struct outcome *o);
+/* No more will be played. @summary: a line with the counts. Returns the exit
+ * status; a message where standard output took not all. */
+int ktap_end(struct ktap *k, bool summary);
+
+/* One outcome as an object, into @j. */
+void outcome_json(const struct outcome *o, const char *name, struct json *j);
+
+#endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* `gpcvm play` and `gpcvm suite`. */
+#ifndef GPCVM_PLAY_H
+#define GPCVM_PLAY_H
+
+#include "config.h"
+#include "scenario_run.h"
+
+#define PLAY_LIMIT_S 120 /* for one scenario */
+
+/* argv[0] is the subcommand's name. They return the exit status. */
+int play_main(int argc, char **argv);
+int suite_main(int argc, char **argv);
+/* gpcvm run --scenario: @argv are its words, @cfg is what they say. */
+int play_against(int argc, char **argv, const struct config *cfg);
+
+/* The options of both. -1 to go on, with optind at the first file; else the exit
+ * status. @what is "play" or "suite", @usage its help. */
+int play_parse(int argc, char **argv, const char *what, const char *usage,
+	       struct play_options *o);
+
+/* Scenarios that were read. */
+struct play_list {
+	struct scenario *all; /* owned */
+	unsigned int nr, cap;
+	bool wrong; /* one has a syntax error, which was told */
+};
+
+/* Read @path; @name is what it is called. Errors are told at once. */
+void play_add(struct play_list *l, const char *path, const char *name,
+	      enum scenario_machine from);
+void play_list_free(struct play_list *l);
+/* @path without ".scn", in @buf. */
+const char *play_name(const char *path, char *buf, size_t size);
+
+#endif

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "scenario_halt.h"
+
+static void ending_signals(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGHUP);
+}
+
+void halt_block_signals(void)
+{
+	sigset_t set;
+
+	ending_signals(&set);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
+void halt_unblock_signals(void)
+{
+	sigset_t set;
+
+	ending_signals(&set);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
+static int watch(int to, int fd)
+{
+	struct epoll_event ev = { .events = EPOLLIN };
+
+	return fd < 0 ? -1 : epoll_ctl(to, EPOLL_CTL_ADD, fd, &ev);
+}
+
+int halt_open(struct halt *h, unsigned int limit_s, struct err *e)
+{
+	struct itimerspec limit = { .it_value.tv_sec = limit_s };
+	sigset_t set;
+
+	ending_signals(&set);
+	*h = (struct halt){
+		.fd = epoll_create1(EPOLL_CLOEXEC),
+		.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK),
+		.timer = timerfd_create(CLOCK_MONOTONIC,
+					TFD_CLOEXEC | TFD_NONBLOCK),
+		.stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
+	};
+	if (h->fd < 0 || watch(h->fd, h->signals) || watch(h->fd, h->timer) ||
+	    watch(h->fd, h->stop) ||
+	    timerfd_settime(h->timer, 0, &limit, NULL)) {
+		err_os(e, errno, "epoll, signalfd, timerfd, eventfd");
+		halt_close(h);
+		return -1;
+	}
+	return 0;
+}
+
+void halt_close(struct halt *h)
+{
+	int fds[] = { h->fd, h->signals, h->timer, h->stop };
+
+	for (unsigned int i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+	*h = (struct halt){ -1, -1, -1, -1 };
+}
+
+void halt_stop(const struct halt *h)
+{
+	eventfd_write(h->stop, 1);
+}
+
+void halt_go_on(const struct halt *h)
+{
+	eventfd_t n;
+
+	eventfd_read(h->stop, &n);
+}
+
+static bool is_ready(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	return poll(&p, 1, 0) > 0;
+}
+
+enum halt_why halt_why(const struct halt *h, int *signo)
+{
+	struct signalfd_siginfo si;
+
+	if (read(h->signals, &si, sizeof(si)) == sizeof(si)) {
+		*signo = (int)si.ssi_signo;
+		return HALT_SIGNAL;
+	}
+	if (is_ready(h->timer))
+		return HALT_TIME;
+	return is_ready(h->stop) ? HALT_STOPPED : HALT_NOT;
+}
+
+int halt_poll(const struct halt *h, int fd, int ms)
+{
+	struct pollfd p[] = { { .fd = h->fd, .events = POLLIN },
+			      { .fd = fd, .events = POLLIN } };
+
+	/* No signal interrupts it: those that come are blocked. */
+	if (poll(p, 2, ms) == 0)
+		return 1;
+	return p[0].revents ? -1 : 0;
+}

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "num.h"
+#include "scenario_leak.h"
+
+#define MAX_CPUS 8192
+#define COUNTS	 5 /* to take the most of */
+
+/* ---- the counters -------------------------------------------------------- */
+
+static bool read_counters(const char *proc, long *unevictable, long *mlocked)
+{
+	char path[PATH_MAX], line[128];
+	int found = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/vmstat", proc);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f)) {
+		if (!strncmp(line, "nr_unevictable ", 15)) {
+			*unevictable = strtol(line + 15, NULL, 10);
+			found |= 1;
+		} else if (!strncmp(line, "nr_mlock ", 9)) {
+			*mlocked = strtol(line + 9, NULL, 10);
+			found |= 2;
+		}
+	}
+	if (f)
+		fclose(f);
+	return found == 3;
+}
+
+/* A folio batch is per CPU, and mlock() drains that of the CPU it runs on
+ * (mm/mlock.c, mlock_vma_pages_range()). */
+static void drain_this_cpu(void)
+{
+	void *p = mmap(NULL, PAGE_SIZE, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		return;
+	/* Whether it may lock the page does not matter: it drained first. */
+	if (mlock(p, PAGE_SIZE))
+		errno = 0;
+	munmap(p, PAGE_SIZE);
+}
+
+static void drain_all_cpus(void)
+{
+	size_t size = CPU_ALLOC_SIZE(MAX_CPUS);
+	cpu_set_t *mine = CPU_ALLOC(MAX_CPUS), *one = CPU_ALLOC(MAX_CPUS);
+	long n = sysconf(_SC_NPROCESSORS_CONF);
+
+	if (mine && one && !sched_getaffinity(0, size, mine)) {
+		for (long cpu = 0; cpu < n && cpu < MAX_CPUS; cpu++) {
+			CPU_ZERO_S(size, one);
+			CPU_SET_S((size_t)cpu, size, one);
+			if (!sched_setaffinity(0, size, one))
+				drain_this_cpu();
+		}
+		sched_setaffinity(0, size, mine);
+	}
+	CPU_FREE(mine);
+	CPU_FREE(one);
+}
+
+void leak_settle(void)
+{
+	char buf[16];
+	int fd;
+
+	drain_all_cpus();
+	/* Reading it folds the per-CPU parts of vmstat (admin-guide/sysctl/
+	 * vm.rst, stat_refresh). */
+	fd = open("/proc/sys/vm/stat_refresh", O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	if (read(fd, buf, sizeof(buf)) < 0)
+		errno = 0;
+	close(fd);
+}
+
+/* ---- who else could be counted ------------------------------------------- */
+
+/* An fd that keeps the memory of a VM, by what kernels call it. */
+static bool is_gmem(const char *link)
+{
+	return strstr(link, "guest_memfd") || strstr(link, "guest-memfd") ||
+	       strstr(link, "kvm-gmem");
+}
+
+/* The lab's /init holds a VM, so that KVM stays in use, and nothing in it. */
+static bool is_kvm(const char *link, bool init)
+{
+	return is_gmem(link) ||
+	       (!init && !strncmp(link, "anon_inode:kvm-", 15));
+}
+
+static bool holds_vm(const char *proc, const char *pid)
+{
+	char path[PATH_MAX], link[128];
+	const struct dirent *d;
+	bool found = false;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "%s/%.20s/fd", proc, pid);
+	dir = opendir(path);
+	while (dir && !found && (d = readdir(dir))) {
+		ssize_t n = readlinkat(dirfd(dir), d->d_name, link,
+				       sizeof(link) - 1);
+
+		if (n < 0)
+			continue;
+		link[n] = 0;
+		found = is_kvm(link, !strcmp(pid, "1"));
+	}
+	if (dir)
+		closedir(dir);
+	return found;
+}
+
+/* The process that has one, or 0. */
+static pid_t other_vm(const char *proc)
+{
+	const struct dirent *d;
+	pid_t found = 0;
+	DIR *dir = opendir(proc);
+
+	while (dir && !found && (d = readdir(dir)))
+		if (d->d_name[0] >= '1' && d->d_name[0] <= '9' &&
+		    holds_vm(proc, d->d_name))
+			found = (pid_t)strtol(d->d_name, NULL, 10);
+	if (dir)
+		closedir(dir);
+	return found;
+}
+
+/* Is a mount of /proc/mounts a ramfs that can be written to? The root file
+ * system of an initramfs is one too, unless it says that it has a size: then it
+ * is a tmpfs (init/do_mounts.c, init_rootfs()). */
+static bool is_ramfs(const char *type, const char *options)
+{
+	if (!strncmp(options, "ro", 2) && (!options[2] || options[2] == ','))
+		return false;
+	return !strcmp(type, "ramfs") ||
+	       (!strcmp(type, "rootfs") && !strstr(options, "size="));
+}
+
+static bool has_ramfs(const char *proc, char *where, size_t size)
+{
+	char path[PATH_MAX], line[1024];
+	bool found = false;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/self/mounts", proc);
+	f = fopen(path, "re");
+	while (f && !found && fgets(line, sizeof(line), f)) {
+		char *save = NULL;
+		const char *w[4] = { strtok_r(line, " ", &save) };
+
+		for (int i = 1; i < 4; i++)
+			w[i] = strtok_r(NULL, " ", &save);
+		if (!w[3])
+			continue;
+		found = is_ramfs(w[2], w[3]);
+		snprintf(where, size, "%s", w[1]);
+	}
+	if (f)
+		fclose(f);
+	return found;
+}
+
+/* ---- together ------------------------------------------------------------ */
+
+void leak_count(struct leak_count *c, const char *proc)
+{
+	char where[80];
+	long u = 0, m = 0;
+	pid_t pid;
+
+	*c = (struct leak_count){ 0 };
+	if (geteuid()) {
+		snprintf(c->why, sizeof(c->why),
+			 "only root can tell whether others have a VM");
+	} else if (has_ramfs(proc, where, sizeof(where))) {
+		snprintf(c->why, sizeof(c->why),
+			 "files in the ramfs at %s would count as well", where);
+	} else if (!read_counters(proc, &u, &m)) {
+		snprintf(c->why, sizeof(c->why),
+			 "%s/vmstat does not have the counters", proc);
+	} else if ((pid = other_vm(proc))) {
+		snprintf(c->why, sizeof(c->why), "process %d has a VM as well",
+			 (int)pid);
+	} else {
+		c->known = true;
+		c->pages = u - m;
+	}
+}
+
+void leak_count_before(struct leak_count *c, const char *proc)
+{
+	struct leak_count again;
+
+	leak_settle();
+	leak_count(c, proc);
+	for (int i = 1; i < COUNTS && c->known; i++) {
+		usleep(1000);
+		leak_settle();
+		leak_count(&again, proc);
+		if (!again.known || again.pages > c->pages)
+			*c = again;
+	}
+}
+
+long leak_pages(const struct leak_count *before, const struct leak_count *after)
+{
+	if (!before->known || !after->known || after->pages <= before->pages)
+		return 0;
+	return after->pages - before->pages;
+}
+
+bool leak_vm_left(const char *debugfs, pid_t pid)
+{
+	char path[PATH_MAX], prefix[24];
+	const struct dirent *d;
+	bool found = false;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "%s/kvm", debugfs);
+	snprintf(prefix, sizeof(prefix), "%d-", (int)pid);
+	dir = opendir(path);
+	while (dir && !found && (d = readdir(dir)))
+		found = !strncmp(d->d_name, prefix, strlen(prefix));
+	if (dir)
+		closedir(dir);
+	return found;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Is memory of a machine left behind when it has ended? The folios of a gmem
+ * file are unevictable (virt/kvm/guest_memfd.c, mapping_set_unevictable()) until
+ * the last reference to them is gone, and nearly nothing else is unevictable
+ * that is not mlock()ed. So what is counted is the pages that are unevictable
+ * and not mlocked, before the first machine and after the last.
+ */
+#ifndef GPCVM_SCENARIO_LEAK_H
+#define GPCVM_SCENARIO_LEAK_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct leak_count {
+	bool known;
+	char why[160]; /* where it is not */
+	long pages;
+};
+
+/*
+ * Count what is there before. A page that somebody else locks just now is
+ * counted as mlocked at once, but as unevictable only when its CPU's batch is
+ * drained (mm/mlock.c, mlock_folio()): then there seem to be fewer. So the most
+ * of several counts is taken.
+ */
+void leak_count_before(struct leak_count *c, const char *proc);
+/* Count. @proc: where /proc is. Not known: not root, somebody else has a VM,
+ * or a ramfs may be written to, whose pages look the same. */
+void leak_count(struct leak_count *c, const char *proc);
+
+/* Have the kernel bring its counters up to date: the per-CPU parts (vmstat) and
+ * what waits in each CPU's folio batches (mm/swap.c, lru_add_drain()). */
+void leak_settle(void);
+
+/* The pages that are there @after and were not @before; 0: none, or one of the
+ * two is not known. */
+long leak_pages(const struct leak_count *before,
+		const struct leak_count *after);
+
+/* Is KVM's directory of a VM of process @pid still in @debugfs ("kvm/PID-FD")? */
+bool leak_vm_left(const char *debugfs, pid_t pid);
+
+#endif

@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "scenario_vm.h"
+#include "text.h"
+
+#define LOOK_MS	   5 /* how often to look whether it is ready */
+#define FIXED_ARGS 8 /* of its command line, besides the scenario's own */
+
+/* ---- the child ----------------------------------------------------------- */
+
+static int make_path(struct vm *vm, const char *control, struct err *e)
+{
+	const char *tmp = getenv("TMPDIR");
+	int n;
+
+	if (control) {
+		n = snprintf(vm->path, sizeof(vm->path), "%s", control);
+		if ((size_t)n < sizeof(vm->path))
+			return 0;
+		return err_range(e,
+				 "--control %.80s...: too long for a "
+				 "socket's path",
+				 control);
+	}
+	n = snprintf(vm->dir, sizeof(vm->dir), "%s/gpcvm-play-XXXXXX",
+		     tmp && *tmp ? tmp : "/tmp");
+	if ((size_t)n >= sizeof(vm->dir)) {
+		vm->dir[0] = 0;
+		return err_range(e,
+				 "TMPDIR=%.80s: too long for a socket's "
+				 "path: use a shorter one",
+				 tmp);
+	}
+	if (!mkdtemp(vm->dir)) {
+		err_os(e, errno, "a directory for the control socket, %s",
+		       vm->dir);
+		vm->dir[0] = 0;
+		return -1;
+	}
+	snprintf(vm->path, sizeof(vm->path), "%s/control", vm->dir);
+	return 0;
+}
+
+/* After fork(): nothing here may take a lock. */
+static _Noreturn void be_child(pid_t parent, int output, char **argv)
+{
+	static const char failed[] = "gpcvm: /proc/self/exe cannot be run: is "
+				     "/proc mounted?\n";
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	/* It dies with us: even if we are killed. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	if (getppid() != parent)
+		_exit(1);
+	/* Ctrl-C is for us alone: we end it. */
+	setpgid(0, 0);
+	halt_unblock_signals();
+	if (null >= 0)
+		dup2(null, STDIN_FILENO);
+	dup2(output, STDOUT_FILENO);
+	dup2(output, STDERR_FILENO);
+	execv("/proc/self/exe", argv);
+	if (write(STDERR_FILENO, failed, sizeof(failed) - 1) < 0)
+		_exit(126);
+	_exit(127);
+}
+
+static int spawn(struct vm *vm, int output, char **argv, struct err *e)
+{
+	pid_t parent = getpid();
+
+	fflush(NULL);
+	vm->pid = fork();
+	if (vm->pid < 0) {
+		vm->pid = 0;
+		return err_os(e, errno, "fork");
+	}
+	if (!vm->pid)
+		be_child(parent, output, argv);
+	vm->pidfd = (int)syscall(SYS_pidfd_open, vm->pid, 0);
+	if (vm->pidfd < 0)
+		return err_os(e, errno, "pidfd_open");
+	fcntl(vm->pidfd, F_SETFD, FD_CLOEXEC);
+	return 0;
+}
+
+static int start_child(struct vm *vm, const struct vm_plan *plan, struct err *e)
+{
+	char *argv[LINE_MAX_WORDS + FIXED_ARGS + 1];
+	int n = 0, fds[2], r;
+
+	argv[n++] = (char *)"gpcvm";
+	argv[n++] = (char *)"run";
+	argv[n++] = (char *)"--quiet";
+	argv[n++] = (char *)"--control";
+	argv[n++] = vm->path;
+	if (plan->seed) {
+		argv[n++] = (char *)"--seed";
+		argv[n++] = (char *)plan->seed;
+	}
+	/* Behind: what the scenario says wins. */
+	for (int i = 0; i < plan->argc && i < LINE_MAX_WORDS; i++)
+		argv[n++] = plan->argv[i];
+	argv[n] = NULL;
+	if (pipe2(fds, O_CLOEXEC))
+		return err_os(e, errno, "pipe");
+	r = listener_init(&vm->events, fds[0], plan->types, e);
+	vm->there = true;
+	if (!r)
+		r = spawn(vm, fds[1], argv, e);
+	close(fds[1]);
+	return r;
+}
+
+static int note_end(struct vm *vm)
+{
+	pid_t got;
+	int st;
+
+	pthread_mutex_lock(&vm->lock);
+	if (!vm->ended) {
+		got = waitpid(vm->pid, &st, WNOHANG);
+		vm->ended = got == vm->pid;
+		if (vm->ended)
+			vm->status = WIFEXITED(st) ? WEXITSTATUS(st)
+						   : 128 + WTERMSIG(st);
+	}
+	pthread_mutex_unlock(&vm->lock);
+	return vm->ended ? 0 : 1;
+}
+
+int vm_wait(struct vm *vm, const struct halt *h, int ms)
+{
+	int r;
+
+	if (!vm->pid || !note_end(vm))
+		return 0;
+	r = halt_poll(h, vm->pidfd, ms);
+	return r ? r : note_end(vm);
+}
+
+void vm_kill(struct vm *vm)
+{
+	int st;
+
+	if (!vm->pid || vm->ended)
+		return;
+	kill(vm->pid, SIGKILL);
+	while (waitpid(vm->pid, &st, 0) < 0 && errno == EINTR)
+		;
+	vm->ended = true;
+	vm->status = 128 + SIGKILL;
+}
+
+/* ---- until it is ready --------------------------------------------------- */
+
+static int ended_early(struct vm *vm, struct err *e)
+{
+	return err_state(e,
+			 "the machine ended with status %d before its guest "
+			 "was ready",
+			 vm->status);
+}
+
+static int connect_to(struct vm *vm, struct ctl_link *main,
+		      const struct halt *h, struct err *e)
+{
+	int r;
+
+	while (link_open(main, vm->path, 0, e)) {
+		if (e->kind != ERR_STATE)
+			return -1;
+		r = vm_wait(vm, h, LOOK_MS);
+		*e = (struct err){ 0 };
+		if (r < 0)
+			return -1;
+		if (!r)
+			return ended_early(vm, e);
+	}
+	return 0;
+}
+
+/* Ask it for its status: 1 ready, 0 not yet, -1. */
+static int ask_ready(struct ctl_link *main, const struct halt *h, bool *lost)
+{
+	static const char ready[] = "\"ready_ns\":null";
+	struct request q;
+	const char *line;
+	size_t n;
+
+	request_line("status", 6, &q, NULL);
+	if (link_send(main, &q)) {
+		*lost = true;
+		return -1;
+	}
+	while (main->waiting) {
+		int r = link_wait(main, h->fd);
+
+		*lost = r < 0;
+		if (r)
+			return -1;
+		line = link_line(main, &n);
+		if (line && link_account(main, line, n) == REPLY_OK)
+			return !strstr(line, ready);
+	}
+	return 0;
+}
+
+static int wait_ready(struct vm *vm, struct ctl_link *main,
+		      const struct halt *h, struct err *e)
+{
+	bool lost = false;
+	int r;
+
+	*e = (struct err){ 0 };
+	for (;;) {
+		r = ask_ready(main, h, &lost);
+		if (r > 0)
+			return 0;
+		if (r < 0 && !lost)
+			return -1;
+		if (lost && vm->remote)
+			return err_state(e, "the machine closed the "
+					    "connection");
+		r = lost ? vm_wait(vm, h, VM_ENDED_MS)
+			 : halt_poll(h, -1, LOOK_MS);
+		if (r < 0)
+			return -1;
+		if (lost && !r)
+			return ended_early(vm, e);
+		if (lost)
+			return err_state(e, "the machine closed the connection "
+					    "before its guest was ready");
+	}
+}
+
+static int reach(struct vm *vm, const struct vm_plan *plan,
+		 struct ctl_link *main, const struct halt *h, struct err *e)
+{
+	if (connect_to(vm, main, h, e) ||
+	    listener_start(&vm->events, vm->path, true, h, e))
+		return -1;
+	return plan->agent ? wait_ready(vm, main, h, e) : 0;
+}
+
+int vm_start(struct vm *vm, const struct vm_plan *plan, struct ctl_link *main,
+	     const struct halt *h, struct err *e)
+{
+	*e = (struct err){ 0 };
+	*vm = (struct vm){ .pidfd = -1, .lock = PTHREAD_MUTEX_INITIALIZER };
+	if (make_path(vm, plan->control, e) || start_child(vm, plan, e))
+		return -1;
+	if (!reach(vm, plan, main, h, e))
+		return 0;
+	/* A guest that does not stay may be over before we can say a word. */
+	if (plan->agent || e->kind != ERR_STATE || vm_wait(vm, h, VM_ENDED_MS))
+		return -1;
+	*e = (struct err){ 0 };
+	listener_over(&vm->events);
+	return 0;
+}
+
+int vm_adopt(struct vm *vm, const char *path, unsigned int types,
+	     struct ctl_link *main, const struct halt *h, struct err *e)
+{
+	*e = (struct err){ 0 };
+	*vm = (struct vm){ .pidfd = -1,
+			   .lock = PTHREAD_MUTEX_INITIALIZER,
+			   .remote = true };
+	if (strlen(path) >= sizeof(vm->path))
+		return err_range(e,
+				 "--control %.80s...: too long for a "
+				 "socket's path",
+				 path);
+	strcpy(vm->path, path);
+	if (link_open(main, path, 0, e) ||
+	    listener_init(&vm->events, -1, types, e))
+		return -1;
+	vm->there = true;
+	return listener_start(&vm->events, path, false, h, e);
+}
+
+/* ---- the end ------------------------------------------------------------- */
+
+void vm_clean(struct vm *vm)
+{
+	if (vm->there)
+		listener_stop(&vm->events);
+	if (vm->pidfd >= 0)
+		close(vm->pidfd);
+	vm->pidfd = -1;
+	if (!vm->dir[0])
+		return;
+	unlink(vm->path);
+	rmdir(vm->dir);
+	vm->dir[0] = 0;
+}
+
+void vm_free(struct vm *vm)
+{
+	if (vm->there)
+		listener_free(&vm->events);
+	*vm = (struct vm){ .pidfd = -1 };
+}

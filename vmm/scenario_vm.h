@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The machine of a scenario: a child process, or one that runs already. */
+#ifndef GPCVM_SCENARIO_VM_H
+#define GPCVM_SCENARIO_VM_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "ctl_link.h"
+#include "scenario_events.h"
+#include "scenario_halt.h"
+
+#define VM_ENDED_MS 30000 /* for a process to end that was told to */
+
+struct vm {
+	bool there;  /* it was started, or found */
+	bool remote; /* it is not ours */
+	pid_t pid;   /* ours */
+	int pidfd;
+	pthread_mutex_t lock; /* of ended and status: branches may ask both */
+	bool ended;	      /* ours: and has been waited for; see vm_wait() */
+	int status; /* then: of its exit; 128 + the signal that killed it */
+	bool end_expected; /* wait end has judged the status */
+	char dir[64];	   /* ours: to be removed; "": none */
+	char path[108];	   /* of its control socket */
+	struct listener events;
+};
+
+struct vm_plan {
+	int argc; /* options of gpcvm run */
+	char *const *argv;
+	const char *control; /* where its socket is to be; NULL: anywhere */
+	const char *seed;    /* NULL: none */
+	bool agent;	     /* its guest will be ready some time */
+	unsigned int types;  /* of events that are waited for: bits */
+};
+
+/* Start one, and wait until its guest is ready; @main is connected to it. -1:
+ * e is empty when all is to end. Whatever it returns, vm_clean() and vm_free()
+ * follow. */
+int vm_start(struct vm *vm, const struct vm_plan *plan, struct ctl_link *main,
+	     const struct halt *h, struct err *e);
+/* Take the one that listens at @path. */
+int vm_adopt(struct vm *vm, const char *path, unsigned int types,
+	     struct ctl_link *main, const struct halt *h, struct err *e);
+/* Wait until ours has ended. 0; 1: not within @ms (-1: no limit); -1: all is to
+ * end. */
+int vm_wait(struct vm *vm, const struct halt *h, int ms);
+/* Kill ours. */
+void vm_kill(struct vm *vm);
+/* It is over, and has ended: remove what is left of it. Its output stays, until
+ * vm_free(). */
+void vm_clean(struct vm *vm);
+void vm_free(struct vm *vm);
+
+#endif

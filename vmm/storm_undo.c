@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "operate.h"
+#include "storm_undo.h"
+
+#define load(p) __atomic_load_n(p, __ATOMIC_ACQUIRE)
+
+/* ---- attributes --------------------------------------------------------- */
+
+int storm_save_attrs(struct storm *s, struct storm_step *st, struct err *e)
+{
+	struct memory *mem = &s->m->memory;
+	const uint64_t end = st->gpa + st->len;
+	int r = 0;
+
+	pthread_rwlock_rdlock(&mem->lock);
+	for (size_t i = 0; i < mem->attrs.nr && !r; i++) {
+		struct attr_run run = mem->attrs.runs[i];
+
+		run.start = run.start > st->gpa ? run.start : st->gpa;
+		run.end = run.end < end ? run.end : end;
+		if (run.start < run.end)
+			r = attrs_set(&st->was, run.start, run.end, true);
+	}
+	pthread_rwlock_unlock(&mem->lock);
+	return r ? err_os(e, ENOMEM, "memory for the attributes") : 0;
+}
+
+static int restore_run(struct machine *m, uint64_t gpa, uint64_t len,
+		       bool private, struct err *e)
+{
+	struct memory *mem = &m->memory;
+	uint64_t bytes;
+
+	if (!len)
+		return 0;
+	pthread_rwlock_rdlock(&mem->lock);
+	bytes = attrs_private_bytes(&mem->attrs, gpa, gpa + len);
+	pthread_rwlock_unlock(&mem->lock);
+	if (bytes == (private ? len : 0))
+		return 0;
+	return operate_attr(m, gpa, len, private, e);
+}
+
+int storm_undo_attrs(struct storm *s, const struct storm_step *st,
+		     struct err *e)
+{
+	const uint64_t end = st->gpa + st->len;
+	uint64_t at = st->gpa;
+	int r = 0;
+
+	for (size_t i = 0; i < st->was.nr; i++) {
+		const struct attr_run *run = &st->was.runs[i];
+
+		r |= restore_run(s->m, at, run->start - at, false, e);
+		r |= restore_run(s->m, run->start, run->end - run->start, true,
+				 e);
+		at = run->end;
+	}
+	return r | restore_run(s->m, at, end - at, false, e);
+}
+
+/* ---- slots -------------------------------------------------------------- */
+
+int storm_slot_home(struct machine *m, const struct storm_step *st,
+		    struct err *e)
+{
+	struct mem_slot now;
+
+	memory_slot_now(&m->memory, st->slot, &now);
+	if (now.present && now.gpa == st->slot_home)
+		return 0;
+	return operate_slot_move(m, st->slot, st->slot_home, e);
+}
+
+int storm_undo_slot(struct storm *s, const struct storm_step *st, struct err *e)
+{
+	return storm_slot_home(s->m, st, e);
+}
+
+/* ---- pv pages ----------------------------------------------------------- */
+
+static bool at_home(const struct storm_step *st)
+{
+	struct pv_where now = pv_now(st->pv);
+
+	return !load(&st->pv->in_doubt) && now.on == st->home.on &&
+	       now.gpa == st->home.gpa && now.by_hva == st->home.by_hva;
+}
+
+static int go_home(void *arg, struct vcpu *v, struct err *e)
+{
+	const struct storm_step *st = arg;
+
+	pv_settle(st->pv, v);
+	return at_home(st) ? 0 : pv_switch(st->pv, v, &st->home, e);
+}
+
+int storm_undo_pv(struct storm *s, const struct storm_step *st, struct err *e)
+{
+	struct storm_step copy = *st;
+
+	/* No need of a vCPU that may be paused where there is nothing to do. */
+	if (at_home(st))
+		return 0;
+	return request_ask_vcpu(s->rq, &s->m->vcpus[st->pv->vcpu],
+				pv_switch_job(st->pv), go_home, &copy, NULL, e);
+}
+
+/* ---- all of it ---------------------------------------------------------- */
+
+static void undo_step(struct storm *s, const struct storm_step *st,
+		      struct json *j)
+{
+	char text[512];
+	struct err e;
+
+	if (!st->op->undo(s, st, &e))
+		return;
+	snprintf(text, sizeof(text), "%s: %s", st->text, e.msg);
+	json_str(j, NULL, text);
+}
+
+void storm_undo(struct storm *s, struct json *j)
+{
+	json_array(j, "not_restored");
+	for (unsigned int op = 0; op < storm_ops_nr; op++)
+		for (unsigned int i = 0; i < s->nr_steps; i++)
+			if (s->steps[i].op == &storm_ops[op] &&
+			    storm_ops[op].undo)
+				undo_step(s, &s->steps[i], j);
+	json_array_end(j);
+}
