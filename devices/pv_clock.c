@@ -16,7 +16,6 @@ const struct pv_kind pv_clock_kind = {
 	.compatible = "gpcvm,kvm-clock",
 	.flavour = PV_KVM,
 	.cached_by = "gpc",
-	.by_mmu = true,
 	.size = 32, /* struct pvclock_vcpu_time_info */
 	.stride = 32,
 	.align = 32,

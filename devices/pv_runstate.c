@@ -114,7 +114,6 @@ const struct pv_kind pv_runstate_kind = {
 	.compatible = "gpcvm,xen-runstate",
 	.flavour = PV_XEN,
 	.cached_by = "gpc",
-	.by_mmu = true,
 	.size = 48, /* struct vcpu_runstate_info */
 	.stride = 64,
 	.align = 1, /* KVM takes it anywhere */

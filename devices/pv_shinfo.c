@@ -174,7 +174,6 @@ const struct pv_kind pv_shinfo_kind = {
 	.compatible = "gpcvm,xen-shared-info",
 	.flavour = PV_XEN,
 	.cached_by = "gpc",
-	.by_mmu = true,
 	.per_vm = true,
 	.hva_too = true,
 	.fragile = true,

@@ -152,7 +152,6 @@ const struct pv_kind pv_steal_kind = {
 	.flavour = PV_KVM,
 	.cached_by = "ghc",
 	/* A ghc holds a userspace address, which a punch leaves as it is. */
-	.by_mmu = false,
 	.size = 64, /* struct kvm_steal_time */
 	.stride = 64,
 	.align = 64,

@@ -147,7 +147,6 @@ const struct pv_kind pv_vcpuinfo_kind = {
 	.compatible = "gpcvm,xen-vcpu-info",
 	.flavour = PV_XEN,
 	.cached_by = "gpc",
-	.by_mmu = true,
 	.hva_too = true,
 	.fragile = true,
 	.size = 64, /* struct vcpu_info */

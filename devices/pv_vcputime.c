@@ -32,7 +32,6 @@ const struct pv_kind pv_vcputime_kind = {
 	.compatible = "gpcvm,xen-vcpu-time-info",
 	.flavour = PV_XEN,
 	.cached_by = "gpc",
-	.by_mmu = true,
 	.size = 32, /* struct pvclock_vcpu_time_info */
 	.stride = 32,
 	.align = 32,

@@ -204,9 +204,6 @@ static void page_json(struct machine *m, const struct pv_page *p,
 	json_num(j, "caches", pv_span(p, &first) / PAGE_SIZE);
 	json_str(j, "backing", text);
 	json_str(j, "attribute", attribute(m, gpa));
-	json_str(j, "predicted",
-		 pv_predicted_name(
-			 __atomic_load_n(&p->predicted, __ATOMIC_ACQUIRE)));
 	model_json(&m->pv.model, pv_index(p), j);
 	json_object_end(j);
 }

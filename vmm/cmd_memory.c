@@ -22,7 +22,7 @@ int cmd_punch(struct request *rq)
 
 	if (request_pages(rq, 0, &gpa, &len) ||
 	    machine_guard(m, gpa, len, &rq->err) ||
-	    operate_punch(m, gpa, len, &rq->err))
+	    memory_punch(&m->memory, gpa, len, &rq->err))
 		return -1;
 	range_json(rq, gpa, len);
 	return 0;
@@ -50,7 +50,7 @@ int cmd_attr(struct request *rq)
 	rq->argc--; /* what is left is GPA [LEN] */
 	if (request_pages(rq, 0, &gpa, &len) ||
 	    machine_guard(m, gpa, len, &rq->err) ||
-	    operate_attr(m, gpa, len, private, &rq->err))
+	    memory_set_private(&m->memory, gpa, len, private, &rq->err))
 		return -1;
 	range_json(rq, gpa, len);
 	json_str(&rq->reply, "attribute", private ? "private" : "shared");
@@ -130,7 +130,6 @@ static int slot_close(struct request *rq, unsigned int id)
 		memory_slot_now(mem, i, &s);
 		if (s.file != mem->slots[id].file)
 			continue;
-		pv_invalidate(&m->pv, s.gpa, s.size, false);
 		json_num(&rq->reply, NULL, i);
 	}
 	json_array_end(&rq->reply);
@@ -142,11 +141,11 @@ static int slot_change(struct request *rq, enum slot_word word, unsigned int id,
 {
 	switch (word) {
 	case SLOT_DELETE:
-		return operate_slot_delete(rq->m, id, &rq->err);
+		return memory_slot_delete(&rq->m->memory, id, &rq->err);
 	case SLOT_RESTORE:
-		return operate_slot_restore(rq->m, id, &rq->err);
+		return memory_slot_restore(&rq->m->memory, id, &rq->err);
 	case SLOT_MOVE:
-		return operate_slot_move(rq->m, id, to, &rq->err);
+		return memory_slot_move(&rq->m->memory, id, to, &rq->err);
 	default:
 		return slot_close(rq, id);
 	}

@@ -14,7 +14,6 @@ static void reply(struct request *rq, uint64_t gpa, const struct poisoned *done)
 {
 	struct machine *m = rq->m;
 
-	pv_invalidate(&m->pv, gpa, PAGE_SIZE, false);
 	event_add(&m->events, EVENT_MACHINE,
 		  "gpa 0x%" PRIx64 " is poisoned, pfn 0x%" PRIx64
 		  ", through %s: lost to the host until it reboots",

@@ -106,7 +106,6 @@ static enum step on_hypercall(struct machine *m, struct vcpu *v)
 		return STEP_GO;
 	}
 	run->hypercall.ret = 0;
-	pv_invalidate(&m->pv, gpa, pages * PAGE_SIZE, false);
 	event_add(&m->events, EVENT_GUEST,
 		  "vcpu %u: gpa 0x%" PRIx64 ", %" PRIu64 " pages to %s",
 		  v->index, gpa, pages, private ? "private" : "shared");

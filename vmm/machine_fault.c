@@ -148,7 +148,6 @@ static enum step convert(struct machine *m, struct vcpu *v,
 			  v->index, to, e.msg);
 		return STEP_GO;
 	}
-	pv_invalidate(&m->pv, gpa, PAGE_SIZE, false);
 	count(&m->faults_set);
 	event_add(&m->events, EVENT_EXIT,
 		  "vcpu %u: memory fault: gpa 0x%" PRIx64 " converted to %s",

@@ -93,7 +93,7 @@ struct memory {
 	bool no_direct_map;
 	enum gmem_family family;
 	bool private_steal; /* KVM reaches steal time in private memory */
-	bool out_of_map; /* the files have the family's NO_DIRECT_MAP */
+	bool out_of_map;    /* the files have the family's NO_DIRECT_MAP */
 	uint64_t gmem_flags;
 	unsigned int nr_slots, nr_files;
 	struct mem_slot slots[MEM_MAX_SLOTS];

@@ -150,7 +150,8 @@ void model_resume(struct model *m);
  * another time, nothing has happened in between that gpcvm knows of. */
 enum model_map model_direct_map(struct model *m, uint64_t gpa,
 				uint64_t *changes);
-/* The member "model": an array of an object per cache. */
+/* The members "predicted", a word, and "model", an array of an object per
+ * cache. */
 void model_json(struct model *m, unsigned int i, struct json *j);
 
 const char *model_expect_name(enum model_expect e);

@@ -318,13 +318,30 @@ static void cache_json(const struct model *m, const struct model_entry *n,
 	json_object_end(j);
 }
 
+/* All of its caches in a word. */
+static const char *predicted(const struct model_entry *n)
+{
+	const char *word = "valid";
+
+	if (!n->on)
+		return "inactive";
+	for (unsigned int k = 0; k < n->nr; k++) {
+		if (!n->cache[k].sure)
+			return "unknown";
+		if (!n->cache[k].valid)
+			word = "invalid";
+	}
+	return word;
+}
+
 void model_json(struct model *m, unsigned int i, struct json *j)
 {
 	const struct model_entry *n = &m->entries[i];
 
-	json_array(j, "model");
 	pthread_rwlock_rdlock(&m->memory->lock);
 	pthread_mutex_lock(&m->lock);
+	json_str(j, "predicted", predicted(n));
+	json_array(j, "model");
 	for (unsigned int k = 0; k < n->nr; k++)
 		cache_json(m, n, &n->cache[k], j);
 	pthread_mutex_unlock(&m->lock);

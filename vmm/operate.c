@@ -10,25 +10,6 @@
 #define PREFAULT_MAX (2 * MIB)
 #define TOUCH_MAX    (256 * PAGE_SIZE) /* the agent answers in time */
 
-/* ---- pages -------------------------------------------------------------- */
-
-int operate_punch(struct machine *m, uint64_t gpa, uint64_t len, struct err *e)
-{
-	if (memory_punch(&m->memory, gpa, len, e))
-		return -1;
-	pv_invalidate(&m->pv, gpa, len, false);
-	return 0;
-}
-
-int operate_attr(struct machine *m, uint64_t gpa, uint64_t len, bool private,
-		 struct err *e)
-{
-	if (memory_set_private(&m->memory, gpa, len, private, e))
-		return -1;
-	pv_invalidate(&m->pv, gpa, len, false);
-	return 0;
-}
-
 int operate_can_prefault(struct machine *m, struct err *e)
 {
 	if (kvm_check_extension(m->vm, GPC_CAP_PRE_FAULT_MEMORY) > 0)
@@ -111,44 +92,4 @@ int operate_touch(struct vcpu *v, uint64_t gpa, uint64_t len, bool write,
 					 gpa + at);
 	}
 	return 0;
-}
-
-/* ---- slots -------------------------------------------------------------- */
-
-/* A change that failed half way has gone through the caches, too. */
-static int changed(struct machine *m, const struct mem_slot *was,
-		   uint64_t before, int r)
-{
-	if (load(&m->memory.generation) != before)
-		pv_invalidate(&m->pv, was->gpa, was->size, true);
-	return r;
-}
-
-int operate_slot_delete(struct machine *m, unsigned int id, struct err *e)
-{
-	uint64_t before = load(&m->memory.generation);
-	struct mem_slot was;
-
-	memory_slot_now(&m->memory, id, &was);
-	return changed(m, &was, before, memory_slot_delete(&m->memory, id, e));
-}
-
-int operate_slot_restore(struct machine *m, unsigned int id, struct err *e)
-{
-	uint64_t before = load(&m->memory.generation);
-	struct mem_slot was;
-
-	memory_slot_now(&m->memory, id, &was);
-	return changed(m, &was, before, memory_slot_restore(&m->memory, id, e));
-}
-
-int operate_slot_move(struct machine *m, unsigned int id, uint64_t gpa,
-		      struct err *e)
-{
-	uint64_t before = load(&m->memory.generation);
-	struct mem_slot was;
-
-	memory_slot_now(&m->memory, id, &was);
-	return changed(m, &was, before,
-		       memory_slot_move(&m->memory, id, gpa, e));
 }

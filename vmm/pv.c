@@ -30,17 +30,6 @@ const char *pv_verdict_name(enum pv_verdict v)
 	return names[v];
 }
 
-const char *pv_predicted_name(enum pv_predicted p)
-{
-	static const char *const names[] = {
-		[PREDICT_INACTIVE] = "inactive",
-		[PREDICT_VALID] = "valid",
-		[PREDICT_INVALID] = "invalid",
-	};
-
-	return names[p];
-}
-
 const char *pv_layout_name(enum pv_layout l)
 {
 	static const char *const names[] = {
@@ -111,7 +100,6 @@ static void init_page(struct pv_vm *pv, const struct pv_kind *k,
 	p->vcpu = vcpu;
 	p->gpa = gpa;
 	p->on = true;
-	p->predicted = PREDICT_VALID;
 	model_describe(
 		&pv->model, pv_index(p),
 		&(struct model_kind){ .size = k->size,
@@ -212,7 +200,6 @@ static void set_state(struct pv_page *p, const struct pv_where *w)
 	store(&p->hva, w->hva);
 	store(&p->by_hva, w->by_hva);
 	store(&p->on, w->on);
-	store(&p->predicted, w->on ? PREDICT_VALID : PREDICT_INACTIVE);
 	memset(p->pfn, 0, sizeof(p->pfn));
 	p->changes++;
 	store(&p->in_doubt, false);
@@ -327,19 +314,4 @@ int pv_start(struct pv_vm *pv, struct vcpu *vcpus, bool by_hva, struct err *e)
 			return -1;
 	}
 	return 0;
-}
-
-void pv_invalidate(struct pv_vm *pv, uint64_t gpa, uint64_t len, bool slots)
-{
-	for (unsigned int i = 0; i < pv->nr; i++) {
-		struct pv_page *p = &pv->pages[i];
-		uint64_t first, size = pv_span(p, &first);
-
-		/* Memslots are nothing to a cache by hva. */
-		if (first - gpa >= len && gpa - first >= size)
-			continue;
-		if (load(&p->on) &&
-		    (slots ? !load(&p->by_hva) : p->kind->by_mmu))
-			store(&p->predicted, PREDICT_INVALID);
-	}
 }

@@ -35,13 +35,6 @@ enum pv_verdict {
 	VERDICT_TORN,	     /* inconsistent */
 };
 
-/* What gpcvm expects of the cache from what it did; never a verdict. */
-enum pv_predicted {
-	PREDICT_INACTIVE,
-	PREDICT_VALID,
-	PREDICT_INVALID, /* invalidated, and not used since */
-};
-
 struct pv_vm; /* below */
 struct pv_page;
 struct trace;
@@ -59,8 +52,6 @@ struct pv_kind {
 	const char *compatible; /* in the device tree */
 	enum pv_flavour flavour;
 	const char *cached_by; /* "gpc", "ghc"; see pv_cached_by() */
-	/* Does a punch invalidate the cache, or only a change of memslots? */
-	bool by_mmu;
 	bool per_vm;	 /* one page, without a number; vCPU 0 serves it */
 	bool hva_too;	 /* KVM takes its hva as well as its gpa */
 	bool fragile;	 /* a poke leaves parts of it to who wrote them last */
@@ -118,7 +109,6 @@ struct pv_page {
 	/* An operation of the guest that switches it was given up, and may yet
 	 * be done: KVM knows. Atomic. */
 	bool in_doubt;
-	enum pv_predicted predicted; /* atomic */
 	unsigned int changes; /* how often it was switched; vCPU thread only */
 	uint64_t
 		former; /* where it was before it was last moved; vCPU thread */
@@ -147,7 +137,6 @@ extern const struct pv_kind pv_shinfo_kind, pv_vcpuinfo_kind, pv_vcputime_kind,
 	pv_runstate_kind;
 
 const char *pv_verdict_name(enum pv_verdict v);
-const char *pv_predicted_name(enum pv_predicted p);
 const char *pv_layout_name(enum pv_layout l);
 /* "gpc" or "ghc": of this kind, on this kernel. */
 const char *pv_cached_by(const struct pv_page *p);
@@ -194,11 +183,9 @@ int pv_check(struct pv_page *p, struct vcpu *v, struct json *j,
  * "elsewhere" and in @why. */
 void pv_elsewhere(struct pv_page *p, struct vcpu *v, struct json *j,
 		  char why[static 160]);
-/* Poke it; predicted valid afterwards. */
+/* Poke it. */
 int pv_poke(struct pv_page *p, struct vcpu *v, struct json *j, struct err *e);
 /* Its entry in the model. */
 unsigned int pv_index(const struct pv_page *p);
-/* gpa..gpa+len was punched or flipped (@slots false), or its slot changed. */
-void pv_invalidate(struct pv_vm *pv, uint64_t gpa, uint64_t len, bool slots);
 
 #endif

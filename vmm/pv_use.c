@@ -6,26 +6,14 @@
 #include "num.h"
 #include "pv.h"
 
-#define load(p)	    __atomic_load_n(p, __ATOMIC_ACQUIRE)
-#define store(p, x) __atomic_store_n(p, x, __ATOMIC_RELEASE)
-
-static bool present(const struct pv_page *p)
-{
-	uint64_t first, len = pv_span(p, &first);
-
-	return memory_present(p->vm->memory, first) &&
-	       memory_present(p->vm->memory, first + len - 1) &&
-	       !memory_check_open(p->vm->memory, first, len, NULL);
-}
+#define load(p) __atomic_load_n(p, __ATOMIC_ACQUIRE)
 
 int pv_poke(struct pv_page *p, struct vcpu *v, struct json *j, struct err *e)
 {
 	struct model *m = &p->vm->model;
 	struct model_use use;
-	unsigned int changes;
 
 	pv_settle(p, v);
-	changes = p->changes;
 	if (!load(&p->on))
 		return err_state(e, "%s is off: pv %s on", p->name, p->name);
 	model_begin(m, pv_index(p), &use);
@@ -34,8 +22,6 @@ int pv_poke(struct pv_page *p, struct vcpu *v, struct json *j, struct err *e)
 		return -1;
 	}
 	model_end(m, pv_index(p), &use);
-	if (p->changes == changes && (load(&p->by_hva) || present(p)))
-		store(&p->predicted, PREDICT_VALID);
 	return 0;
 }
 
@@ -196,8 +182,6 @@ int pv_check(struct pv_page *p, struct vcpu *v, struct json *j,
 	json_hex(j, "gpa", load(&p->gpa));
 	if (judge_alone(p, v, j, verdict, &expect, why, e))
 		return -1;
-	if (*verdict == VERDICT_FRESH)
-		store(&p->predicted, PREDICT_VALID);
 	if (p->found.reached)
 		pfn_json(p, j);
 	json_str(j, "verdict", pv_verdict_name(*verdict));

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ctl_render.h"
 #include "num.h"
 #include "scenario_field.h"
 #include "scenario_judge.h"
@@ -22,11 +23,14 @@ static bool find(const struct reply_text *r, const char *path,
 	       field_each(r->text, r->n, path, keep, value) == FIELD_STOPPED;
 }
 
+/* What is no whole object with an "ok" that is true has failed as well. */
 static bool has_failed(const struct reply_text *r)
 {
-	struct jsonread ok;
+	struct reply kind = { .kind = REPLY_BAD };
 
-	return !find(r, "ok", &ok) || ok.last != JSON_TRUE;
+	if (r->text)
+		reply_classify(r->text, r->n, &kind);
+	return kind.kind != REPLY_OK;
 }
 
 static void put_error(const struct reply_text *r, char *buf, size_t size)

@@ -105,16 +105,19 @@ static bool is_kvm(const char *link, bool init)
 	       (!init && !strncmp(link, "anon_inode:kvm-", 15));
 }
 
-static bool holds_vm(const char *proc, const char *pid)
+/* 1 yes, 0 no, -1 (and errno): it does not show what it has open. */
+static int holds_vm(const char *proc, const char *pid)
 {
 	char path[PATH_MAX], link[128];
 	const struct dirent *d;
-	bool found = false;
+	int found = 0;
 	DIR *dir;
 
 	snprintf(path, sizeof(path), "%s/%.20s/fd", proc, pid);
 	dir = opendir(path);
-	while (dir && !found && (d = readdir(dir))) {
+	if (!dir) /* it may have ended meanwhile */
+		return errno == ENOENT || errno == ESRCH ? 0 : -1;
+	while (!found && (d = readdir(dir))) {
 		ssize_t n = readlinkat(dirfd(dir), d->d_name, link,
 				       sizeof(link) - 1);
 
@@ -123,25 +126,55 @@ static bool holds_vm(const char *proc, const char *pid)
 		link[n] = 0;
 		found = is_kvm(link, !strcmp(pid, "1"));
 	}
-	if (dir)
-		closedir(dir);
+	closedir(dir);
 	return found;
 }
 
-/* The process that has one, or 0. */
-static pid_t other_vm(const char *proc)
+/* All processes are those that /proc shows: we are in the first PID namespace
+ * (PROC_PID_INIT_INO), or there are none. */
+static bool sees_all(const char *proc)
+{
+	char path[PATH_MAX], link[64];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "%s/self/ns/pid", proc);
+	n = readlink(path, link, sizeof(link) - 1);
+	if (n < 0)
+		return errno == ENOENT;
+	link[n] = 0;
+	return !strcmp(link, "pid:[4026531836]");
+}
+
+/* Nobody else has a VM; where that is not so, or not known: @why. */
+static bool is_alone(const char *proc, char *why, size_t size)
 {
 	const struct dirent *d;
-	pid_t found = 0;
 	DIR *dir = opendir(proc);
+	int r = 0;
 
-	while (dir && !found && (d = readdir(dir)))
-		if (d->d_name[0] >= '1' && d->d_name[0] <= '9' &&
-		    holds_vm(proc, d->d_name))
-			found = (pid_t)strtol(d->d_name, NULL, 10);
+	if (!dir || !sees_all(proc)) {
+		snprintf(why, size,
+			 "not all processes are in %s (a PID "
+			 "namespace?)",
+			 proc);
+		r = -1;
+	}
+	while (!r && (d = readdir(dir))) {
+		if (d->d_name[0] < '1' || d->d_name[0] > '9')
+			continue;
+		r = holds_vm(proc, d->d_name);
+		if (r > 0)
+			snprintf(why, size, "process %.20s has a VM as well",
+				 d->d_name);
+		else if (r < 0)
+			snprintf(why, size,
+				 "what process %.20s has open is "
+				 "not shown: %s",
+				 d->d_name, strerrordesc_np(errno));
+	}
 	if (dir)
 		closedir(dir);
-	return found;
+	return !r;
 }
 
 /* Is a mount of /proc/mounts a ramfs that can be written to? The root file
@@ -185,7 +218,6 @@ void leak_count(struct leak_count *c, const char *proc)
 {
 	char where[80];
 	long u = 0, m = 0;
-	pid_t pid;
 
 	*c = (struct leak_count){ 0 };
 	if (geteuid()) {
@@ -197,10 +229,7 @@ void leak_count(struct leak_count *c, const char *proc)
 	} else if (!read_counters(proc, &u, &m)) {
 		snprintf(c->why, sizeof(c->why),
 			 "%s/vmstat does not have the counters", proc);
-	} else if ((pid = other_vm(proc))) {
-		snprintf(c->why, sizeof(c->why), "process %d has a VM as well",
-			 (int)pid);
-	} else {
+	} else if (is_alone(proc, c->why, sizeof(c->why))) {
 		c->known = true;
 		c->pages = u - m;
 	}

@@ -25,8 +25,9 @@ struct leak_count {
  * of several counts is taken.
  */
 void leak_count_before(struct leak_count *c, const char *proc);
-/* Count. @proc: where /proc is. Not known: not root, somebody else has a VM,
- * or a ramfs may be written to, whose pages look the same. */
+/* Count. @proc: where /proc is. Not known: somebody else has a VM, or may
+ * have one that we do not see; or a ramfs may be written to, whose pages look
+ * the same. */
 void leak_count(struct leak_count *c, const char *proc);
 
 /* Have the kernel bring its counters up to date: the per-CPU parts (vmstat) and

@@ -43,7 +43,7 @@ static int run_punch(struct storm_thread *t, const struct storm_step *st,
 		     uint64_t gpa, uint64_t len)
 {
 	(void)st;
-	return operate_punch(t->s->m, gpa, len, &t->err);
+	return memory_punch(&t->s->m->memory, gpa, len, &t->err);
 }
 
 static int parse_allocate(struct storm *s, struct storm_step *st,
@@ -94,8 +94,8 @@ static int run_flip(struct storm_thread *t, const struct storm_step *st,
 
 	(void)st;
 	pthread_mutex_lock(&t->s->writer);
-	r = operate_attr(m, gpa, len, !memory_is_private(&m->memory, gpa),
-			 &t->err);
+	r = memory_set_private(&m->memory, gpa, len,
+			       !memory_is_private(&m->memory, gpa), &t->err);
 	pthread_mutex_unlock(&t->s->writer);
 	return r;
 }
@@ -114,7 +114,7 @@ static int run_attr(struct storm_thread *t, const struct storm_step *st,
 	int r;
 
 	pthread_mutex_lock(&t->s->writer);
-	r = operate_attr(t->s->m, gpa, len, st->flag, &t->err);
+	r = memory_set_private(&t->s->m->memory, gpa, len, st->flag, &t->err);
 	pthread_mutex_unlock(&t->s->writer);
 	return r;
 }
@@ -312,8 +312,8 @@ static int run_slot(struct storm_thread *t, const struct storm_step *st,
 	(void)gpa;
 	(void)len;
 	pthread_mutex_lock(&t->s->writer);
-	r = st->move ? operate_slot_move(m, st->slot, st->slot_there, e)
-		     : operate_slot_delete(m, st->slot, e);
+	r = st->move ? memory_slot_move(&m->memory, st->slot, st->slot_there, e)
+		     : memory_slot_delete(&m->memory, st->slot, e);
 	pthread_mutex_unlock(&t->s->writer);
 	pthread_mutex_lock(&t->s->writer);
 	if (storm_slot_home(m, st, r ? NULL : e))

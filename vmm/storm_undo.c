@@ -42,7 +42,7 @@ static int restore_run(struct machine *m, uint64_t gpa, uint64_t len,
 	pthread_rwlock_unlock(&mem->lock);
 	if (bytes == (private ? len : 0))
 		return 0;
-	return operate_attr(m, gpa, len, private, e);
+	return memory_set_private(&m->memory, gpa, len, private, e);
 }
 
 int storm_undo_attrs(struct storm *s, const struct storm_step *st,
@@ -73,7 +73,7 @@ int storm_slot_home(struct machine *m, const struct storm_step *st,
 	memory_slot_now(&m->memory, st->slot, &now);
 	if (now.present && now.gpa == st->slot_home)
 		return 0;
-	return operate_slot_move(m, st->slot, st->slot_home, e);
+	return memory_slot_move(&m->memory, st->slot, st->slot_home, e);
 }
 
 int storm_undo_slot(struct storm *s, const struct storm_step *st, struct err *e)

@@ -149,6 +149,9 @@ void vcpu_pause(struct vcpu *v, bool pause)
 {
 	pthread_mutex_lock(&v->lock);
 	store(&v->pause, pause);
+	/* What was given up in the pause is on its way now. */
+	if (!pause)
+		store(&v->agent.lost, false);
 	interrupt(v);
 	pthread_mutex_unlock(&v->lock);
 	pthread_cond_broadcast(&v->cond);

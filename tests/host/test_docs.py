@@ -10,6 +10,7 @@ not run, but its targets must be there.
 import glob
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -47,6 +48,13 @@ def text_of(lab, name):
         return f.read()
 
 
+def unfinished(command):
+    """Does it go on in the next line?"""
+    here = re.search(r"<<'(\w+)'\n?", command)
+    return command.endswith("\\") or \
+        bool(here) and not command.endswith("\n" + here.group(1))
+
+
 def commands_of(text):
     """-> [(command, [line of output...])...]"""
     found = []
@@ -55,7 +63,7 @@ def commands_of(text):
             line = line.removeprefix(indent)
             if line.startswith("$ "):
                 found.append((line[2:], []))
-            elif found and found[-1][0].endswith("\\"):
+            elif found and unfinished(found[-1][0]):
                 found[-1] = (found[-1][0] + "\n" + line, [])
             else:
                 assert found, f"output without a command: {line}"
@@ -115,8 +123,10 @@ def script(lab, commands, socket, stand_ins):
         out.append(f"printf '\\n@@ {i} %s\\n' $?")
         if " run --" in command and command.endswith("&") and \
                 lab.gpcvm in command:
-            out.append(f"gpcvm ctl --wait {lib.LIMIT} '{socket}' "
-                       f"'guest 0 nop' >/dev/null; sleep {SETTLE}")
+            # Only looks, as what is recorded next may have to come first.
+            out.append(f"while gpcvm ctl --wait {lib.LIMIT} '{socket}' status "
+                       "| grep -q '\"ready_ns\":null'; do sleep 0.1; done; "
+                       f"sleep {SETTLE}")
     return "\n".join(out) + "\n"
 
 
@@ -188,9 +198,14 @@ def test_testing_does_what_it_shows(lab):
     host_session(lab, "docs/testing.md")
 
 
+def test_tutorial_does_what_it_shows(lab):
+    host_session(lab, "docs/tutorial.md")
+
+
 def test_no_document_is_left_out(lab):
-    # docs/lab.md: tests/lab/test_lab_docs.py
-    assert documents(lab) == ["README.md", "docs/lab.md", "docs/testing.md"], \
+    # docs/lab.md: tests/lab/test_lab_docs.py; docs/rules.md shows no command.
+    assert documents(lab) == ["README.md", "docs/lab.md", "docs/rules.md",
+                              "docs/testing.md", "docs/tutorial.md"], \
         "give each document a test of its session"
 
 
@@ -202,6 +217,8 @@ def test_patterns_match_what_they_should(lab):
     assert not matches(["clock0"], "clock1\n")
     assert not matches(['"0000"'], '"0001"\n')
     assert not matches(["one line"], "one line\nand one more\n")
+    assert commands_of("```sh\n$ cat >f <<'X'\none\n\nX\nout\n```\n") == \
+        [("cat >f <<'X'\none\n\nX", ["out"])]
     assert commands_of("  ```sh\n  $ a \\\n    b\n  out\n  ```\n") == \
         [("a \\\n  b", ["out"])]
 
@@ -222,7 +239,7 @@ def test_make_targets_are_there(lab):
            if not k.startswith(("MAKE", "MFLAGS", "GNUMAKE"))
            and k not in ("SAN", "O", "T", "V")}
     for line in sorted(wanted):
-        r = subprocess.run(["make", "-n", "SKIP_DEPS=1", *line.split()[1:]],
+        r = subprocess.run(["make", "-n", "SKIP_DEPS=1", *shlex.split(line)[1:]],
                            cwd=lab.root, env=env, capture_output=True,
                            text=True, timeout=lib.LIMIT)
         assert r.returncode == 0, f"{line}: {r.stderr}"

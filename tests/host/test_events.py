@@ -3,6 +3,7 @@
 import os
 
 import lib
+from kmsg import Kmsg, kernel_warns
 
 
 def log(m, n=1000):
@@ -161,46 +162,6 @@ def test_end_of_the_machine_is_the_last_event(lab):
 
 
 # ---- kernel messages ------------------------------------------------------
-
-class Kmsg:
-    """The kernel's messages from now on, read as gpcvm does."""
-
-    def __init__(self):
-        try:
-            self.fd = os.open("/dev/kmsg", os.O_RDWR | os.O_NONBLOCK)
-        except OSError as e:
-            raise lib.Skip(f"/dev/kmsg: {e.strerror}") from None
-        os.lseek(self.fd, 0, os.SEEK_END)
-        self.kernel = {True: [], False: []}     # by: WARNING or worse
-
-    def read(self):
-        """-> what came in from the kernel of WARNING level or worse."""
-        while True:
-            try:
-                record = os.read(self.fd, 8192).decode(errors="replace")
-            except BlockingIOError:
-                return self.kernel[True]
-            prefix, text = record.split(";", 1)
-            prio = int(prefix.split(",")[0])
-            if prio < 8:
-                self.kernel[prio <= 4].append(text.split("\n")[0])
-
-    def write(self, text):
-        os.write(self.fd, text.encode())
-
-
-def kernel_warns(lab, kmsg):
-    """Have the kernel warn: some KVMs do of a guest that dies."""
-    for _ in range(5):
-        m = lab.machine("--memory", "anon", "--no-guard")
-        m.ok("guest 0 nop")
-        m.ok("slot delete 0")
-        m.client.send("guest 0 nop\n")
-        m.wait()
-        if kmsg.read():
-            return
-    raise lib.Skip("nothing makes this kernel write a warning")
-
 
 def test_kernel_warning_is_an_event_and_nothing_else_is(lab):
     m = lab.machine()

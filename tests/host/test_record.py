@@ -8,6 +8,7 @@ import signal
 import stat
 import subprocess
 
+import kmsg
 import lib
 
 
@@ -539,3 +540,6 @@ def test_nobody_can_make_a_file_where_he_may_not(lab):
     lines(os.path.join(own, "session.scn"))
     m.quit()
     shutil.rmtree(own)
+
+
+kmsg.undisturb(globals())

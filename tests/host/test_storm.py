@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """storm: what it does, what it counts, what ends it, what it leaves behind."""
-import functools
 import os
 import threading
 import time
 
+import kmsg
 import lib
-import test_events
 
 LONG = "for 3000"  # whatever ends it does so before
 MODES = "anon", "gmem"
@@ -418,14 +417,14 @@ def test_the_end_of_the_guest_ends_it(lab):
 
 def test_a_message_of_the_kernel_ends_it(lab):
     m = lab.plain("--vcpus", "2")
-    kmsg = test_events.Kmsg()
-    test_events.kernel_warns(lab, kmsg)  # one from before does not count
-    lib.eventually("its event", lambda: kmsg.read()[-1] in [
+    log = kmsg.Kmsg()
+    kmsg.kernel_warns(lab, log)  # one from before does not count
+    lib.eventually("its event", lambda: log.read()[-1] in [
         e["text"] for e in m.ok("log 100")["events"]])
     c = start(m, f"storm {LONG} {BUSY}")
-    kmsg.write("<4>gpcvm test: not of the kernel")
+    log.write("<4>gpcvm test: not of the kernel")
     storm_runs_on = m.ok("status")["storm"]
-    test_events.kernel_warns(lab, test_events.Kmsg())
+    kmsg.kernel_warns(lab, kmsg.Kmsg())
     r = c.reply()
     assert r["ok"] and r["ended_by"] == "kernel", r
     assert storm_runs_on
@@ -483,21 +482,4 @@ def test_its_operations_are_not_in_the_log_but_the_storm_is(lab):
     assert len(texts) < 10, texts
 
 
-def undisturbed(fn):
-    """Once more where the kernel had something to say meanwhile, to anybody on
-    this host: that ends every storm."""
-    def test(lab):
-        for _ in range(3):
-            kmsg = test_events.Kmsg()
-            try:
-                return fn(lab)
-            except AssertionError:
-                if not kmsg.read():
-                    raise
-        return fn(lab)
-    return functools.update_wrapper(test, fn)
-
-
-for _name, _fn in list(globals().items()):
-    if _name.startswith("test_") and callable(_fn) and "kernel" not in _name:
-        globals()[_name] = undisturbed(_fn)
+kmsg.undisturb(globals())

@@ -154,59 +154,6 @@ static void page_that_is_off_is_in_nobodys_way(void **state)
 	drop(&f);
 }
 
-/* ---- invalidation ------------------------------------------------------- */
-
-static bool invalid(struct fixture *f, const char *name)
-{
-	return page(f, name)->predicted == PREDICT_INVALID;
-}
-
-static void each_page_of_a_split_area_invalidates_it(void **state)
-{
-	struct fixture f;
-	uint64_t first;
-
-	(void)state;
-	for (uint64_t i = 0; i < 4; i++) {
-		make(&f, PV_XEN, PV_SPLIT, 2);
-		pv_span(page(&f, "runstate1"), &first);
-		pv_invalidate(&f.pv, first + i * PAGE_SIZE - PAGE_SIZE,
-			      PAGE_SIZE, false);
-		assert_int_equal(invalid(&f, "runstate1"), i == 1 || i == 2);
-		assert_int_equal(invalid(&f, "runstate0"), i == 0);
-		drop(&f);
-	}
-}
-
-static void slots_are_nothing_to_a_cache_by_hva(void **state)
-{
-	struct fixture f;
-
-	(void)state;
-	make(&f, PV_XEN, PV_SEPARATE, 1);
-	page(&f, "shinfo")->by_hva = true;
-	pv_invalidate(&f.pv, 0, GIB, true);
-	assert_false(invalid(&f, "shinfo"));
-	assert_true(invalid(&f, "vcpuinfo0"));
-	pv_invalidate(&f.pv, 0, GIB, false);
-	assert_true(invalid(&f, "shinfo"));
-	drop(&f);
-}
-
-static void punch_is_nothing_to_a_ghc_and_slots_are(void **state)
-{
-	struct fixture f;
-
-	(void)state;
-	make(&f, PV_KVM, PV_SEPARATE, 1);
-	pv_invalidate(&f.pv, 0, GIB, false);
-	assert_true(invalid(&f, "clock0"));
-	assert_false(invalid(&f, "steal0"));
-	pv_invalidate(&f.pv, 0, GIB, true);
-	assert_true(invalid(&f, "steal0"));
-	drop(&f);
-}
-
 /* ---- on and off --------------------------------------------------------- */
 
 /* A kind whose KVM refuses what the test says. */
@@ -306,7 +253,6 @@ static void page_that_kvm_refuses_is_off_and_where_it_was(void **state)
 	assert_int_equal(nr_asked, 2);
 	assert_false(asked[1].on);
 	assert_false(p->on);
-	assert_int_equal(p->predicted, PREDICT_INACTIVE);
 	assert_int_equal(p->gpa, was);
 	drop(&f);
 }
@@ -324,7 +270,6 @@ static void page_that_cannot_even_be_switched_off_is_as_it_was(void **state)
 	assert_true(p->on);
 	assert_int_equal(pv_switch(p, NULL, &off, NULL), -1);
 	assert_true(p->on);
-	assert_int_equal(p->predicted, PREDICT_VALID);
 	drop(&f);
 }
 
@@ -493,9 +438,6 @@ int main(void)
 		cmocka_unit_test(
 			vcpu_info_may_lie_where_shared_info_has_room_for_it),
 		cmocka_unit_test(page_that_is_off_is_in_nobodys_way),
-		cmocka_unit_test(each_page_of_a_split_area_invalidates_it),
-		cmocka_unit_test(slots_are_nothing_to_a_cache_by_hva),
-		cmocka_unit_test(punch_is_nothing_to_a_ghc_and_slots_are),
 		cmocka_unit_test(host_is_given_the_hva_of_the_page),
 		cmocka_unit_test(page_that_kvm_refuses_is_off_and_where_it_was),
 		cmocka_unit_test(

@@ -38,6 +38,9 @@ static void failure_that_nobody_expects_is_seen(void **state)
 	assert_true(reply(bad, true));
 	assert_false(reply("no json", false));
 	assert_false(reply("{}", false));
+	assert_false(reply("{\"ok\":true", false));
+	assert_false(reply("{\"ok\":\"true\"}", false));
+	assert_false(reply("{\"ok\":true}x", false));
 }
 
 static bool error(const char *s, const char *want)

@@ -147,6 +147,21 @@ static void empty_machine_of_init_does_not(void **state)
 	assert_unknown("process 1 has a VM");
 }
 
+static void process_that_is_not_seen_makes_it_unknown(void **state)
+{
+	(void)state;
+	make_dir("self/ns");
+	put_link("self/ns/pid", "pid:[4026531836]");
+	assert_true(count().known);
+	put_link("self/ns/pid", "pid:[4026532836]");
+	assert_unknown("a PID namespace?");
+	put_link("self/ns/pid", "pid:[4026531836]");
+	make_dir("13"); /* ends just now */
+	assert_true(count().known);
+	put("13/fd", "no folder");
+	assert_unknown("what process 13 has open is not shown");
+}
+
 static void ramfs_that_can_be_written_makes_it_unknown(void **state)
 {
 	(void)state;
@@ -261,6 +276,7 @@ int main(void)
 		TEST(page_that_stays_is_counted_and_a_locked_one_is_not),
 		TEST(machine_of_somebody_else_makes_it_unknown),
 		TEST(empty_machine_of_init_does_not),
+		TEST(process_that_is_not_seen_makes_it_unknown),
 		TEST(ramfs_that_can_be_written_makes_it_unknown),
 		TEST(missing_counters_make_it_unknown),
 		TEST(vm_that_kvm_keeps_is_found_by_its_process),
