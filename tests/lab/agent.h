@@ -20,6 +20,7 @@
 #define FRAME_STDIN   'I' /* bytes; none: end of file */
 #define FRAME_SIGNAL  'K' /* one byte: the signal */
 #define FRAME_CONNECT 'C' /* path of a Unix socket */
+#define FRAME_WRITE   'W' /* path, NUL, what to write; as EXEC, but no output */
 #define FRAME_REBOOT  'Q'
 
 /* From inside. */

@@ -26,7 +26,7 @@ exit status of run: that of the command (gpcvm's own is below {reports.LAB_FAILE
 128 and the signal's number if one killed it), unless
   {reports.LAB_FAILED}  the lab itself failed            {reports.BUILD_FAILED}  the kernel did not build
   {reports.NO_BOOT}  time-out before the kernel was up  {reports.TIME_OUT}  time-out later
-  {reports.ENDED}  the machine went away by itself
+  {reports.ENDED}  the machine went away by itself      {reports.NO_FAULT}  the kernel has no such --fault
 or the kernel reported something, of which the first counts:
   {reports.PANIC}  panic     {reports.OOPS}  oops      {reports.KASAN}  KASAN               {reports.LOCKDEP}  lockdep
   {reports.REFCOUNT}  refcount  {reports.KMEMLEAK}  kmemleak  {reports.HUNG}  hung task or lockup  {reports.CORRUPTION}  corruption
@@ -110,6 +110,11 @@ def parser():
         "--control",
         metavar="PATH",
         help="give gpcvm run a control socket, and reach it at PATH, out here",
+    )
+    run.add_argument(
+        "--fault",
+        metavar="NAME",
+        help="switch on a mistake of the reference kernel (docs/lab.md)",
     )
     run.add_argument(
         "--kmemleak",

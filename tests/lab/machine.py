@@ -2,6 +2,7 @@
 """A kernel booted under QEMU's software emulation, and commands run in it."""
 
 import ctypes
+import errno
 import os
 import selectors
 import signal
@@ -27,6 +28,8 @@ QEMU_ARGS = (
 # wanting, which is a warning about nothing.
 APPEND = "console=ttyS0 panic=-1 ignore_loglevel tsc=nowatchdog"
 PR_SET_PDEATHSIG = 1
+# The reference kernel's test-only mistakes: virt/kvm/gpc_test.c there.
+FAULT = "/sys/kernel/debug/kvm/test/fault"
 
 
 class LabError(Exception):
@@ -78,6 +81,7 @@ class Process:
         self.out, self.err = bytearray(), bytearray()
         self.sinks = {frames.STDOUT: on_out, frames.STDERR: on_err}
         self.status = None  # as a shell would say it
+        self.errno = 0  # why it was not started
 
     def on_frame(self, kind, data):
         if kind in (frames.STDOUT, frames.STDERR):
@@ -89,8 +93,8 @@ class Process:
         elif kind == frames.EXITED:
             word = struct.unpack("<I", data)[0]
             if word >> 31:
-                self.status = 126
-                self.err += os.strerror(word & 0xFFFF).encode() + b"\n"
+                self.status, self.errno = 126, word & 0xFFFF
+                self.err += os.strerror(self.errno).encode() + b"\n"
             elif os.WIFSIGNALED(word):
                 self.status = 128 + os.WTERMSIG(word)
             else:
@@ -274,13 +278,30 @@ class Machine:
         return item
 
     def spawn(self, argv, on_out=None, on_err=None):
-        p = self._new(lambda i: Process(self, i, on_out, on_err))
         words = b"".join(os.fsencode(a) + b"\0" for a in argv)
         if len(words) > frames.MAX:
-            self.forget(p.ident)
             raise LabError(f"a command line of {len(words)} bytes is too long")
+        p = self._new(lambda i: Process(self, i, on_out, on_err))
         self.send(frames.EXEC, p.ident, words)
         return p
+
+    def write(self, path, text, timeout=None):
+        """Write to a file inside, which must be there; 0 or an errno."""
+        p = self._new(lambda i: Process(self, i))
+        self.send(frames.WRITE, p.ident, os.fsencode(path) + b"\0" + text.encode())
+        p.wait(timeout)
+        return p.errno
+
+    def fault(self, name, timeout=None):
+        """Switch that mistake of the reference kernel on; "none": all off."""
+        r = self.write(FAULT, name, timeout)
+        if r == errno.EINVAL:
+            raise LabError(f"--fault {name}: this kernel has no such fault;"
+                           f" {FAULT} lists them", reports.NO_FAULT)
+        if r:
+            raise LabError(f"--fault {name}: {FAULT}: {os.strerror(r)}: it takes"
+                           " --kernel reference, with CONFIG_KVM_GPC_TEST",
+                           reports.NO_FAULT)
 
     def run(self, argv, timeout=None, stdin=b""):
         """(status, stdout, stderr)"""

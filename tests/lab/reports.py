@@ -9,6 +9,7 @@ BUILD_FAILED = 65
 NO_BOOT = 66  # the time is up, and the kernel has not reached the agent
 TIME_OUT = 67  # the time is up later
 ENDED = 68  # the machine went away without an answer or a report
+NO_FAULT = 69  # --fault: the kernel has no such fault to switch on
 PANIC = 70
 OOPS = 71
 KASAN = 72

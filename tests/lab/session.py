@@ -243,6 +243,8 @@ def _command(args):
 def _in_machine(m, args, deadline):
     """What the command inside answers."""
     m.ready(deadline.left())
+    if args.fault:
+        m.fault(args.fault, deadline.left())
     control = Control(m, args.control, deadline.left()) if args.control else None
     try:
         p = m.spawn(_command(args), _stream(sys.stdout), _stream(sys.stderr))
