@@ -29,7 +29,8 @@ QEMU_ARGS = (
 APPEND = "console=ttyS0 panic=-1 ignore_loglevel tsc=nowatchdog"
 PR_SET_PDEATHSIG = 1
 # The reference kernel's test-only mistakes: virt/kvm/gpc_test.c there.
-FAULT = "/sys/kernel/debug/kvm/test/fault"
+TEST = "/sys/kernel/debug/kvm/test"
+FAULT = TEST + "/fault"
 
 
 class LabError(Exception):

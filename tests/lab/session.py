@@ -195,11 +195,13 @@ def booted(kernel, args, shell=False):
 
 
 class Deadline:
+    """None: there is none."""
+
     def __init__(self, seconds):
-        self.end = time.monotonic() + seconds
+        self.end = None if seconds is None else time.monotonic() + seconds
 
     def left(self):
-        return max(0.0, self.end - time.monotonic())
+        return None if self.end is None else max(0.0, self.end - time.monotonic())
 
 
 def _cannot_go_on(m):
@@ -208,12 +210,13 @@ def _cannot_go_on(m):
                for k, _ in m.console.found)
 
 
-def _wait(m, process, deadline):
+def wait_for(m, process, deadline):
     """Until the command ends; Gone if it does not."""
     m.wait(lambda: process.status is not None or _cannot_go_on(m), deadline.left())
     if process.status is None:
         with contextlib.suppress(Gone):
-            process.wait(min(GRACE_S, deadline.left()))
+            left = deadline.left()
+            process.wait(GRACE_S if left is None else min(GRACE_S, left))
     if process.status is None:
         raise Gone("the kernel cannot go on", reports.TIME_OUT)
     return process.status
@@ -250,7 +253,7 @@ def _in_machine(m, args, deadline):
         p = m.spawn(_command(args), _stream(sys.stdout), _stream(sys.stderr))
         p.write(b"")
         try:
-            status = _wait(m, p, deadline)
+            status = wait_for(m, p, deadline)
         except BaseException:
             p.kill()
             raise
