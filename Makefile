@@ -69,6 +69,7 @@ help:
 	@echo 'lab      the tests that need a kernel of their own, in the lab'
 	@echo 'matrix   every pv page through every event, on every kernel of the lab'
 	@echo 'suite    the scenarios, on this machine and on the kernels of the lab'
+	@echo 'faults   whether each mistake of the reference kernel is found, and by what'
 	@echo 'mutants  whether the scenarios notice that a judge is broken'
 	@echo 'lint     clang-format and clang-tidy'
 	@echo 'bench    ratios against bare ioctls and QEMU; also as build/bench.json'

@@ -8,7 +8,7 @@ include tests/fuzz/build.mk
 include tests/bench/build.mk
 include tests/lab/build.mk
 
-.PHONY: deps-build deps-lab deps-test deps-bench host host-short lab matrix matrix-short suite suite-short mutants lint demo-run check-run test-run
+.PHONY: deps-build deps-lab deps-test deps-bench host host-short lab matrix matrix-short suite suite-short faults faults-short mutants lint demo-run check-run test-run
 
 # SKIP_DEPS=1: everything is there, do not look.
 deps-build deps-lab deps-test deps-bench:
@@ -72,6 +72,16 @@ suite:
 suite-short: $(O)/gpcvm $(O)/tests/lab/agent
 	$(Q)tests/lab/suite --gpcvm $(O)/gpcvm --counts $(O)/suite.counts \
 		$(or $(K),host debian lean)
+
+# Every mistake that the reference kernel can make, and what finds it.
+faults:
+	$(Q)$(MAKE) --no-print-directory deps-lab
+	$(Q)$(MAKE) --no-print-directory $(O)/gpcvm $(O)/tests/lab/agent
+	$(Q)tests/lab/faults --gpcvm $(O)/gpcvm $(F) $(K)
+
+faults-short: $(O)/gpcvm $(O)/tests/lab/agent
+	$(Q)tests/lab/faults --gpcvm $(O)/gpcvm --counts $(O)/faults.counts \
+		--sample $(K)
 
 # A broken judge has to be noticed by a scenario.
 mutants: $(O)/tests/lab/agent
