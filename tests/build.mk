@@ -71,7 +71,7 @@ suite:
 
 suite-short: $(O)/gpcvm $(O)/tests/lab/agent
 	$(Q)tests/lab/suite --gpcvm $(O)/gpcvm --counts $(O)/suite.counts \
-		host debian lean
+		$(or $(K),host debian lean)
 
 # A broken judge has to be noticed by a scenario.
 mutants: $(O)/tests/lab/agent

@@ -81,6 +81,13 @@ const struct command commands[] = {
 	  "host searches all of the direct map for them, which takes seconds. all: every pv page "
 	  "that is on, and one page of RAM. A page that nobody has touched yet is brought in.",
 	  1, 1, cmd_leak },
+	{ "delay", "[refresh|invalidate|unmap|all USEC]",
+	  "widen the windows for races in a kernel that is made for tests",
+	  "Up to a second: after a refresh has looked up a page and before it looks at invalidations "
+	  "again; inside an invalidation; before what a cache had is unmapped and put. They are the "
+	  "kernel's, for all VMs: one gpcvm can set them, and at its end they are what they were. "
+	  "\"hits\": how often the window was opened since its delay was set.",
+	  0, 2, cmd_delay },
 	{ "storm", "for SECONDS|count N [seed N] WORKER...|stop|help",
 	  "the same operations in a tight loop, on several threads",
 	  "WORKER: [xN] [any] OP [, OP]...; storm help lists OP. A worker is a thread, xN makes it N "

@@ -208,6 +208,7 @@ int cmd_guest(struct request *rq);
 int cmd_vcpu(struct request *rq);
 int cmd_mem(struct request *rq);
 int cmd_leak(struct request *rq);
+int cmd_delay(struct request *rq);
 int cmd_storm(struct request *rq);
 int cmd_record(struct request *rq);
 int cmd_log(struct request *rq);

@@ -8,8 +8,28 @@
 #include <unistd.h>
 
 #include "kmsg.h"
+#include "num.h"
 
 #define KERN_WARNING 4
+
+/*
+ * What a kernel writes, once or rarely, because the machine that it runs on is
+ * slow or shared: hrtimer_interrupt() in kernel/time/hrtimer.c,
+ * perf_duration_warn() in kernel/events/core.c. It tells of no defect, and comes
+ * when it likes.
+ */
+static const char *const of_load[] = {
+	"hrtimer: interrupt took ",
+	"perf: interrupt took too long ",
+};
+
+static bool is_of_load(const char *text)
+{
+	for (unsigned int i = 0; i < ARRAY_SIZE(of_load); i++)
+		if (!strncmp(text, of_load[i], strlen(of_load[i])))
+			return true;
+	return false;
+}
 
 const char *kmsg_parse(char *record)
 {
@@ -17,9 +37,8 @@ const char *kmsg_parse(char *record)
 	unsigned long prio = strtoul(record, &end, 10);
 
 	/* The facility is above the level: 0 is the kernel's own. */
-	if (!text || *end != ',' || prio > KERN_WARNING)
+	if (!text || *end != ',' || prio > KERN_WARNING || is_of_load(++text))
 		return NULL;
-	text++;
 	text[strcspn(text, "\n")] = '\0';
 	return text;
 }

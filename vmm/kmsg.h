@@ -22,7 +22,8 @@ void kmsg_close(struct kmsg *k);
 #define KMSG_RECORD 8193 /* the kernel's PRINTKRB_RECORD_MAX is less */
 int kmsg_open_end(void);
 const char *kmsg_next(int fd, char buf[static KMSG_RECORD]);
-/* One record of /dev/kmsg: its text (in place), if it is WARNING or worse. */
+/* One record of /dev/kmsg: its text (in place), if it is WARNING or worse and
+ * does not only tell that the machine is slow. */
 const char *kmsg_parse(char *record);
 
 #endif

@@ -219,6 +219,18 @@ static void free_leak(struct machine *m)
 	leak_close(&m->leak);
 }
 
+static int make_delays(struct machine *m, struct err *e)
+{
+	(void)e;
+	delays_open(&m->delays, DELAY_DIR);
+	return 0;
+}
+
+static void free_delays(struct machine *m)
+{
+	delays_close(&m->delays);
+}
+
 /* For the threads of the vCPUs, which are yet to come. */
 static int make_trace(struct machine *m, struct err *e)
 {
@@ -315,6 +327,7 @@ static const struct {
 	{ make_vm, free_vm },
 	{ make_memory, free_memory },
 	{ make_leak, free_leak },
+	{ make_delays, free_delays },
 	{ make_trace, free_trace },
 	{ make_pv, free_pv },
 	{ make_devices, machine_free_devices },

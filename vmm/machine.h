@@ -5,6 +5,7 @@
 
 #include "board.h"
 #include "config.h"
+#include "delay.h"
 #include "event.h"
 #include "layout.h"
 #include "leak.h"
@@ -33,6 +34,7 @@ struct machine {
 	void **device_state;
 	struct pv_vm pv;
 	struct leak leak;
+	struct delays delays; /* main thread */
 	struct trace trace;
 	struct vcpu *vcpus;
 	unsigned int nr_vcpus;	   /* that were made */

@@ -367,6 +367,7 @@ void model_begin(struct model *m, unsigned int i, struct model_use *u)
 	u->epoch = n->epoch;
 	u->clear = !model_busy(m, n);
 	u->expect = u->clear ? model_expect_locked(m, n) : EXPECT_UNKNOWN;
+	u->nowhere = u->clear && model_nowhere(m, n);
 	unlock(m);
 }
 
@@ -377,6 +378,7 @@ enum model_expect model_end(struct model *m, unsigned int i,
 
 	lock(m);
 	u->clear = u->clear && u->epoch == n->epoch && !model_busy(m, n);
+	u->nowhere = u->nowhere && u->clear;
 	for (unsigned int k = 0; k < n->nr; k++) {
 		if (u->clear)
 			used(m, n, &n->cache[k]);

@@ -125,13 +125,15 @@ void model_scribble(struct model *m, uint64_t gpa, uint64_t len);
 /* Before KVM is made to use a cache, and after it has. */
 struct model_use {
 	uint64_t epoch;
-	bool clear; /* nothing else was done to the same memory */
+	bool clear;   /* nothing else was done to the same memory */
+	bool nowhere; /* there was no page that KVM could have written */
 	enum model_expect expect;
 };
 
 void model_begin(struct model *m, unsigned int i, struct model_use *u);
 /* What the guest should have seen; unknown, and so is the cache from here on,
- * where something else was done to the same memory meanwhile. */
+ * where something else was done to the same memory meanwhile. Then @u->nowhere is
+ * false. */
 enum model_expect model_end(struct model *m, unsigned int i,
 			    struct model_use *u);
 /* It may have used it or not. */
@@ -183,6 +185,8 @@ struct model_target model_resolve(const struct model *m,
 enum model_expect model_expect_locked(const struct model *m,
 				      const struct model_entry *n);
 enum model_map model_map_locked(const struct model *m, uint64_t gpa);
+/* Can none of its caches be refreshed? */
+bool model_nowhere(const struct model *m, const struct model_entry *n);
 enum model_writes model_writes(const struct model *m,
 			       const struct model_entry *n,
 			       const struct model_cache *c);

@@ -153,6 +153,14 @@ enum model_writes model_writes(const struct model *m,
 	return alias ? MODEL_WRITES_ALIAS : MODEL_WRITES_PAGE;
 }
 
+bool model_nowhere(const struct model *m, const struct model_entry *n)
+{
+	for (unsigned int k = 0; k < n->nr; k++)
+		if (model_writes(m, n, &n->cache[k]) != MODEL_WRITES_NOWHERE)
+			return false;
+	return n->nr;
+}
+
 /* ---- what a check finds ------------------------------------------------- */
 
 static enum model_expect one(const struct model *m, const struct model_entry *n,

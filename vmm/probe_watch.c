@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "delay.h"
 #include "num.h"
 #include "probe_row.h"
 #include "trace.h"
@@ -196,12 +197,29 @@ static void row_tracepoints(const struct probe_ctx *c, struct probe_row *r)
 	trace_close(&t);
 }
 
+static void row_delays(const struct probe_ctx *c, struct probe_row *r)
+{
+	struct delays d;
+
+	(void)c;
+	row_use(r, "`delay`: races that are met every time");
+	delays_open(&d, DELAY_DIR);
+	row_set(r, d.dir >= 0 ? PROBE_YES : PROBE_NO, true, "%s: %s", DELAY_DIR,
+		d.dir >= 0	 ? "delays and counts read"
+		: d.why.os_errno ? strerrorname_np(d.why.os_errno)
+				 : "none");
+	if (d.dir < 0)
+		row_why(r, "%s", d.why.msg);
+	delays_close(&d);
+}
+
 static const struct probe_def defs[] = {
 	{ "kcore", false, row_kcore },
 	{ "kmsg", false, row_kmsg },
 	{ "tracefs", false, row_tracefs },
 	{ "tracepoints", false, row_tracepoints },
 	{ "hwpoison", false, row_hwpoison },
+	{ "delays", false, row_delays },
 };
 
 const struct probe_group probe_watch = { "observation", defs,

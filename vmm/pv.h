@@ -95,6 +95,7 @@ struct pv_found {
 	 * what the guest saw? */
 	char kernel[112];
 	bool differs;
+	bool wrote; /* they say that it wrote this very page */
 };
 
 struct pv_page {

@@ -79,6 +79,12 @@ static void add_alias(const struct pv_page *p, char why[static 160])
  * one that KVM wrote. */
 #define CHECK_TRIES 4
 
+/* What the model says of a check. */
+struct judged {
+	enum model_expect expect;
+	bool nowhere; /* KVM can have written no page */
+};
+
 static const char *after(const char *text, const char *mark)
 {
 	return text[0] ? mark : "";
@@ -86,19 +92,22 @@ static const char *after(const char *text, const char *mark)
 
 /* Who saw what, where they differ: the model (where it says anything), the guest,
  * the kernel (where it tells). */
-static void compare(struct pv_page *p, enum model_expect expect,
+static void compare(struct pv_page *p, const struct judged *d,
 		    enum pv_verdict verdict, const char *why, struct json *j)
 {
-	const char *model = model_expect_name(expect);
+	const char *model = model_expect_name(d->expect);
+	const bool nowhere = d->nowhere && p->found.wrote;
 	const char *guest = pv_verdict_name(verdict);
 	const char *kernel = p->found.kernel;
 	char text[420];
 
 	json_str(j, "expected", model);
+	if (nowhere)
+		model = "KVM writes nowhere";
 	if (verdict == VERDICT_UNSUPPORTED)
 		return;
-	if (!p->found.differs &&
-	    (expect == EXPECT_UNKNOWN || !strcmp(model, guest)))
+	if (!p->found.differs && !nowhere &&
+	    (d->expect == EXPECT_UNKNOWN || !strcmp(model, guest)))
 		return;
 	snprintf(text, sizeof(text), "model: %s; guest: %s%s%s%s%s%s", model,
 		 guest, after(why, " ("), why, after(why, ")"),
@@ -143,7 +152,7 @@ static int judge(struct pv_page *p, struct vcpu *v, struct json *j,
 
 /* The verdict, what the model expects, and what else can be said of it. */
 static int judge_alone(struct pv_page *p, struct vcpu *v, struct json *j,
-		       enum pv_verdict *verdict, enum model_expect *expect,
+		       enum pv_verdict *verdict, struct judged *d,
 		       char why[static 160], struct err *e)
 {
 	struct model *m = &p->vm->model;
@@ -157,7 +166,8 @@ static int judge_alone(struct pv_page *p, struct vcpu *v, struct json *j,
 			model_doubt(m, pv_index(p));
 			return -1;
 		}
-		*expect = model_end(m, pv_index(p), &use);
+		d->expect = model_end(m, pv_index(p), &use);
+		d->nowhere = use.nowhere;
 		if (use.clear || *verdict == VERDICT_FRESH)
 			break;
 	}
@@ -174,19 +184,19 @@ static int judge_alone(struct pv_page *p, struct vcpu *v, struct json *j,
 int pv_check(struct pv_page *p, struct vcpu *v, struct json *j,
 	     enum pv_verdict *verdict, struct err *e)
 {
-	enum model_expect expect = EXPECT_UNKNOWN;
+	struct judged d = { .expect = EXPECT_UNKNOWN };
 	char why[160] = "";
 
 	pv_settle(p, v);
 	json_str(j, "name", p->name);
 	json_hex(j, "gpa", load(&p->gpa));
-	if (judge_alone(p, v, j, verdict, &expect, why, e))
+	if (judge_alone(p, v, j, verdict, &d, why, e))
 		return -1;
 	if (p->found.reached)
 		pfn_json(p, j);
 	json_str(j, "verdict", pv_verdict_name(*verdict));
 	if (why[0])
 		json_str(j, "why", why);
-	compare(p, expect, *verdict, why, j);
+	compare(p, &d, *verdict, why, j);
 	return 0;
 }

@@ -21,6 +21,7 @@ const struct record_need record_needs[] = {
 	{ "prefault", NULL, "prefault", true },
 	{ "storm", "prefault", "prefault", false },
 	{ "leak", NULL, "kcore", true },
+	{ "delay", NULL, "delays", true },
 	{ "guest", "convert", "exit-hypercall", false },
 };
 
@@ -39,7 +40,8 @@ static bool only_looks(const struct request *rq)
 	for (unsigned int i = 0; i < ARRAY_SIZE(names); i++)
 		if (!strcmp(name, names[i]))
 			return true;
-	return (!strcmp(name, "storm") && !strcmp(rq->argv[0], "help")) ||
+	return (!strcmp(name, "delay") && !rq->argc) ||
+	       (!strcmp(name, "storm") && !strcmp(rq->argv[0], "help")) ||
 	       (!strcmp(name, "guest") && !strcmp(rq->argv[1], "help"));
 }
 

@@ -122,8 +122,9 @@ static void finish(struct run *r, int status)
 	record_finish(&r->m); /* now that the last replies are there */
 	control_close(r->control);
 	if (!stopped) {
-		/* Its thread uses all the rest: the terminal is what matters. */
+		/* Its thread uses all the rest: what matters is what others have, too. */
 		machine_free_devices(&r->m);
+		delays_close(&r->m.delays);
 		_exit(status);
 	}
 	poison_close(r->m.poisoner); /* before the memory that it knows */

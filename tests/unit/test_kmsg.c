@@ -47,11 +47,25 @@ static void only_warnings_of_the_kernel_are_taken(void **state)
 	assert_null(kmsg_next(fds[0], buf));
 }
 
+static void a_slow_machine_is_no_warning(void **state)
+{
+	char buf[KMSG_RECORD];
+
+	(void)state;
+	record("4,1,1,-;hrtimer: interrupt took 99995471 ns");
+	record("4,2,2,-;perf: interrupt took too long (2520 > 2500), lowering");
+	record("4,3,3,-;hrtimer: something else");
+	assert_string_equal(kmsg_next(fds[0], buf), "hrtimer: something else");
+	assert_null(kmsg_next(fds[0], buf));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 			only_warnings_of_the_kernel_are_taken, start, finish),
+		cmocka_unit_test_setup_teardown(a_slow_machine_is_no_warning,
+						start, finish),
 	};
 
 	return cmocka_run_group_tests_name("kmsg", tests, NULL, NULL);

@@ -975,6 +975,47 @@ static void json_has_an_object_for_each_cache(void **unused)
 	drop(&w);
 }
 
+static bool nowhere(struct world *w)
+{
+	struct model_use u;
+
+	model_begin(&w->model, 0, &u);
+	model_end(&w->model, 0, &u);
+	return u.nowhere;
+}
+
+static void kvm_may_write_nothing_where_no_page_is(void **unused)
+{
+	struct model_use u;
+	struct world w;
+
+	(void)unused;
+	make(&w, MEM_GMEM_PRIVATE, GMEM_DIRECT_2024, 1);
+	model_switch(&w.model, 0, GPA, true, false);
+	assert_false(nowhere(&w));
+	act(&w, 'e', GPA);
+	assert_true(nowhere(&w));
+	act(&w, 'p', GPA); /* which gives it another page */
+	assert_false(nowhere(&w));
+	act(&w, 'd', GPA);
+	assert_true(nowhere(&w));
+	act(&w, 'r', GPA);
+	act(&w, 'x', GPA);
+	assert_true(nowhere(&w));
+	model_begin(&w.model, 0, &u);
+	act(&w, 's', GPA); /* meanwhile: it may have been written after */
+	model_end(&w.model, 0, &u);
+	assert_false(u.nowhere);
+	assert_false(nowhere(&w));
+	drop(&w);
+	/* As far as private memory goes, others write the alias, always. */
+	make(&w, MEM_GMEM_PRIVATE, GMEM_PRIVATE, 1);
+	model_switch(&w.model, 0, GPA, true, false);
+	act(&w, 'x', GPA);
+	assert_false(nowhere(&w));
+	drop(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1020,6 +1061,7 @@ int main(void)
 		cmocka_unit_test(what_began_before_a_storm_may_end_in_it),
 		cmocka_unit_test(poison_is_not_forgotten_in_a_storm),
 		cmocka_unit_test(json_has_an_object_for_each_cache),
+		cmocka_unit_test(kvm_may_write_nothing_where_no_page_is),
 	};
 
 	return cmocka_run_group_tests_name("model", tests, NULL, NULL);
