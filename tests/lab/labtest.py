@@ -120,6 +120,7 @@ class Box:
         self.m = machine.Machine(self.kernel, self.image, CPUS)
         self.m.ready(LIMIT)
         self.guests, self.count = [], 0
+        self.faulty = False
 
     def run(self, *argv, stdin=b""):
         """(status, stdout, stderr) of a command inside, as text."""
@@ -131,6 +132,11 @@ class Box:
         status, out, err = self.run("sh", "-c", script)
         assert status == 0, f"{script}: {status}: {err}"
         return out
+
+    def fault(self, name):
+        """Have the kernel make that mistake, to the end of the test."""
+        self.faulty = name != "none"
+        self.m.fault(name, LIMIT)
 
     def guest(self, *args, **kw):
         self.count += 1
@@ -155,6 +161,8 @@ class Box:
             if not self.m.ended:
                 g.stop()
         self.guests = []
+        if self.faulty and not self.m.ended:
+            self.fault("none")
 
     def close(self):
         self.m.close()
@@ -188,6 +196,18 @@ class Lab:
 
     def guest(self, *args, kernel="lean", **kw):
         return self.box(kernel).guest(*args, **kw)
+
+    def breaks(self, box, *words):
+        """The kernel of @box reports something with all of @words, as the test
+        wants it to; the box is of no use any more. Returns the report."""
+        lib.eventually(f"{box.name} reports", lambda: box.report(), LIMIT)
+        text = box.report()
+        for w in words:
+            assert w in text, (w, text)
+        self.used.remove(box)
+        _boxes.pop(box.name)
+        box.close()
+        return text
 
     def private(self, *args, kernel="lean", **kw):
         return self.guest("--memory", "gmem-private", *args, kernel=kernel, **kw)
