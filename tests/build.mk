@@ -78,6 +78,8 @@ faults:
 	$(Q)$(MAKE) --no-print-directory deps-lab
 	$(Q)$(MAKE) --no-print-directory $(O)/gpcvm $(O)/tests/lab/agent
 	$(Q)tests/lab/faults --gpcvm $(O)/gpcvm $(F) $(K)
+	$(Q)GPCVM_BUGS=all tests/host/run --dir tests/lab --fixture labtest \
+		--jobs 2 --gpcvm $(O)/gpcvm bugs.
 
 faults-short: $(O)/gpcvm $(O)/tests/lab/agent
 	$(Q)tests/lab/faults --gpcvm $(O)/gpcvm --counts $(O)/faults.counts \

@@ -14,9 +14,14 @@ import shlex
 import shutil
 import signal
 import subprocess
+import sys
 import types
 
 import lib
+
+sys.path.append(os.path.join(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))), "lab"))
+import bugs  # noqa: E402
 
 SOCKET = "/tmp/gpcvm"
 # KVM refreshes all clocks once, 100 ms after a guest has set one up
@@ -35,7 +40,8 @@ FENCE = re.compile(r"^( *)```sh\n(.*?)^ *```", re.M | re.S)
 def documents(lab):
     return ["README.md"] + sorted(
         os.path.relpath(p, lab.root)
-        for p in glob.glob(os.path.join(lab.root, "docs", "*.md")))
+        for p in glob.glob(os.path.join(lab.root, "docs", "**", "*.md"),
+                           recursive=True))
 
 
 def pages(lab):
@@ -203,10 +209,31 @@ def test_tutorial_does_what_it_shows(lab):
 
 
 def test_no_document_is_left_out(lab):
-    # docs/lab.md: tests/lab/test_lab_docs.py; docs/rules.md shows no command.
-    assert documents(lab) == ["README.md", "docs/lab.md", "docs/rules.md",
-                              "docs/testing.md", "docs/tutorial.md"], \
-        "give each document a test of its session"
+    # docs/lab.md: tests/lab/test_lab_docs.py; docs/rules.md shows no command;
+    # docs/bugs/: below, and tests/lab/test_bugs.py.
+    assert [d for d in documents(lab) if not d.startswith("docs/bugs/")] == [
+        "README.md", "docs/lab.md", "docs/rules.md", "docs/testing.md",
+        "docs/tutorial.md"], "give each document a test of its session"
+
+
+@lib.short
+def test_every_fault_of_the_kernel_has_its_page_and_scenario(lab):
+    faults = bugs.names()
+    assert len(faults) == len(set(faults)) >= 20, faults
+    wanted = {bugs.page(n) for n in faults}
+    there = {d for d in documents(lab) if d.startswith("docs/bugs/")}
+    assert there == wanted | {"docs/bugs/README.md"}, there ^ wanted
+    index = text_of(lab, "docs/bugs/README.md")
+    assert re.findall(r"^\| \[([a-z-]+)\]\(\1\.md\) \|", index, re.M) == faults
+    for name in faults:
+        page = text_of(lab, bugs.page(name))
+        path = f"tests/scenarios/{bugs.scenario(name)}.scn"
+        assert page.startswith(f"# {name}\n"), page
+        for part in ("**Why it matters.**", "## Step by step", "**Evidence.**"):
+            assert part in page, (name, part)
+        run = "".join(c for c, _ in commands_of(page))
+        assert f"--fault {name} " in run and f"--file {path} " in run, run
+        assert re.match(r"# .*docs/rules\.md", text_of(lab, path), re.S), path
 
 
 @lib.short

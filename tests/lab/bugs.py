@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The mistakes that the reference kernel can make: their names, pages and
+scenarios."""
+
+import glob
+import os
+import re
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+NONE = "none"
+# Quickly found, and of each kind of evidence at least one.
+SAMPLE = ["no-punch", "unmap-reversed", "attr-forgets-ref", "one-ref",
+          "alias-clock"]
+
+
+def names():
+    """As the kernel's patches have them."""
+    found = []
+    for path in sorted(glob.glob(os.path.join(HERE, "kernel", "*.patch"))):
+        with open(path, encoding="utf-8") as f:
+            found += re.findall(r'^\+\s*\[GPC_FAULT_\w+\]\s*= "([a-z-]+)"',
+                                f.read(), re.M)
+    return [n for n in found if n != NONE]
+
+
+def scenario(name):
+    """Below tests/scenarios/, without .scn."""
+    return f"fault/{name}"
+
+
+def page(name):
+    return f"docs/bugs/{name}.md"
