@@ -93,6 +93,27 @@ static int leak_one(struct request *rq)
 	return 0;
 }
 
+static int leak_off(struct request *rq)
+{
+	struct leak_page page = { .gpa = rq->arg[0], .found = leak_watch_off };
+	struct leak_result res;
+	struct guess guess;
+
+	if (leak_measure(rq, &page, 1, &res))
+		return -1;
+	if (__atomic_load_n(&rq->page->on, __ATOMIC_ACQUIRE))
+		return err_state(&rq->err,
+				 "%s is %s before it is switched off: %s",
+				 rq->page->name, leak_state_name(page.state),
+				 page.why);
+	guess_all(rq->m, &page, 1, &guess);
+	json_str(&rq->reply, "name", rq->page->name);
+	page_json(&page, &rq->reply);
+	compare(rq->m, &page, &guess, &rq->reply);
+	result_json(&res, &rq->reply);
+	return 0;
+}
+
 /* ---- all ---------------------------------------------------------------- */
 
 /* The page at @gpa in @pages, which it joins if it is not there. */
@@ -175,19 +196,28 @@ out:
 int cmd_leak(struct request *rq)
 {
 	struct machine *m = rq->m;
+	bool off = rq->argc == 2;
 
-	if (!strcmp(rq->argv[0], "all")) {
+	if (off && strcmp(rq->argv[1], "off"))
+		return err_usage(&rq->err, "leak %s %.32s: off, or nothing",
+				 rq->argv[0], rq->argv[1]);
+	if (!off && !strcmp(rq->argv[0], "all")) {
 		if (leak_check(&m->leak, &rq->err))
 			return -1;
 		return request_on_thread(rq, leak_all, NULL);
 	}
 	if (request_gpa(rq, 0, &rq->arg[0], &rq->page))
 		return -1;
+	if (off && !rq->page)
+		return err_usage(&rq->err, "leak %s off: not a pv page's name",
+				 rq->argv[0]);
+	if (off && !__atomic_load_n(&rq->page->on, __ATOMIC_ACQUIRE))
+		return err_state(&rq->err, "%s is off already", rq->page->name);
 	rq->arg[0] &= ~(PAGE_SIZE - 1);
 	if (memory_check(&m->memory, rq->arg[0], PAGE_SIZE, PAGE_SIZE,
 			 &rq->err) ||
 	    machine_guard(m, rq->arg[0], PAGE_SIZE, &rq->err) ||
 	    leak_check(&m->leak, &rq->err))
 		return -1;
-	return request_on_thread(rq, leak_one, NULL);
+	return request_on_thread(rq, off ? leak_off : leak_one, NULL);
 }

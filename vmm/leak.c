@@ -412,6 +412,10 @@ static int measure(struct run *r)
 		if (all_settled(b) && r->res->control == LEAK_PRESENT)
 			break;
 	}
+	for (unsigned int i = 0; i < b->nr && !result; i++)
+		if (b->pages[i].found && b->pages[i].state == LEAK_PRESENT)
+			result =
+				b->pages[i].found(r->rq, &b->pages[i], &r->map);
 	restore(r);
 	return result;
 }

@@ -18,6 +18,8 @@
 #include "guest/doorbell.h"
 #include "model.h"
 
+struct kcore_map;
+struct leak_page;
 struct pv_vm;
 struct request;
 
@@ -40,13 +42,19 @@ struct leak {
 
 #define LEAK_WHY 384 /* as long as an error's message */
 
-/* A page to measure: the caller sets gpa, the rest is 0. */
+/* What to do while the words are in a page that is present, see leak_page. */
+typedef int (*leak_found_fn)(struct request *rq, struct leak_page *p,
+			     const struct kcore_map *map);
+
+/* A page to measure: the caller sets gpa and perhaps found, the rest is 0. */
 struct leak_page {
 	uint64_t gpa; /* of the page */
+	/* May change the answer; -1 and rq->err: all has failed. */
+	leak_found_fn found;
 
 	enum leak_state state;
 	uint64_t phys;	    /* of the page; where it is present */
-	char why[LEAK_WHY]; /* where it is not */
+	char why[LEAK_WHY]; /* where it is not, or after found */
 	bool used;	    /* words were planted there ... */
 	bool restored;	    /* ... and its old content is back */
 
@@ -109,6 +117,11 @@ int leak_measure(struct request *rq, struct leak_page *pages, unsigned int nr,
  *	return request_on_thread(rq, find, NULL);
  */
 int leak_locate(struct request *rq, uint64_t gpa, uint64_t *pfn);
+
+/* For @found: switch the pv page rq->page off while every CPU that gpcvm may use
+ * reads the page at @p: present if one still can afterwards, else absent. */
+int leak_watch_off(struct request *rq, struct leak_page *p,
+		   const struct kcore_map *map);
 
 /* ---- between leak.c and leak_guest.c ------------------------------------ */
 

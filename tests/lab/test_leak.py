@@ -45,6 +45,15 @@ def test_xens_pages_are_measured_like_any_other(lab):
         present(p)
 
 
+def test_a_page_that_stays_is_still_seen_when_its_cache_is_off(lab):
+    g = start(lab, "gmem-private")
+    r = g.ok("leak clock0 off")
+    present(r)
+    assert "disagreement" not in r and " of 2 CPUs" in r["why"], r
+    assert not g.page("clock0")["on"]
+    g.ok("pv clock0 on")
+
+
 def test_it_is_the_page_that_the_pagemap_tells(lab):
     g = start(lab, "anon")
     pfn = int(g.check("clock0")["pfn"], 16)

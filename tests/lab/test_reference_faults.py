@@ -122,3 +122,19 @@ def test_a_fault_that_breaks_the_kernel_is_seen_in_its_report(lab):
     g.ok("punch clock0 64K")
     g.client.send(b"poke clock0\n")
     lab.breaks(box, "NULL pointer dereference", "kvm_gmem")
+
+
+def test_what_a_tlb_still_has_is_seen_only_by_a_cpu_that_is_at_it(lab):
+    box = lab.box("reference-lean")
+    for fault, want in (("none", "absent"), ("no-tlb-flush", "present")):
+        box.fault(fault)
+        g = test_reference.start(lab)
+        # A guest that is entered on the other CPU would flush that one, too.
+        g.ok("vcpu 1 pin 0")
+        for _ in range(3):
+            r = g.ok("leak clock1 off")
+            assert r["leak"] == want, (fault, r)
+            assert ("disagreement" in r) == (fault != "none"), r
+            assert g.ok("leak clock1")["leak"] == "absent"
+            g.ok("pv clock1 on")
+        g.quit()
