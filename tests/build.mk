@@ -48,7 +48,8 @@ bench:
 # The lab builds the kernels that it lacks: minutes, once.
 lab:
 	$(Q)$(MAKE) --no-print-directory deps-lab
-	$(Q)$(MAKE) --no-print-directory $(O)/gpcvm $(O)/tests/lab/agent
+	$(Q)$(MAKE) --no-print-directory $(O)/gpcvm $(O)/tests/lab/agent \
+		$(O)/tests/lab/emulate
 	$(Q)tests/host/run --dir tests/lab --fixture labtest --jobs 2 \
 		--gpcvm $(O)/gpcvm --counts $(O)/lab.counts $(T)
 

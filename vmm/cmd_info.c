@@ -200,7 +200,7 @@ static void page_json(struct machine *m, const struct pv_page *p,
 	if (by_hva)
 		json_hex(j, "hva", __atomic_load_n(&p->hva, __ATOMIC_ACQUIRE));
 	json_bool(j, "on", __atomic_load_n(&p->on, __ATOMIC_ACQUIRE));
-	json_str(j, "cached_by", p->kind->cached_by);
+	json_str(j, "cached_by", pv_cached_by(p));
 	json_num(j, "caches", pv_span(p, &first) / PAGE_SIZE);
 	json_str(j, "backing", text);
 	json_str(j, "attribute", attribute(m, gpa));

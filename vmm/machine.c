@@ -16,6 +16,7 @@
 #include "kvm.h"
 #include "machine.h"
 #include "machine_vcpu.h"
+#include "probe.h"
 #include "status.h"
 #include "xen.h"
 
@@ -194,6 +195,10 @@ static int make_memory(struct machine *m, struct err *e)
 {
 	if (memory_create(&m->memory, &m->layout.plan, m->vm, &m->offer, e))
 		return -1;
+	/* Series of that family differ in it, and only the model asks. */
+	if (m->memory.family == GMEM_DIRECT_2024 &&
+	    m->memory.mode == MEM_GMEM_PRIVATE)
+		m->memory.private_steal = probe_private_steal(m->kvm);
 	return make_private(m, e);
 }
 

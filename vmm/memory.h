@@ -92,7 +92,8 @@ struct memory {
 	enum mem_mode mode;
 	bool no_direct_map;
 	enum gmem_family family;
-	bool out_of_map; /* the files have the family's NO_DIRECT_MAP */
+	bool private_steal; /* KVM reaches steal time in private memory */
+	bool out_of_map;    /* the files have the family's NO_DIRECT_MAP */
 	uint64_t gmem_flags;
 	unsigned int nr_slots, nr_files;
 	struct mem_slot slots[MEM_MAX_SLOTS];

@@ -4,6 +4,7 @@
 
 #include "kvm.h"
 #include "num.h"
+#include "probe.h"
 #include "probe_row.h"
 #include "xen.h"
 
@@ -11,6 +12,9 @@
 #define FEATURES_LEAF 0x40000001
 #define FEATURE_CLOCK 3
 #define FEATURE_STEAL 5
+
+/* struct kvm_steal_time: u64 steal, then u32 version. */
+#define STEAL_VERSION 8
 
 static int feature(const struct probe_ctx *c, unsigned int bit)
 {
@@ -102,56 +106,78 @@ static void row_clock(const struct probe_ctx *c, struct probe_row *r)
 
 static void row_steal(const struct probe_ctx *c, struct probe_row *r)
 {
-	/* struct kvm_steal_time: u64 steal, then u32 version. */
 	row_use(r, "steal0: a ghc to 6.18");
-	row_msr(c, r, GPC_MSR_STEAL_TIME, FEATURE_STEAL, 8);
+	row_msr(c, r, GPC_MSR_STEAL_TIME, FEATURE_STEAL, STEAL_VERSION);
 }
 
-/* A VM whose page 1 is private and has the clock, once it has run. */
-static int run_private(const struct probe_ctx *c, struct probe_vm *v,
-		       uint16_t *seen, struct err *e)
+/* A VM whose page 1 is private and has what MSR @msr names, once it has run. */
+static int run_private(int kvm, struct probe_vm *v, uint32_t msr,
+		       size_t version, uint16_t *seen, struct err *e)
 {
 	int r;
 
-	if (probe_vm_create(v, c->kvm, GPC_VM_SW_PROTECTED, e) < 0 ||
-	    probe_vm_gmem(v, 0, false, e) < 0 ||
-	    probe_vm_vcpu(v, c->kvm, e) < 0)
+	if (probe_vm_create(v, kvm, GPC_VM_SW_PROTECTED, e) < 0 ||
+	    probe_vm_gmem(v, 0, false, e) < 0 || probe_vm_vcpu(v, kvm, e) < 0)
 		return -1;
 	r = kvm_set_memory_attributes(v->vm, PAGE_SIZE, PAGE_SIZE,
 				      GPC_MEMORY_ATTRIBUTE_PRIVATE);
 	if (r < 0)
 		return err_kvm(e, -r, "KVM_SET_MEMORY_ATTRIBUTES(private)");
-	if (set_page(v, GPC_MSR_SYSTEM_TIME, 1, e) < 0)
+	if (set_page(v, msr, 1, e) < 0)
 		return -1;
-	return probe_vm_read(v, PAGE_SIZE, seen, e);
+	return probe_vm_read(v, (uint16_t)(PAGE_SIZE + version), seen, e);
 }
 
-/* Does a gpc reach a private gfn, or does KVM write what userspace has mapped
+/* Does KVM reach a private gfn, or does it write what userspace has mapped
  * there? The guest tells the one, the host sees the other. */
-static void row_private(const struct probe_ctx *c, struct probe_row *r)
+static void row_private_msr(const struct probe_ctx *c, struct probe_row *r,
+			    uint32_t msr, size_t version)
 {
 	struct probe_vm v = PROBE_VM_NONE;
 	uint16_t seen = 0;
 	struct err e;
 
-	row_use(r, "clock0 in private memory");
 	if (!c->offer.private_vm) {
 		row_set(r, PROBE_NO, false, "no private memory");
 		row_why(r, "see the row mode-gmem-private");
-	} else if (run_private(c, &v, &seen, &e) < 0) {
+	} else if (run_private(c->kvm, &v, msr, version, &seen, &e) < 0) {
 		row_fail(r, &e, "could not be tried");
 	} else if (seen) {
 		row_set(r, PROBE_YES, true, "the guest reads version %u", seen);
-	} else if (version_at(&v, PAGE_SIZE)) {
+	} else if (version_at(&v, PAGE_SIZE + version)) {
 		row_set(r, PROBE_NO, true, "KVM writes the shared alias");
 		row_why(r,
-			"the gpc resolves the gfn by userspace_addr: needs a "
+			"the cache resolves the gfn by userspace_addr: needs a "
 			"kernel with gmem-backed gpcs");
 	} else {
 		row_set(r, PROBE_NO, true, "neither page was written");
 		row_why(r, "needs a kernel with gmem-backed gpcs");
 	}
 	probe_vm_close(&v);
+}
+
+static void row_private(const struct probe_ctx *c, struct probe_row *r)
+{
+	row_use(r, "clock0 in private memory");
+	row_private_msr(c, r, GPC_MSR_SYSTEM_TIME, 0);
+}
+
+static void row_private_steal(const struct probe_ctx *c, struct probe_row *r)
+{
+	row_use(r, "steal0 in private memory");
+	row_private_msr(c, r, GPC_MSR_STEAL_TIME, STEAL_VERSION);
+}
+
+bool probe_private_steal(int kvm)
+{
+	struct probe_vm v = PROBE_VM_NONE;
+	uint16_t seen = 0;
+	struct err e;
+
+	if (run_private(kvm, &v, GPC_MSR_STEAL_TIME, STEAL_VERSION, &seen, &e))
+		seen = 0;
+	probe_vm_close(&v);
+	return seen;
 }
 
 static void row_set_clock(const struct probe_ctx *c, struct probe_row *r)
@@ -285,6 +311,7 @@ static const struct probe_def defs[] = {
 	{ "kvmclock-ctrl", true, row_ctrl },
 	{ "steal-time", true, row_steal },
 	{ "private-clock", true, row_private },
+	{ "private-steal", true, row_private_steal },
 	{ "xen", true, row_xen },
 };
 

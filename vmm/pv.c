@@ -83,6 +83,13 @@ static unsigned int count_pages(enum pv_flavour flavour, unsigned int vcpus)
 	return sum;
 }
 
+const char *pv_cached_by(const struct pv_page *p)
+{
+	if (p->kind == &pv_steal_kind && p->vm->memory->private_steal)
+		return "gpc";
+	return p->kind->cached_by;
+}
+
 static void init_page(struct pv_vm *pv, const struct pv_kind *k,
 		      unsigned int vcpu, uint64_t gpa)
 {
@@ -97,7 +104,7 @@ static void init_page(struct pv_vm *pv, const struct pv_kind *k,
 		&pv->model, pv_index(p),
 		&(struct model_kind){ .size = k->size,
 				      .align = k->align,
-				      .ghc = !strcmp(k->cached_by, "ghc"),
+				      .ghc = !strcmp(pv_cached_by(p), "ghc"),
 				      .fragile = k->fragile });
 	model_switch(&pv->model, pv_index(p), gpa, true, false);
 	if (k->per_vm)

@@ -51,7 +51,7 @@ struct pv_kind {
 	const char *name;	/* "clock": pages are clock0, clock1 ... */
 	const char *compatible; /* in the device tree */
 	enum pv_flavour flavour;
-	const char *cached_by; /* "gpc", "ghc" */
+	const char *cached_by; /* "gpc", "ghc"; see pv_cached_by() */
 	bool per_vm;	 /* one page, without a number; vCPU 0 serves it */
 	bool hva_too;	 /* KVM takes its hva as well as its gpa */
 	bool fragile;	 /* a poke leaves parts of it to who wrote them last */
@@ -138,6 +138,8 @@ extern const struct pv_kind pv_shinfo_kind, pv_vcpuinfo_kind, pv_vcputime_kind,
 
 const char *pv_verdict_name(enum pv_verdict v);
 const char *pv_layout_name(enum pv_layout l);
+/* "gpc" or "ghc": of this kind, on this kernel. */
+const char *pv_cached_by(const struct pv_page *p);
 
 /* How many bytes (whole pages) the pages of @vcpus vCPUs take. */
 uint64_t pv_layout_size(enum pv_flavour flavour, enum pv_layout layout,

@@ -62,14 +62,17 @@ def fragments(flavour, extra):
     return own + [os.path.abspath(x) for x in extra]
 
 
-def _patch_files(patches):
-    if not patches:
-        return []
-    if os.path.isfile(patches):
-        return [os.path.abspath(patches)]
-    files = sorted(glob.glob(os.path.join(os.path.abspath(patches), "*.patch")))
-    if not files:
-        raise BuildError(f"--patches {patches}: no *.patch there")
+def _patch_files(*places):
+    """The files that @places are, or that are in them; None is no place."""
+    files = []
+    for place in filter(None, places):
+        if os.path.isfile(place):
+            files.append(os.path.abspath(place))
+            continue
+        there = glob.glob(os.path.join(os.path.abspath(place), "*.patch"))
+        if not there:
+            raise BuildError(f"--patches {place}: no *.patch there")
+        files += sorted(there)
     return files
 
 
@@ -271,12 +274,21 @@ def _build(name, flavour, extra, tree, obj, strict, dest):
         _collect(obj, log, tmp)
 
 
-def debian_source(name, pattern, flavour, patches=None, extra=()):
+def _seed(plain, obj):
+    """Start from what was built without the extra fragments: kbuild compiles
+    what they change."""
+    if plain == obj or os.path.isdir(obj) or not os.path.isdir(plain):
+        return
+    with cache.locked("obj-" + _digest(plain)), cache.making(obj) as tmp:
+        cache.tool(["cp", "-a", f"{plain}/.", tmp], f"copying {plain}")
+
+
+def debian_source(name, pattern, flavour, patches=(), extra=()):
     """A kernel from Debian's source package, with patches or without."""
     package, version = debian.pinned(pattern)
     if not os.path.isdir(cache.path("sources", version)):
         package, version = debian.choose(pattern)
-    files = _patch_files(patches)
+    files = _patch_files(*patches)
     contents = [_read(f) for f in files]
     obj = f"obj-{flavour}" + (f"-{_digest(*map(_read, extra))}" if extra else "")
 
@@ -288,6 +300,7 @@ def debian_source(name, pattern, flavour, patches=None, extra=()):
             tree = _work(source, f"{version}-{_digest(*contents)}", files, base)
         else:
             tree = _work(source, plain, [])
+        _seed(os.path.join(tree, f"obj-{flavour}"), os.path.join(tree, obj))
         return tree, os.path.join(tree, obj), True
 
     return _made(name, flavour, _digest(version, *contents), extra, prepare)

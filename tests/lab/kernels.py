@@ -15,8 +15,12 @@ from machine import LabError
 
 NAMES = {
     "base": "Debian's linux-source-6.12, unpatched, with the lab's config",
+    "reference": "base with the series in tests/lab/kernel: gpcs on gmem, and"
+    " no direct map",
     "debian": "Debian's packaged 6.12 cloud kernel, as people run it",
 }
+SERIES = os.path.join(cache.HERE, "kernel")
+SERIES_CONFIG = os.path.join(cache.HERE, "config", "reference.config")
 SOURCE = r"linux-source-6\.12"
 CLOUD = r"linux-image-6\.12\.[0-9]+\+deb12-cloud-amd64"
 
@@ -87,17 +91,29 @@ def _debian():
     return _debian_at(cache.once(dest, fill))
 
 
+def _reference(flavour, patches, config):
+    """What base has built is built on, so it comes first."""
+    build.debian_source("base", SOURCE, flavour)
+    return build.debian_source(
+        "reference", SOURCE, flavour, [SERIES, patches], [SERIES_CONFIG, *config]
+    )
+
+
 def get(name, lean=False, moddir=None, source=None, patches=None, config=()):
     """The kernel that the command line asks for, made if need be."""
     flavour = "lean" if lean else "debug"
     if source:
         return build.tree(source, flavour, patches, config)
     if name == "base" or (patches and name is None):
-        return build.debian_source(name or "base", SOURCE, flavour, patches, config)
+        return build.debian_source(
+            name or "base", SOURCE, flavour, [patches], config
+        )
+    if name == "reference":
+        return _reference(flavour, patches, config)
     if patches or config:
         raise LabError(
             f"--patches and --config are for what is built here: --source DIR"
-            f" or --kernel base, not {name}"
+            f" or --kernel base or reference, not {name}"
         )
     if name == "debian":
         return _debian()

@@ -23,6 +23,14 @@ LIMIT = 300  # seconds, for anything: the emulated machine is slow
 BUILD_LIMIT = 3600  # for what may build a kernel first, or wait for a build
 CPUS = 2
 
+# What is built here: the kernel, and whether it is built lean.
+BUILT = {
+    "lean": ("base", True),
+    "debug": ("base", False),
+    "reference": ("reference", False),
+    "reference-lean": ("reference", True),
+}
+
 _boxes = {}
 
 
@@ -107,8 +115,7 @@ class Box:
     def __init__(self, name, gpcvm, extra=()):
         os.environ["GPCVM"] = gpcvm
         self.name = name
-        lean, base = name == "lean", name in ("lean", "debug")
-        self.kernel = kernels.get("base" if base else name, lean)
+        self.kernel = kernels.get(*BUILT.get(name, (name,)))
         self.image = session.image_of(self.kernel, extra)
         self.m = machine.Machine(self.kernel, self.image, CPUS)
         self.m.ready(LIMIT)
@@ -171,8 +178,7 @@ class Lab:
         self.used = []
 
     def box(self, name="lean"):
-        """The kernel `base` built lean or for debugging ("debug"), or another
-        of the lab's by name."""
+        """A kernel of BUILT, or another of the lab's by name."""
         if name not in _boxes:
             _boxes[name] = Box(name, self.gpcvm)
         box = _boxes[name]
