@@ -497,12 +497,12 @@ def test_page_that_is_not_given_back_fails_the_scenario(lab):
         p = Faked(lab, vm(lab) + "sleep 1000\n",
                   {vmstat: "nr_unevictable 340\nnr_mlock 100\n"})
         p.machine()
-        p.put(vmstat, "nr_unevictable 351\nnr_mlock 110\n")
+        p.put(vmstat, "nr_unevictable 651\nnr_mlock 110\n")
         status, out = p.result()
         os.remove(p.path(vmstat))
         if "not looked at" not in out:
             assert status == 1, out
-            assert "# memory is not given back: 1 pages more" in out, out
+            assert "# memory is not given back: 301 pages more" in out, out
             return
     raise lib.Skip("somebody else has machines: " + out)
 
@@ -521,7 +521,7 @@ LEAK = """
 import ctypes, sys, time
 libc = ctypes.CDLL(None, use_errno=True)
 libc.shmat.restype = ctypes.c_void_p
-size = 64 << 12
+size = 512 << 12
 shm = libc.shmget(0, size, 0o1600)
 assert shm >= 0 and libc.shmctl(shm, 11, None) == 0  # SHM_LOCK
 at = libc.shmat(shm, None, 0)
@@ -557,7 +557,7 @@ def test_memory_that_is_kept_fails_the_scenario(lab):
         if "not looked at" not in out:
             assert status == 1, out
             found = re.search(r"memory is not given back: (\d+) pages", out)
-            assert found and int(found[1]) == 64, out
+            assert found and abs(int(found[1]) - 512) <= 256, out  # others lock, too
             return
     raise lib.Skip("somebody else has machines: " + out)
 
