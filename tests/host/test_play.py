@@ -262,6 +262,7 @@ def test_exit_status_of_a_machine_is_judged(lab):
     passes(lab, vm(lab) + "quit\n")
 
 
+@lib.alone
 def test_machine_that_dies_is_told_with_what_it_printed(lab):
     out = play(lab, vm(lab, "--memory anon --no-guard") + """
         guest 0 nop
@@ -410,6 +411,7 @@ def warned(lab, text, good):
     raise lib.Skip("nothing makes this kernel write a warning: " + out)
 
 
+@lib.alone
 def test_kernel_warning_that_nobody_expects_fails_the_scenario(lab):
     out = warned(lab, "vm --memory anon --no-guard\n" + KILL,
                  lambda status, out: status == 1)
@@ -417,6 +419,7 @@ def test_kernel_warning_that_nobody_expects_fails_the_scenario(lab):
     assert "#   kernel: " in out, out
 
 
+@lib.alone
 def test_kernel_warning_that_is_expected_is_excused(lab):
     line = f'expect-kernel "{TEXT}"\n'
     kill = "vm --memory anon --no-guard\n" + KILL
@@ -491,6 +494,7 @@ def test_vm_that_kvm_keeps_fails_the_scenario(lab):
     assert f"# KVM still has a VM of process {pid}" in out, out
 
 
+@lib.alone
 def test_page_that_is_not_given_back_fails_the_scenario(lab):
     vmstat = "/proc/vmstat"
     for _ in range(ATTEMPTS):
@@ -534,6 +538,7 @@ sys.stdin.readline()
 """
 
 
+@lib.alone
 def test_memory_that_is_kept_fails_the_scenario(lab):
     """What another process keeps unevictable stands in for folios that the
     kernel has lost."""
