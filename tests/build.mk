@@ -21,7 +21,8 @@ lint:
 	$(Q)tests/tidy $(O)/tidy $(C_FILES)
 
 host: $(O)/gpcvm $(O)/tests/bench/floor
-	$(Q)tests/host/run --gpcvm $(O)/gpcvm --counts $(O)/host.counts $(T)
+	$(Q)tests/host/run --jobs 3 --gpcvm $(O)/gpcvm --counts $(O)/host.counts \
+		$(T)
 
 host-short: $(O)/gpcvm
 	$(Q)tests/host/run --gpcvm $(O)/gpcvm --counts $(O)/host.counts --short
