@@ -62,7 +62,7 @@ matrix:
 # The kernels on which it takes seconds.
 matrix-short: $(O)/gpcvm $(O)/tests/lab/agent
 	$(Q)tests/lab/matrix --gpcvm $(O)/gpcvm --counts $(O)/matrix.counts \
-		debian lean
+		debian lean reference-lean
 
 # The scenarios, on this machine and in the lab. K="host base" chooses.
 suite:
@@ -72,7 +72,7 @@ suite:
 
 suite-short: $(O)/gpcvm $(O)/tests/lab/agent
 	$(Q)tests/lab/suite --gpcvm $(O)/gpcvm --counts $(O)/suite.counts \
-		$(or $(K),host debian lean)
+		$(or $(K),host debian lean reference-lean)
 
 # A broken judge has to be noticed by a scenario.
 mutants: $(O)/tests/lab/agent
