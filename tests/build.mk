@@ -21,7 +21,8 @@ lint:
 	$(Q)tests/tidy $(O)/tidy $(C_FILES)
 
 host: $(O)/gpcvm $(O)/tests/bench/floor
-	$(Q)tests/host/run --gpcvm $(O)/gpcvm --counts $(O)/host.counts $(T)
+	$(Q)tests/host/run --jobs 3 --gpcvm $(O)/gpcvm --counts $(O)/host.counts \
+		$(T)
 
 host-short: $(O)/gpcvm
 	$(Q)tests/host/run --gpcvm $(O)/gpcvm --counts $(O)/host.counts --short
@@ -61,7 +62,7 @@ matrix:
 # The kernels on which it takes seconds.
 matrix-short: $(O)/gpcvm $(O)/tests/lab/agent
 	$(Q)tests/lab/matrix --gpcvm $(O)/gpcvm --counts $(O)/matrix.counts \
-		debian lean
+		debian lean reference-lean
 
 # The scenarios, on this machine and in the lab. K="host base" chooses.
 suite:
@@ -71,7 +72,7 @@ suite:
 
 suite-short: $(O)/gpcvm $(O)/tests/lab/agent
 	$(Q)tests/lab/suite --gpcvm $(O)/gpcvm --counts $(O)/suite.counts \
-		$(or $(K),host debian lean)
+		$(or $(K),host debian lean reference-lean)
 
 # Every mistake that the reference kernel can make, and what finds it.
 faults:

@@ -30,7 +30,11 @@ static const char usage[] =
 	"2 wrong usage, or a scenario has a syntax error: nothing was played then;\n"
 	"4 all were skipped.\n";
 
-static int play_all(const struct play_list *l, const struct play_options *o)
+int play_list_run(const struct play_list *l, const struct play_options *o,
+		  void (*one)(const struct scenario *s,
+			      const struct play_options *o,
+			      struct outcome *out),
+		  bool summary)
 {
 	struct outcome out = { 0 };
 	struct ktap k;
@@ -40,11 +44,11 @@ static int play_all(const struct play_list *l, const struct play_options *o)
 	ktap_begin(&k, o->json, l->nr);
 	for (unsigned int i = 0; i < l->nr && !out.interrupted; i++) {
 		ktap_progress(&k, l->all[i].name);
-		scenario_play(&l->all[i], o, &out);
+		one(&l->all[i], o, &out);
 		ktap_result(&k, l->all[i].name, &out);
 		outcome_free(&out);
 	}
-	return ktap_end(&k, false);
+	return ktap_end(&k, summary);
 }
 
 /* The table, for those who write the manual. */
@@ -89,7 +93,8 @@ int play_main(int argc, char **argv)
 	for (int i = optind; i < argc; i++)
 		play_add(&l, argv[i], play_name(argv[i], name, sizeof(name)),
 			 o.control ? MACHINE_RUNNING : MACHINE_OF_FILE);
-	status = l.wrong ? STATUS_USAGE : play_all(&l, &o);
+	status = l.wrong ? STATUS_USAGE
+			 : play_list_run(&l, &o, scenario_play, false);
 	play_list_free(&l);
 	return status;
 }
@@ -147,7 +152,8 @@ int play_against(int argc, char **argv, const struct config *cfg)
 	o.argc = own_words(argc, argv, cfg, o.argv);
 	play_add(&l, cfg->scenario,
 		 play_name(cfg->scenario, name, sizeof(name)), MACHINE_GIVEN);
-	status = l.wrong ? STATUS_USAGE : play_all(&l, &o);
+	status = l.wrong ? STATUS_USAGE
+			 : play_list_run(&l, &o, scenario_play, false);
 	play_list_free(&l);
 	free(o.argv);
 	return status;

@@ -30,6 +30,13 @@ struct play_list {
 void play_add(struct play_list *l, const char *path, const char *name,
 	      enum scenario_machine from);
 void play_list_free(struct play_list *l);
+/* Play them in turn with @one, and tell of each; with @summary of all as well.
+ * Returns the exit status. */
+int play_list_run(const struct play_list *l, const struct play_options *o,
+		  void (*one)(const struct scenario *s,
+			      const struct play_options *o,
+			      struct outcome *out),
+		  bool summary);
 /* @path without ".scn", in @buf. */
 const char *play_name(const char *path, char *buf, size_t size);
 

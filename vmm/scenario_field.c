@@ -224,7 +224,7 @@ static bool value_number(const struct jsonread *r, long double *v)
 	return true;
 }
 
-static bool numbers_hold(long double a, enum field_op op, long double b)
+bool field_numbers_hold(long double a, enum field_op op, long double b)
 {
 	switch (op) {
 	case FIELD_EQ:
@@ -267,7 +267,7 @@ enum field_holds field_compare(const struct jsonread *value, enum field_op op,
 	if (value->last == JSON_OBJECT || value->last == JSON_ARRAY)
 		return FIELD_NO_VALUE;
 	if (op != FIELD_HAS && value_number(value, &a) && want_number(want, &b))
-		return numbers_hold(a, op, b) ? FIELD_YES : FIELD_NO;
+		return field_numbers_hold(a, op, b) ? FIELD_YES : FIELD_NO;
 	text = malloc(3 * value->len + 1); /* U+FFFD is three bytes */
 	if (!text)
 		return FIELD_NO;

@@ -44,5 +44,7 @@ enum field_holds {
  * start with 0x; @want decimal or 0x, with K, M, G, T), else as texts. */
 enum field_holds field_compare(const struct jsonread *value, enum field_op op,
 			       const char *want);
+/* The same of two numbers; of @op all but ~. */
+bool field_numbers_hold(long double a, enum field_op op, long double b);
 
 #endif

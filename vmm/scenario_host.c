@@ -132,6 +132,8 @@ static void check_memory(struct player *p)
 		pages = count_again(p, &now);
 	if (!unknown && !now.known)
 		unknown = now.why;
+	if (!unknown && leak_in_doubt(&now, pages, why, sizeof(why)))
+		unknown = why;
 	if (unknown)
 		branch_note(&p->main,
 			    "memory after teardown: not looked at: %s",

@@ -130,6 +130,22 @@ static int holds_vm(const char *proc, const char *pid)
 	return found;
 }
 
+static bool locks_memory(const char *proc, const char *pid)
+{
+	char path[PATH_MAX], line[128];
+	unsigned long kib = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%.20s/status", proc, pid);
+	f = fopen(path, "re");
+	while (f && !kib && fgets(line, sizeof(line), f))
+		if (!strncmp(line, "VmLck:", 6))
+			kib = strtoul(line + 6, NULL, 10);
+	if (f)
+		fclose(f);
+	return kib;
+}
+
 /* All processes are those that /proc shows: we are in the first PID namespace
  * (PROC_PID_INIT_INO), or there are none. */
 static bool sees_all(const char *proc)
@@ -145,8 +161,10 @@ static bool sees_all(const char *proc)
 	return !strcmp(link, "pid:[4026531836]");
 }
 
-/* Nobody else has a VM; where that is not so, or not known: @why. */
-static bool is_alone(const char *proc, char *why, size_t size)
+/* Nobody else has a VM; where that is not so, or not known: @why. And who has
+ * memory locked. */
+static bool is_alone(const char *proc, char locker[static 24], char *why,
+		     size_t size)
 {
 	const struct dirent *d;
 	DIR *dir = opendir(proc);
@@ -162,6 +180,8 @@ static bool is_alone(const char *proc, char *why, size_t size)
 	while (!r && (d = readdir(dir))) {
 		if (d->d_name[0] < '1' || d->d_name[0] > '9')
 			continue;
+		if (!locker[0] && locks_memory(proc, d->d_name))
+			snprintf(locker, 24, "%.20s", d->d_name);
 		r = holds_vm(proc, d->d_name);
 		if (r > 0)
 			snprintf(why, size, "process %.20s has a VM as well",
@@ -229,7 +249,7 @@ void leak_count(struct leak_count *c, const char *proc)
 	} else if (!read_counters(proc, &u, &m)) {
 		snprintf(c->why, sizeof(c->why),
 			 "%s/vmstat does not have the counters", proc);
-	} else if (is_alone(proc, c->why, sizeof(c->why))) {
+	} else if (is_alone(proc, c->locker, c->why, sizeof(c->why))) {
 		c->known = true;
 		c->pages = u - m;
 	}
@@ -255,6 +275,18 @@ long leak_pages(const struct leak_count *before, const struct leak_count *after)
 	if (!before->known || !after->known || after->pages <= before->pages)
 		return 0;
 	return after->pages - before->pages;
+}
+
+bool leak_in_doubt(const struct leak_count *after, long pages, char *why,
+		   size_t size)
+{
+	if (pages <= 0 || pages > LEAK_DOUBT || !after->locker[0])
+		return false;
+	snprintf(why, size,
+		 "%ld pages more are unevictable, but process %s, which has "
+		 "memory locked, makes so many come and go",
+		 pages, after->locker);
+	return true;
 }
 
 bool leak_vm_left(const char *debugfs, pid_t pid)

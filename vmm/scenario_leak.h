@@ -16,7 +16,15 @@ struct leak_count {
 	bool known;
 	char why[160]; /* where it is not */
 	long pages;
+	char locker[24]; /* the pid of somebody who has memory locked, or "" */
 };
+
+/*
+ * What somebody who keeps memory locked makes the count vary by, for as long as
+ * he likes: a page that he has unlocked may stay among the unevictable ones
+ * until reclaim finds it (mm/mlock.c, __munlock_folio(), "stranded"). Seen: 30.
+ */
+#define LEAK_DOUBT 256 /* pages */
 
 /*
  * Count what is there before. A page that somebody else locks just now is
@@ -38,6 +46,10 @@ void leak_settle(void);
  * two is not known. */
 long leak_pages(const struct leak_count *before,
 		const struct leak_count *after);
+
+/* Could so many pages be those of somebody who has memory locked? Then @why. */
+bool leak_in_doubt(const struct leak_count *after, long pages, char *why,
+		   size_t size);
 
 /* Is KVM's directory of a VM of process @pid still in @debugfs ("kvm/PID-FD")? */
 bool leak_vm_left(const char *debugfs, pid_t pid);

@@ -98,24 +98,6 @@ int need_parse(const char *word, struct need *n, struct err *e)
 			 row);
 }
 
-static bool holds(enum field_op op, long a, long b)
-{
-	switch (op) {
-	case FIELD_EQ:
-		return a == b;
-	case FIELD_NE:
-		return a != b;
-	case FIELD_LT:
-		return a < b;
-	case FIELD_LE:
-		return a <= b;
-	case FIELD_GT:
-		return a > b;
-	default:
-		return a >= b;
-	}
-}
-
 static bool row_holds(const struct need *n, const struct need_host *h,
 		      char why[static 400])
 {
@@ -145,12 +127,13 @@ bool need_holds(const struct need *n, const struct need_host *h,
 		snprintf(why, 400, "the kernel is %s, needed is %s %u.%u",
 			 h->release, field_op_name(n->op), n->version[0],
 			 n->version[1]);
-		return holds(n->op, (long)v[0] * 100000 + v[1],
-			     (long)n->version[0] * 100000 + n->version[1]);
+		return field_numbers_hold((long)v[0] * 100000 + v[1], n->op,
+					  (long)n->version[0] * 100000 +
+						  n->version[1]);
 	case NEED_CPUS:
 		snprintf(why, 400, "there are %u CPUs, needed are %s %u",
 			 h->cpus, field_op_name(n->op), n->version[0]);
-		return holds(n->op, (long)h->cpus, (long)n->version[0]);
+		return field_numbers_hold(h->cpus, n->op, n->version[0]);
 	default:
 		return row_holds(n, h, why);
 	}

@@ -353,23 +353,6 @@ static void play_one(const struct scenario *s, const struct play_options *o,
 	halt_close(&h);
 }
 
-static int play_suite(const struct play_list *l, const struct play_options *o)
-{
-	struct outcome out = { 0 };
-	struct ktap k;
-
-	halt_block_signals();
-	signal(SIGPIPE, SIG_IGN);
-	ktap_begin(&k, o->json, l->nr);
-	for (unsigned int i = 0; i < l->nr && !out.interrupted; i++) {
-		ktap_progress(&k, l->all[i].name);
-		play_one(&l->all[i], o, &out);
-		ktap_result(&k, l->all[i].name, &out);
-		outcome_free(&out);
-	}
-	return ktap_end(&k, true);
-}
-
 int suite_main(int argc, char **argv)
 {
 	struct play_list l = { 0 };
@@ -380,7 +363,7 @@ int suite_main(int argc, char **argv)
 		return status;
 	for (int i = optind; i < argc; i++)
 		add(&l, argv[i], o.control ? MACHINE_RUNNING : MACHINE_OF_FILE);
-	status = l.wrong ? STATUS_USAGE : play_suite(&l, &o);
+	status = l.wrong ? STATUS_USAGE : play_list_run(&l, &o, play_one, true);
 	play_list_free(&l);
 	return status;
 }

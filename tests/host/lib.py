@@ -30,6 +30,13 @@ def short(fn):
     return fn
 
 
+def alone(fn):
+    """Runs with no other test beside it: it makes the kernel write messages,
+    which fail whoever plays a scenario, or counts what all have."""
+    fn.alone = True
+    return fn
+
+
 def eventually(what, fn, limit=LIMIT):
     """Call fn until it returns something true; its value."""
     end = time.monotonic() + limit

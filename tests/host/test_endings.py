@@ -64,6 +64,7 @@ def triple_fault(m):
     m.client.send(f"guest 0 fill {cr3} 4K 0\n")
 
 
+@lib.alone
 @lib.short
 def test_triple_fault_ends_with_10_registers_and_the_reason(lab):
     m = breakable(lab)
@@ -75,6 +76,7 @@ def test_triple_fault_ends_with_10_registers_and_the_reason(lab):
     ended(m, 10, "triple fault", "vCPU 0", *REGISTERS)
 
 
+@lib.alone
 def test_kvm_internal_error_ends_with_11_and_registers(lab):
     m = breakable(lab)
     r = plant(m, b"\xcc")  # int3
@@ -85,6 +87,7 @@ def test_kvm_internal_error_ends_with_11_and_registers(lab):
     ended(m, 11, "internal error", "suberror", "vCPU 0", *REGISTERS)
 
 
+@lib.alone
 def test_unexpected_exception_ends_with_13_its_name_and_registers(lab):
     m = breakable(lab)
     r = plant(m, b"\x0f\x0b")  # ud2
@@ -92,6 +95,7 @@ def test_unexpected_exception_ends_with_13_its_name_and_registers(lab):
     ended(m, 13, "#UD", "vCPU 0", *REGISTERS)
 
 
+@lib.alone
 def test_unexpected_page_fault_tells_the_address(lab):
     m = breakable(lab)
     # mov 0xfffffffffffff000, %rax
@@ -100,6 +104,7 @@ def test_unexpected_page_fault_tells_the_address(lab):
     ended(m, 13, "#PF", "fffffffffffff000", "vCPU 0", *REGISTERS)
 
 
+@lib.alone
 def test_exceptions_in_the_handler_end_with_13_or_10(lab):
     m = breakable(lab)
     # ud2 where db_call goes on: the handler uses that itself.
@@ -111,6 +116,7 @@ def test_exceptions_in_the_handler_end_with_13_or_10(lab):
     ended(m, status, "vCPU 0")
 
 
+@lib.alone
 def test_all_waiting_clients_are_answered_when_the_guest_dies(lab):
     m = breakable(lab)
     clients = [m.connect() for _ in range(10)]

@@ -163,6 +163,7 @@ def test_end_of_the_machine_is_the_last_event(lab):
 
 # ---- kernel messages ------------------------------------------------------
 
+@lib.alone
 def test_kernel_warning_is_an_event_and_nothing_else_is(lab):
     m = lab.machine()
     kmsg = Kmsg()
@@ -182,6 +183,7 @@ def test_kernel_warning_is_an_event_and_nothing_else_is(lab):
     assert m.ok("status")["kernel_messages"] >= len(wanted)
 
 
+@lib.alone
 def test_subscriber_is_told_of_a_kernel_warning(lab):
     m = lab.machine()
     events = m.events()

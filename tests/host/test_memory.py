@@ -226,6 +226,7 @@ def test_gmem_no_guard_lets_commands_into_low_memory(lab):
     no_guard(lab, "gmem")
 
 
+@lib.alone
 def test_no_guard_deletes_slot_0_and_gpcvm_says_how_the_guest_died(lab):
     m = lab.machine("--memory", "anon", "--no-guard")
     m.ok("guest 0 nop")

@@ -262,6 +262,7 @@ def test_exit_status_of_a_machine_is_judged(lab):
     passes(lab, vm(lab) + "quit\n")
 
 
+@lib.alone
 def test_machine_that_dies_is_told_with_what_it_printed(lab):
     out = play(lab, vm(lab, "--memory anon --no-guard") + """
         guest 0 nop
@@ -410,6 +411,7 @@ def warned(lab, text, good):
     raise lib.Skip("nothing makes this kernel write a warning: " + out)
 
 
+@lib.alone
 def test_kernel_warning_that_nobody_expects_fails_the_scenario(lab):
     out = warned(lab, "vm --memory anon --no-guard\n" + KILL,
                  lambda status, out: status == 1)
@@ -417,6 +419,7 @@ def test_kernel_warning_that_nobody_expects_fails_the_scenario(lab):
     assert "#   kernel: " in out, out
 
 
+@lib.alone
 def test_kernel_warning_that_is_expected_is_excused(lab):
     line = f'expect-kernel "{TEXT}"\n'
     kill = "vm --memory anon --no-guard\n" + KILL
@@ -491,18 +494,19 @@ def test_vm_that_kvm_keeps_fails_the_scenario(lab):
     assert f"# KVM still has a VM of process {pid}" in out, out
 
 
+@lib.alone
 def test_page_that_is_not_given_back_fails_the_scenario(lab):
     vmstat = "/proc/vmstat"
     for _ in range(ATTEMPTS):
         p = Faked(lab, vm(lab) + "sleep 1000\n",
                   {vmstat: "nr_unevictable 340\nnr_mlock 100\n"})
         p.machine()
-        p.put(vmstat, "nr_unevictable 351\nnr_mlock 110\n")
+        p.put(vmstat, "nr_unevictable 651\nnr_mlock 110\n")
         status, out = p.result()
         os.remove(p.path(vmstat))
         if "not looked at" not in out:
             assert status == 1, out
-            assert "# memory is not given back: 1 pages more" in out, out
+            assert "# memory is not given back: 301 pages more" in out, out
             return
     raise lib.Skip("somebody else has machines: " + out)
 
@@ -521,7 +525,7 @@ LEAK = """
 import ctypes, sys, time
 libc = ctypes.CDLL(None, use_errno=True)
 libc.shmat.restype = ctypes.c_void_p
-size = 64 << 12
+size = 512 << 12
 shm = libc.shmget(0, size, 0o1600)
 assert shm >= 0 and libc.shmctl(shm, 11, None) == 0  # SHM_LOCK
 at = libc.shmat(shm, None, 0)
@@ -534,6 +538,7 @@ sys.stdin.readline()
 """
 
 
+@lib.alone
 def test_memory_that_is_kept_fails_the_scenario(lab):
     """What another process keeps unevictable stands in for folios that the
     kernel has lost."""
@@ -557,7 +562,7 @@ def test_memory_that_is_kept_fails_the_scenario(lab):
         if "not looked at" not in out:
             assert status == 1, out
             found = re.search(r"memory is not given back: (\d+) pages", out)
-            assert found and int(found[1]) == 64, out
+            assert found and abs(int(found[1]) - 512) <= 256, out  # others lock, too
             return
     raise lib.Skip("somebody else has machines: " + out)
 

@@ -415,6 +415,7 @@ def test_the_end_of_the_guest_ends_it(lab):
     assert r is None or r["ended_by"] == "machine", r
 
 
+@lib.alone
 def test_a_message_of_the_kernel_ends_it(lab):
     m = lab.plain("--vcpus", "2")
     log = kmsg.Kmsg()

@@ -94,6 +94,7 @@ def test_the_terminal_is_as_before_after_a_signal(lab):
               128 + sig)
 
 
+@lib.alone
 def test_the_terminal_is_as_before_after_a_triple_fault(lab):
     check(at_terminal(lab, triple_fault), 10)
 

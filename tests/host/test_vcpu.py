@@ -89,6 +89,7 @@ def test_clockwatch_can_be_paused_while_it_runs(lab):
 def test_registers_are_those_of_the_guest(lab):
     m = lab.machine("--vcpus", "2")
     m.ok("guest 0 nop")
+    m.ok("guest 1 nop")  # both have begun
     end = int(m.ok("status")["own_end"], 16)
     for line in ("vcpu 0 regs", "vcpu 1 regs"):
         r = m.ok(line)

@@ -344,7 +344,7 @@ def test_mistakes_are_told_before_anything_starts(lab):
     empty = os.path.join(lab.dir, "empty")
     os.mkdir(empty)
     for args, status, words in (
-        (("--kernel", "nosuch"), 64, "one of base, debian"),
+        (("--kernel", "nosuch"), 64, "one of base, reference, debian"),
         (("--kernel", image), 64, "no bzImage"),
         (("--kernel", "base", "--modules", empty), 64, "--kernel FILE"),
         (("--source", empty), 65, "no kernel tree"),

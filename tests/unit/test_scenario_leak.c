@@ -195,7 +195,10 @@ static void vm_that_kvm_keeps_is_found_by_its_process(void **state)
 /* On the real kernel: the pages of a shared memory segment that is locked are
  * unevictable and not mlocked, as those of a gmem file are; those of mlock() are
  * both. Each skips where somebody has a machine meanwhile. */
-#define PAGES 64
+#define PAGES 1024
+
+/* What others who have memory locked may add or take away. */
+static long doubt;
 
 static long count_real(void (*fill)(void *p), int shm)
 {
@@ -218,6 +221,7 @@ static long count_real(void (*fill)(void *p), int shm)
 		munmap(p, PAGES << 12);
 	if (!before.known || !after.known)
 		return -1;
+	doubt = before.locker[0] || after.locker[0] ? LEAK_DOUBT : 0;
 	return leak_pages(&before, &after);
 }
 
@@ -237,9 +241,11 @@ static void locked_memory_is_not_counted_on_this_kernel(void **state)
 	long n = count_real(lock_and_fill, -1);
 
 	(void)state;
+	for (int i = 0; i < 20 && n > doubt; i++)
+		n = count_real(lock_and_fill, -1);
 	if (n < 0)
 		skip();
-	assert_int_equal(n, 0);
+	assert_in_range(n, 0, doubt);
 }
 
 static long count_segment(void)
@@ -256,16 +262,35 @@ static long count_segment(void)
 }
 
 /* The memory of a machine that has just ended may be among those before. */
-static void unevictable_pages_are_counted_exactly_on_this_kernel(void **state)
+static void unevictable_pages_are_counted_on_this_kernel(void **state)
 {
 	long n = count_segment();
 
 	(void)state;
-	for (int i = 0; i < 20 && n != PAGES; i++)
+	for (int i = 0; i < 20 && labs(n - PAGES) > doubt; i++)
 		n = count_segment();
 	if (n < 0)
 		skip();
-	assert_int_equal(n, PAGES);
+	assert_in_range(n, PAGES - doubt, PAGES + doubt);
+}
+
+static void few_pages_are_in_doubt_where_somebody_locks_memory(void **state)
+{
+	struct leak_count c;
+	char why[160];
+
+	(void)state;
+	put("12/status", "Name:\tx\nVmLck:\t       0 kB\nVmPin:\t 8 kB\n");
+	c = count();
+	assert_false(leak_in_doubt(&c, 1, why, sizeof(why)));
+	put("12/status", "Name:\tx\nVmLck:\t   41448 kB\n");
+	c = count();
+	assert_true(c.known);
+	assert_true(leak_in_doubt(&c, 1, why, sizeof(why)));
+	assert_non_null(strstr(why, "process 12, which has memory locked"));
+	assert_true(leak_in_doubt(&c, LEAK_DOUBT, why, sizeof(why)));
+	assert_false(leak_in_doubt(&c, LEAK_DOUBT + 1, why, sizeof(why)));
+	assert_false(leak_in_doubt(&c, 0, why, sizeof(why)));
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, start, finish)
@@ -279,9 +304,10 @@ int main(void)
 		TEST(process_that_is_not_seen_makes_it_unknown),
 		TEST(ramfs_that_can_be_written_makes_it_unknown),
 		TEST(missing_counters_make_it_unknown),
+		TEST(few_pages_are_in_doubt_where_somebody_locks_memory),
 		TEST(vm_that_kvm_keeps_is_found_by_its_process),
 		TEST(locked_memory_is_not_counted_on_this_kernel),
-		TEST(unevictable_pages_are_counted_exactly_on_this_kernel),
+		TEST(unevictable_pages_are_counted_on_this_kernel),
 	};
 
 	return cmocka_run_group_tests_name("scenario_leak", tests, NULL, NULL);
