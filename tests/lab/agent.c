@@ -130,13 +130,32 @@ static void clear_item(struct item *it)
 	*it = (struct item){ .fd = { -1, -1, -1, -1 } };
 }
 
-/* Say that it is over once both: it has ended, and its output has been read. */
+/* What comes from a connection; an empty frame for its end. False: no more. */
+static bool read_socket(struct agent *a, unsigned int id)
+{
+	struct item *it = &a->items[id];
+	char buf[FRAME_MAX];
+	ssize_t n = read(it->fd[SOCKET], buf, sizeof(buf));
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return false;
+	send_frame(a, FRAME_DATA, id, buf, n > 0 ? (size_t)n : 0);
+	if (n <= 0)
+		clear_item(it);
+	return n > 0;
+}
+
+/* Say that it is over once both: it has ended, and its output has been read; and
+ * what it has answered on its socket before, for with this all may end. */
 static void maybe_over(struct agent *a, unsigned int id)
 {
 	struct item *it = &a->items[id];
 
 	if (!it->exited || it->fd[OUT] >= 0 || it->fd[ERR] >= 0)
 		return;
+	for (unsigned int i = 0; i < FRAME_IDS; i++)
+		while (a->items[i].fd[SOCKET] >= 0 && read_socket(a, i))
+			;
 	send_word(a, FRAME_EXITED, id, it->status);
 	clear_item(it);
 }
@@ -382,23 +401,20 @@ static void on_stream(struct agent *a, unsigned int id, enum stream s)
 		close_stream(it, s); /* EPOLLERR: it does not read any more */
 	if (s == TO_CHILD || it->fd[s] < 0)
 		return;
+	if (s == SOCKET) {
+		read_socket(a, id);
+		return;
+	}
 	n = read(it->fd[s], buf, sizeof(buf));
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (n > 0 || s == SOCKET)
-		send_frame(a,
-			   s == OUT   ? FRAME_STDOUT
-			   : s == ERR ? FRAME_STDERR
-				      : FRAME_DATA,
-			   id, buf, n > 0 ? (size_t)n : 0);
-	if (n > 0)
+	if (n > 0) {
+		send_frame(a, s == OUT ? FRAME_STDOUT : FRAME_STDERR, id, buf,
+			   (size_t)n);
 		return;
-	if (s == SOCKET) {
-		clear_item(it);
-	} else {
-		close_stream(it, s);
-		maybe_over(a, id);
 	}
+	close_stream(it, s);
+	maybe_over(a, id);
 }
 
 static _Noreturn void loop(struct agent *a)

@@ -126,7 +126,7 @@ class Control:
         except OSError as e:
             raise LabError(f"--control {path}: {e.strerror}")
         os.chmod(path, 0o600)
-        self.links = []
+        self.links, self.answers = [], []
         threading.Thread(target=self._open, args=(timeout,), daemon=True).start()
 
     def _remove_stale(self):
@@ -153,9 +153,11 @@ class Control:
                 inside = self.m.connect(INSIDE, timeout)
                 self.links += [client, inside]
                 for a, b in ((client, inside), (inside, client)):
-                    threading.Thread(
+                    t = threading.Thread(
                         target=self._copy, args=(a, b), daemon=True
-                    ).start()
+                    )
+                    t.start()
+                self.answers.append((inside, t))
 
     @staticmethod
     def _copy(a, b):
@@ -167,6 +169,11 @@ class Control:
     def close(self):
         with contextlib.suppress(OSError):
             os.unlink(self.path)
+        # What gpcvm has answered, to quit for one, goes out first.
+        for inside, t in self.answers:
+            with contextlib.suppress(OSError):
+                inside.shutdown(socket.SHUT_RD)
+            t.join(GRACE_S)
         for s in (self.listener, *self.links):
             s.close()
 
