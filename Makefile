@@ -64,6 +64,7 @@ format:
 help:
 	@echo 'all      build/gpcvm, one static file'
 	@echo 'demo     set up, build, and show what gpcvm does on this machine'
+	@echo '         LAB=1: in the lab, on a kernel with private memory and a mistake'
 	@echo 'check    the developer loop: build, format, unit tests, a short host test'
 	@echo 'test     set up, build, and run every test (also under sanitizers)'
 	@echo 'lab      the tests that need a kernel of their own, in the lab'
