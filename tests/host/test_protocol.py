@@ -8,7 +8,7 @@ KINDS = {"usage", "range", "state", "unsupported", "kvm", "os"}
 COMMANDS = {
     "help", "status", "caps", "gpc", "punch", "allocate", "attr", "prefault",
     "poison", "slot", "pv", "poke", "check", "guest", "vcpu", "mem", "leak",
-    "storm", "record", "log", "subscribe", "quit",
+    "delay", "storm", "record", "log", "subscribe", "quit",
 }
 OPS = {"read", "write", "fill", "hash", "rdmsr", "wrmsr", "hypercall",
        "canary", "convert", "touch", "halt"}
@@ -37,7 +37,8 @@ REQUESTS = [
     "guest 0 hypercall 1", "guest 0 nop", "guest 0 halt", "guest 0 nonsense",
     "vcpu 0 regs", "vcpu 0 pause", "guest 0 nop", "vcpu 0 resume",
     "vcpu 0 pin 99999", "vcpu 9 regs", "mem 8M", "mem 8M 4096", "mem 8M 0",
-    "leak 8M", "leak all", "storm", "record stop", "log", "log 5", "log 0",
+    "leak 8M", "leak all", "leak clock0 off", "delay", "delay all 0",
+    "delay all x", "storm", "record stop", "log", "log 5", "log 0",
     "subscribe", "subscribe off", "subscribe on", "quit 256", "quit x",
 ]
 
