@@ -8,7 +8,7 @@ include tests/fuzz/build.mk
 include tests/bench/build.mk
 include tests/lab/build.mk
 
-.PHONY: deps-build deps-lab deps-test deps-bench host host-short lab matrix matrix-short suite suite-short faults faults-short mutants lint demo-run check-run test-run
+.PHONY: deps-build deps-lab deps-test deps-bench host host-short lab matrix matrix-short suite suite-short faults faults-short soak mutants lint demo-run check-run test-run
 
 # SKIP_DEPS=1: everything is there, do not look.
 deps-build deps-lab deps-test deps-bench:
@@ -42,9 +42,11 @@ demo:
 	$(Q)tests/demo $(O)/gpcvm
 
 bench:
-	$(Q)$(MAKE) --no-print-directory deps-bench
-	$(Q)$(MAKE) --no-print-directory $(O)/gpcvm $(BENCH_BINS)
+	$(Q)$(MAKE) --no-print-directory deps-bench deps-lab
+	$(Q)$(MAKE) --no-print-directory $(O)/gpcvm $(BENCH_BINS) \
+		$(O)/tests/lab/agent
 	$(Q)tests/bench/run --build $(O)
+	$(Q)tests/lab/bench --gpcvm $(O)/gpcvm --json $(O)/bench-lab.json
 
 # The lab builds the kernels that it lacks: minutes, once.
 lab:
@@ -85,6 +87,14 @@ faults:
 faults-short: $(O)/gpcvm $(O)/tests/lab/agent
 	$(Q)tests/lab/faults --gpcvm $(O)/gpcvm --counts $(O)/faults.counts \
 		--sample $(K)
+
+# Half an hour of storms with the kernel's windows held open.
+soak:
+	$(Q)$(MAKE) --no-print-directory deps-lab
+	$(Q)$(MAKE) --no-print-directory $(O)/gpcvm $(O)/tests/lab/agent
+	$(Q)GPCVM=$(O)/gpcvm tests/lab/lab run --kernel reference --kmemleak \
+		--timeout 7200 --file tests/lab/soak:/soak -- \
+		gpcvm suite --timeout 1200 /soak
 
 # A broken judge has to be noticed by a scenario.
 mutants: $(O)/tests/lab/agent

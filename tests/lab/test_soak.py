@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""make soak: its storms, for a second each, still do what they are to do."""
+
+import glob
+import os
+import re
+
+import labtest
+
+BOX = "reference-lean"
+
+
+def play(lab, path):
+    """The storm of a scenario -> its reply."""
+    with open(path) as f:
+        lines = [x.strip() for x in f]
+    vm = next(x for x in lines if x.startswith("vm "))
+    g = lab.guest(*vm.split()[1:], kernel=BOX)
+    for line in lines:
+        if re.match("delay |pv ", line):
+            g.ok(line)
+        elif line.startswith("storm "):
+            line, n = re.subn(r"^storm for 300 ", "storm for 1 ", line)
+            assert n, line
+            r = g.ok(line)
+    g.quit()
+    return r
+
+
+def test_every_operation_of_the_soak_is_done(lab):
+    paths = sorted(glob.glob(os.path.join(labtest.HERE, "soak", "*.scn")))
+    assert len(paths) == 6, "six of five minutes are half an hour"
+    for path in paths:
+        r = play(lab, path)
+        assert r["ended_by"] == "time" and r["not_restored"] == [], (path, r)
+        assert {p["verdict"] for p in r["pages"]} == {"fresh"}, (path, r)
+        for w in r["workers"]:
+            for o in w["ops"]:
+                assert o["count"] > o["failed"], (path, o)
