@@ -124,15 +124,12 @@ def _apply(files, tree):
             )
 
 
-def _work(source, ident, files, base=None):
-    """A tree to build in; with @base, a tree of the same source that may have
-    been built: its objects are taken over."""
+def _work(source, ident, files):
+    """A tree to build in."""
 
     def fill(tmp):
         _link_copy(source, tmp)
         _apply(files, tmp)
-        for obj in glob.glob(os.path.join(base, "obj-*")) if base else ():
-            cache.tool(["cp", "-a", obj, tmp], f"copying {obj}")
 
     return cache.once(cache.path("work", ident), fill)
 
@@ -275,8 +272,8 @@ def _build(name, flavour, extra, tree, obj, strict, dest):
 
 
 def _seed(plain, obj):
-    """Start from what was built without the extra fragments: kbuild compiles
-    what they change."""
+    """Start from what was built without the patches, or without the extra
+    fragments: kbuild compiles what they change."""
     if plain == obj or os.path.isdir(obj) or not os.path.isdir(plain):
         return
     with cache.locked("obj-" + _digest(plain)), cache.making(obj) as tmp:
@@ -297,10 +294,11 @@ def debian_source(name, pattern, flavour, patches=(), extra=()):
         plain = f"{version}-plain"
         tree = base = cache.path("work", plain)
         if files:
-            tree = _work(source, f"{version}-{_digest(*contents)}", files, base)
+            tree = _work(source, f"{version}-{_digest(*contents)}", files)
         else:
             tree = _work(source, plain, [])
-        _seed(os.path.join(tree, f"obj-{flavour}"), os.path.join(tree, obj))
+        for at in tree, base:
+            _seed(os.path.join(at, f"obj-{flavour}"), os.path.join(tree, obj))
         return tree, os.path.join(tree, obj), True
 
     return _made(name, flavour, _digest(version, *contents), extra, prepare)

@@ -12,7 +12,7 @@ def test_each_figure_of_the_two_kernels_is_measured(lab):
     out = os.path.join(lab.dir, "figures")
     r = subprocess.run([os.path.join(labtest.HERE, "bench"), "--gpcvm", lab.gpcvm,
                         "--json", out, "--turns", "1", "--each", "2"],
-                       capture_output=True, text=True, timeout=labtest.LIMIT,
+                       capture_output=True, text=True, timeout=labtest.BUILD_LIMIT,
                        stdin=subprocess.DEVNULL)
     assert r.returncode == 0, r.stdout + r.stderr
     with open(out) as f:
