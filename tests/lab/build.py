@@ -9,6 +9,7 @@
   kernels/NAME-KEY/          image, modules, config, log: complete
 """
 
+import contextlib
 import glob
 import hashlib
 import os
@@ -271,13 +272,22 @@ def _build(name, flavour, extra, tree, obj, strict, dest):
         _collect(obj, log, tmp)
 
 
+def _touch(tree, files):
+    """Make what the patches change newer than what was built without them."""
+    for f in files:
+        for name in re.findall(rb"^\+\+\+ b/(\S+)", _read(f), re.M):
+            with contextlib.suppress(FileNotFoundError):  # a later one removes it
+                os.utime(os.path.join(tree, os.fsdecode(name)))
+
+
 def _seed(plain, obj):
     """Start from what was built without the patches, or without the extra
-    fragments: kbuild compiles what they change."""
+    fragments: kbuild compiles what they change. True: it was there."""
     if plain == obj or os.path.isdir(obj) or not os.path.isdir(plain):
-        return
+        return False
     with cache.locked("obj-" + _digest(plain)), cache.making(obj) as tmp:
         cache.tool(["cp", "-a", f"{plain}/.", tmp], f"copying {plain}")
+    return True
 
 
 def debian_source(name, pattern, flavour, patches=(), extra=()):
@@ -297,8 +307,11 @@ def debian_source(name, pattern, flavour, patches=(), extra=()):
             tree = _work(source, f"{version}-{_digest(*contents)}", files)
         else:
             tree = _work(source, plain, [])
-        for at in tree, base:
-            _seed(os.path.join(at, f"obj-{flavour}"), os.path.join(tree, obj))
+        dest = os.path.join(tree, obj)
+        if not _seed(os.path.join(tree, f"obj-{flavour}"), dest) and files:
+            # Its objects may be younger than the patched files.
+            if _seed(os.path.join(base, f"obj-{flavour}"), dest):
+                _touch(tree, files)
         return tree, os.path.join(tree, obj), True
 
     return _made(name, flavour, _digest(version, *contents), extra, prepare)
