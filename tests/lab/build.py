@@ -280,14 +280,15 @@ def _touch(tree, files):
                 os.utime(os.path.join(tree, os.fsdecode(name)))
 
 
-def _seed(plain, obj):
-    """Start from what was built without the patches, or without the extra
-    fragments: kbuild compiles what they change. True: it was there."""
+def _seed(plain, obj, tree, files=()):
+    """Start from what was built without the extra fragments, or without the
+    patches @files, which @tree has: kbuild compiles what they change. Objects may
+    be younger than files that were patched before them."""
     if plain == obj or os.path.isdir(obj) or not os.path.isdir(plain):
-        return False
+        return
     with cache.locked("obj-" + _digest(plain)), cache.making(obj) as tmp:
         cache.tool(["cp", "-a", f"{plain}/.", tmp], f"copying {plain}")
-    return True
+        _touch(tree, files)
 
 
 def debian_source(name, pattern, flavour, patches=(), extra=()):
@@ -308,11 +309,9 @@ def debian_source(name, pattern, flavour, patches=(), extra=()):
         else:
             tree = _work(source, plain, [])
         dest = os.path.join(tree, obj)
-        if not _seed(os.path.join(tree, f"obj-{flavour}"), dest) and files:
-            # Its objects may be younger than the patched files.
-            if _seed(os.path.join(base, f"obj-{flavour}"), dest):
-                _touch(tree, files)
-        return tree, os.path.join(tree, obj), True
+        _seed(os.path.join(tree, f"obj-{flavour}"), dest, tree)
+        _seed(os.path.join(base, f"obj-{flavour}"), dest, tree, files)
+        return tree, dest, True
 
     return _made(name, flavour, _digest(version, *contents), extra, prepare)
 
