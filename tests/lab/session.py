@@ -170,10 +170,11 @@ class Control:
         with contextlib.suppress(OSError):
             os.unlink(self.path)
         # What gpcvm has answered, to quit for one, goes out first.
+        deadline = Deadline(GRACE_S)
         for inside, t in self.answers:
             with contextlib.suppress(OSError):
                 inside.shutdown(socket.SHUT_RD)
-            t.join(GRACE_S)
+            t.join(deadline.left())
         for s in (self.listener, *self.links):
             s.close()
 
