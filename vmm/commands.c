@@ -75,7 +75,7 @@ const struct command commands[] = {
 	  "Looks without bringing pages in: \"resident\" counts those that were there, others show "
 	  "as zeros. In gmem-private that is the shared alias.",
 	  1, 2, cmd_mem },
-	{ "leak", "GPA|all|NAME off",
+	{ "leak", "GPA|all|NAME [off]",
 	  "is that page reachable through the host's direct map?",
 	  "present, absent or unknown: the guest plants random words there for a moment, and the "
 	  "host searches all of the direct map for them, which takes seconds. all: every pv page "
@@ -83,7 +83,7 @@ const struct command commands[] = {
 	  "that pv page is switched off meanwhile, while every CPU reads it; present if one of them "
 	  "still can afterwards, by what is left in its TLB.",
 	  1, 2, cmd_leak },
-	{ "delay", "[refresh|invalidate|unmap|all USEC]",
+	{ "delay", "[refresh|invalidate|unmap|all] [USEC]",
 	  "widen the windows for races in a kernel that is made for tests",
 	  "Up to a second: after a refresh has looked up a page and before it looks at invalidations "
 	  "again; inside an invalidation; before what a cache had is unmapped and put. They are the "

@@ -11,13 +11,13 @@ TOP = 1 << 64
 GOOD = {"GPA": "8M", "LEN": "4K", "VCPU": "0", "NAME": "clock0", "CMD": "help",
         "SLOT": "1", "CPU": "0", "N": "5", "CODE": "0", "VALUE": "1",
         "BYTE": "1", "MSR": "0x10", "NR": "1", "OP": "nop",
-        "FILE|stop": "stop", "GPA|all": "8M", "NAME|all": "clock0",
+        "FILE|stop": "stop", "GPA|all|NAME": "8M", "NAME|all": "clock0",
         "delete|restore|move": "move", "off|on|move": "move",
         "pause|resume|regs|pin": "pin", "private|shared": "shared",
         "read|write": "read", "plant|check": "check", "1|2|4|8": "8",
         "off": "off"}
 NUMBERS = {"GPA", "LEN", "VCPU", "SLOT", "CPU", "N", "CODE", "VALUE", "BYTE",
-           "MSR", "NR", "GPA|all", "1|2|4|8"}
+           "MSR", "NR", "GPA|all|NAME", "1|2|4|8"}
 
 BAD_NUMBERS = [
     '""', "-1", "+1", "-0", "0x", "0xg", "0x-1", "1e3", "1.5", "12q", "1KK",
