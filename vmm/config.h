@@ -4,6 +4,7 @@
 #define GPCVM_CONFIG_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "fault.h"
@@ -11,7 +12,16 @@
 #include "memory.h"
 #include "pv.h"
 
-#define CONFIG_MAX_VCPUS 4096
+#define CONFIG_MAX_VCPUS   4096
+#define CONFIG_MAX_MODULES 16
+#define CONFIG_MAX_APICS   255	    /* 8 bits of id, 255 is all of them */
+#define CONFIG_KERNEL	   "kernel" /* in place of a built-in guest's name */
+
+struct config_module {
+	const char *arg;  /* "FILE,ARGS" or "FILE"; not owned */
+	size_t path_len;  /* of FILE */
+	const char *args; /* in arg, or NULL */
+};
 
 struct config {
 	const char *device; /* /dev/kvm */
@@ -25,8 +35,12 @@ struct config {
 	unsigned int vcpus;
 	enum pv_flavour flavour;
 	enum pv_layout layout;
-	bool by_hva;	      /* shinfo and vcpuinfo */
-	const char *guest;    /* "agent", "hello", "clockwatch" */
+	bool by_hva;	    /* shinfo and vcpuinfo */
+	const char *guest;  /* "agent", "hello", "clockwatch", CONFIG_KERNEL */
+	const char *kernel; /* file to boot instead of a guest; NULL */
+	const char *append; /* its command line; NULL: none */
+	unsigned int nr_modules;
+	struct config_module modules[CONFIG_MAX_MODULES];
 	const char *control;  /* path of the socket; NULL: none */
 	const char *dump_dtb; /* write the tree there and end; NULL */
 	const char *scenario; /* play this file against it; NULL */

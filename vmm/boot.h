@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Guests from files: --kernel, --initrd, --append. A loader looks at the
+ * image and says what is to be where in guest memory, and with which registers
+ * vCPU 0 begins; nothing of the guest is touched before all of it is known to
+ * fit. How it gets there depends on the memory mode: boot_load().
+ *
+ * A new loader is one file with a struct boot_loader, and one row in
+ * boot_loaders[] (boot.c).
+ */
+#ifndef GPCVM_BOOT_H
+#define GPCVM_BOOT_H
+
+#include <linux/kvm.h>
+#include <stdbool.h>
+
+#include "bytes.h"
+#include "config.h"
+#include "num.h"
+
+#define BOOT_MAX_PIECES	 64
+#define BOOT_MAX_RANGES	 8
+#define BOOT_MAX_CMDLINE 4096 /* with its zero */
+
+/* The kinds of memory of the PC's map (E820). */
+enum { BOOT_RAM = 1, BOOT_RESERVED = 2 };
+
+struct boot_range {
+	uint64_t gpa, len;
+	uint32_t type;
+};
+
+/* @size bytes at @gpa: @len from @data, then zeros. */
+struct boot_piece {
+	uint64_t gpa, size;
+	const uint8_t *data;
+	uint64_t len;
+	char what[32]; /* "segment 2", for messages */
+	void *owned;   /* freed with it */
+};
+
+struct boot_module {
+	struct bytes image;
+	char *path;	  /* owned; image.name */
+	const char *args; /* what follows the file's name, or NULL; not owned */
+};
+
+struct boot {
+	/* Filled before the loader looks. */
+	struct bytes kernel;
+	struct boot_module modules[CONFIG_MAX_MODULES];
+	unsigned int nr_modules;
+	const char *append; /* "" */
+	struct boot_range map[BOOT_MAX_RANGES];
+	unsigned int nr_ranges;
+	struct boot_range window; /* where nothing may lie; len 0: none */
+
+	/* What the loader answers. */
+	const struct boot_loader *loader;
+	struct boot_piece pieces[BOOT_MAX_PIECES];
+	unsigned int nr_pieces;
+	struct kvm_regs regs; /* in 32-bit protected mode, flat, paging off */
+};
+
+struct boot_loader {
+	const char *name;
+	const char *help; /* what it takes, for who brings something else */
+	/* Is this image for it? Asked in the order of the table. */
+	bool (*match)(const struct boot *b);
+	int (*load)(struct boot *b, struct err *e);
+};
+
+extern const struct boot_loader multiboot_loader;
+
+/* RAM from gpa 0 up to @low and from 4 GiB on, @high bytes, as a PC has it. */
+void boot_make_map(struct boot *b, uint64_t low, uint64_t high);
+/* Read the files of @cfg, find the loader, have it look. The map and the
+ * window are there. boot_free() in any case. */
+int boot_open(struct boot *b, const struct config *cfg, struct err *e);
+/* The same with what has been read already. */
+int boot_parse(struct boot *b, struct err *e);
+void boot_free(struct boot *b);
+
+/*
+ * For loaders. A piece at its place: in RAM, clear of the others, or an error
+ * that says what is in the way. @owned is freed with the boot, and at once where
+ * that fails.
+ */
+int boot_put(struct boot *b, const struct boot_piece *p, struct err *e);
+/* The lowest free place for @size bytes from @from on, below @below: its gpa in
+ * *gpa. Multiples of the page size. */
+int boot_find(const struct boot *b, uint64_t from, uint64_t below,
+	      uint64_t size, const char *what, uint64_t *gpa, struct err *e);
+/* Does a piece that came from the kernel's file begin or go on at @gpa? */
+bool boot_covers(const struct boot *b, uint64_t gpa);
+/* "KERNEL APPEND": what the boot loaders of PCs give a kernel; malloc(). */
+char *boot_cmdline(const char *name, const char *args);
+
+#endif
