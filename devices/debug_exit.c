@@ -49,6 +49,7 @@ static int fdt_node(void *fdt)
 
 const struct device debug_exit_device = {
 	.name = "debug-exit",
+	.boards = BOARD_TINY | BOARD_PC,
 	.init = init,
 	.fdt = fdt_node,
 };

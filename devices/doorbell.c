@@ -364,6 +364,7 @@ static int fdt_node(void *fdt)
 
 const struct device doorbell_device = {
 	.name = "doorbell",
+	.boards = BOARD_TINY,
 	.init = init,
 	.fdt = fdt_node,
 };

@@ -2,8 +2,8 @@
 /*
  * An 8250 (16450: no FIFO is promised) at 0x3f8: output to stdout, input from
  * stdin, polled. Registers: the 16550 data sheet, table "Summary of
- * Registers". There is no interrupt controller in this machine to raise its
- * interrupt on, so IIR always says "none pending".
+ * Registers". Where the machine has interrupt controllers it raises line 4, if
+ * MCR's OUT2 lets it, as on a PC.
  */
 #include <errno.h>
 #include <libfdt.h>
@@ -17,6 +17,7 @@
 #include "vcpu.h"
 
 #define PORT	0x3f8
+#define IRQ	4
 #define RX_SIZE 256
 
 enum { RBR_THR, IER, IIR_FCR, LCR, MCR, LSR, MSR, SCR };
@@ -26,7 +27,12 @@ enum { RBR_THR, IER, IIR_FCR, LCR, MCR, LSR, MSR, SCR };
 #define LSR_TEMT 0x40
 #define LCR_DLAB 0x80
 #define MCR_LOOP 0x10
+#define MCR_OUT2 0x08
+#define IER_RX	 0x01
+#define IER_THRI 0x02
 #define IIR_NONE 0x01
+#define IIR_THRI 0x02
+#define IIR_RX	 0x04
 #define MSR_IDLE 0xb0 /* carrier, data set ready, clear to send */
 
 struct serial {
@@ -35,6 +41,8 @@ struct serial {
 	uint8_t ier, lcr, mcr, scr, dll, dlm;
 	uint8_t rx[RX_SIZE];
 	unsigned int head, tail;
+	bool thri; /* the transmitter has become empty since IIR told */
+	bool line; /* as it was last raised */
 	struct loop_source in;
 	bool listening;	 /* stdin is in the loop */
 	bool out_failed; /* said once */
@@ -64,6 +72,35 @@ static void push(struct serial *s, uint8_t c)
 		s->rx[s->head++ % RX_SIZE] = c;
 }
 
+static uint8_t pending(const struct serial *s)
+{
+	if (s->ier & IER_RX && s->head != s->tail)
+		return IIR_RX;
+	return s->ier & IER_THRI && s->thri ? IIR_THRI : IIR_NONE;
+}
+
+/* After whatever may have changed that. Lock held, so that the line ends as the
+ * registers do. */
+static void update_line(struct serial *s)
+{
+	bool line = s->mcr & MCR_OUT2 && !(s->mcr & MCR_LOOP) &&
+		    pending(s) != IIR_NONE;
+
+	if (line == s->line || !s->board->irq)
+		return;
+	s->line = line;
+	s->board->irq(s->board->machine, IRQ, line);
+}
+
+static uint8_t read_iir(struct serial *s)
+{
+	uint8_t r = pending(s);
+
+	if (r == IIR_THRI)
+		s->thri = false;
+	return r;
+}
+
 static uint8_t read_reg(struct serial *s, unsigned int reg)
 {
 	bool dlab = s->lcr & LCR_DLAB;
@@ -76,7 +113,7 @@ static uint8_t read_reg(struct serial *s, unsigned int reg)
 	case IER:
 		return dlab ? s->dlm : s->ier;
 	case IIR_FCR:
-		return IIR_NONE;
+		return read_iir(s);
 	case LCR:
 		return s->lcr;
 	case MCR:
@@ -103,18 +140,23 @@ static bool write_reg(struct serial *s, unsigned int reg, uint8_t c)
 
 	switch (reg) {
 	case RBR_THR:
-		if (dlab)
+		if (dlab) {
 			s->dll = c;
-		else if (s->mcr & MCR_LOOP)
-			push(s, c);
-		else
+			break;
+		}
+		s->thri = true; /* sent at once */
+		if (!(s->mcr & MCR_LOOP))
 			return true;
+		push(s, c);
 		break;
 	case IER:
-		if (dlab)
+		if (dlab) {
 			s->dlm = c;
-		else
-			s->ier = c & 0x0f;
+			break;
+		}
+		/* Enabled, it tells that the transmitter is empty. */
+		s->thri |= c & ~s->ier & IER_THRI;
+		s->ier = c & 0x0f;
 		break;
 	case LCR:
 		s->lcr = c;
@@ -142,6 +184,7 @@ static void port_access(void *arg, struct vcpu *v, uint16_t port,
 		send = write_reg(s, port - PORT, data[0]);
 	else
 		data[0] = read_reg(s, port - PORT);
+	update_line(s);
 	pthread_mutex_unlock(&s->lock);
 	if (send)
 		put(s, v, data[0]);
@@ -174,6 +217,7 @@ static void input(void *arg, uint32_t events)
 	pthread_mutex_lock(&s->lock);
 	for (ssize_t i = 0; i < n; i++)
 		push(s, buf[i]);
+	update_line(s);
 	pthread_mutex_unlock(&s->lock);
 }
 
@@ -242,6 +286,7 @@ static int fdt_node(void *fdt)
 
 const struct device serial_device = {
 	.name = "serial",
+	.boards = BOARD_TINY | BOARD_PC,
 	.init = init,
 	.free = release,
 	.fdt = fdt_node,

@@ -150,6 +150,10 @@
  *	entry, count, then count times { destination, source, bytes }
  * The loader copies, then zeroes nothing (the host puts bss into the list as
  * source 0: fill with zeros), and jumps to entry with all registers as given.
+ * Where entry is 0 it writes to FEED_PORT instead, and begins again with the
+ * list: the host has put the next part of an image that is larger than the
+ * window there, or, after the last, has set registers of its own.
  */
+#define FEED_PORT	       0x520
 
 #endif

@@ -5,7 +5,8 @@
  * LOADER_BASE, without a stack or any memory of its own. The list is at EDI:
  * entry, count, then { destination, source, bytes } times count.
  *
- * EBX stays as it is; ECX, ESI and EDI are kept in EDX, EBP and ESP.
+ * EBX stays as it is; ECX, ESI and EDI are kept in EDX, EBP and ESP (not where
+ * it is fed: the host then sets all registers at the end).
  */
 #include "doorbell.h"
 
@@ -45,6 +46,13 @@ fill:
 	mov	%esi, %eax
 	jmp	next
 done:
+	cmpl	$0, (%esp)
+	jne	enter
+	mov	$FEED_PORT, %edx
+	out	%eax, %dx
+	lea	8(%esp), %eax
+	jmp	next
+enter:
 	mov	$ENTRY_MAGIC, %eax
 	mov	%edx, %ecx
 	mov	%ebp, %esi

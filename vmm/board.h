@@ -8,17 +8,27 @@
 #define GPCVM_BOARD_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "bus.h"
 #include "err.h"
 #include "event.h"
 #include "loop.h"
 
+/* The machine of the built-in guests; that of a --kernel, which is a PC. */
+enum board_kind { BOARD_TINY = 1, BOARD_PC = 2 };
+
 struct board {
 	struct bus bus;
 	struct events *events;
 	struct loop *loop;
+	unsigned int vcpus;
+	uint64_t ram;  /* bytes from gpa 0 on, without a hole */
 	void *machine; /* for the callbacks below */
+
+	/* Line @line of the interrupt controllers; NULL where there are none.
+	 * Any thread. */
+	void (*irq)(void *machine, unsigned int line, bool level);
 
 	/* The machine ends with exit status @status; the first call counts.
 	 * Any thread. */
@@ -34,6 +44,7 @@ struct board {
 
 struct device {
 	const char *name;
+	unsigned int boards; /* enum board_kind: those that have it */
 	/* Claim ports and whatever else it needs. The state that it allocates
 	 * goes to *state. */
 	int (*init)(struct board *b, void **state, struct err *e);
@@ -48,5 +59,8 @@ extern const unsigned int devices_nr;
 extern const struct device serial_device;
 extern const struct device doorbell_device;
 extern const struct device debug_exit_device;
+extern const struct device fw_cfg_device;
+extern const struct device rtc_device;
+extern const struct device ps2_device;
 
 #endif

@@ -113,6 +113,10 @@ int cmd_status(struct request *rq)
 	json_str(j, "version", GPCVM_VERSION);
 	json_num(j, "pid", (uint64_t)getpid());
 	json_str(j, "guest", m->cfg->guest);
+	if (m->cfg->kernel) {
+		json_str(j, "kernel", m->cfg->kernel);
+		json_str(j, "loader", m->boot->loader->name);
+	}
 	json_str(j, "memory",
 		 mem_mode_name(m->memory.mode, m->memory.no_direct_map));
 	if (m->memory.mode != MEM_ANON) {
@@ -122,7 +126,7 @@ int cmd_status(struct request *rq)
 	json_num(j, "mem", memory_size(&m->memory));
 	json_hex(j, "own_end", m->layout.own_end);
 	json_bool(j, "guard", m->cfg->guard);
-	json_str(j, "pv", m->cfg->flavour == PV_KVM ? "kvm" : "xen");
+	json_str(j, "pv", pv_flavour_name(m->cfg->flavour));
 	json_str(j, "pv_layout", pv_layout_name(m->cfg->layout));
 	json_str(j, "pv_by", m->cfg->by_hva ? "hva" : "gpa");
 	json_num(j, "up_ns", now_ns() - m->born_ns);

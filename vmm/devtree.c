@@ -131,12 +131,12 @@ static void reserved_memory(struct tree *t, const struct layout *l)
 	end(t);
 }
 
-static void ports(struct tree *t)
+static void ports(struct tree *t, enum board_kind board)
 {
 	begin(t, "ports"); /* not in memory: hence no "ranges" */
 	cells(t, 1, 1);
 	for (unsigned int i = 0; i < devices_nr; i++)
-		if (!t->err)
+		if (!t->err && devices[i]->boards & board)
 			ok(t, devices[i]->fdt(t->fdt));
 	end(t);
 }
@@ -171,13 +171,14 @@ static void root(struct tree *t, const struct devtree *m)
 	str(t, "model", "gpcvm " GPCVM_VERSION);
 	cells(t, 2, 2);
 	begin(t, "chosen");
-	str(t, "bootargs", args);
+	str(t, "bootargs", m->cfg->kernel ? m->cfg->append ?: "" : args);
 	str(t, "stdout-path", "/ports/serial@3f8");
 	end(t);
 	cpus(t, m->cfg->vcpus);
 	memory(t, m->memory);
-	reserved_memory(t, m->layout);
-	ports(t);
+	if (!m->cfg->kernel) /* it has all of it */
+		reserved_memory(t, m->layout);
+	ports(t, m->cfg->kernel ? BOARD_PC : BOARD_TINY);
 	pv_pages(t, m->pv);
 	end(t);
 }

@@ -106,6 +106,30 @@ int kvm_create_irqchip(int vm)
 	return ret(ioctl(vm, KVM_CREATE_IRQCHIP, 0));
 }
 
+int kvm_create_pit2(int vm, uint32_t flags)
+{
+	struct kvm_pit_config c = { .flags = flags };
+
+	return ret(ioctl(vm, KVM_CREATE_PIT2, &c));
+}
+
+int kvm_set_tss_addr(int vm, unsigned long gpa)
+{
+	return ret(ioctl(vm, KVM_SET_TSS_ADDR, gpa));
+}
+
+int kvm_set_gsi_routing(int vm, const struct kvm_irq_routing *r)
+{
+	return ret(ioctl(vm, KVM_SET_GSI_ROUTING, r));
+}
+
+int kvm_irq_line(int vm, uint32_t irq, uint32_t level)
+{
+	struct kvm_irq_level l = { .irq = irq, .level = level };
+
+	return ret(ioctl(vm, KVM_IRQ_LINE, &l));
+}
+
 int kvm_xen_config(int vm, uint32_t flags, uint32_t msr)
 {
 	struct kvm_xen_hvm_config c = { .flags = flags, .msr = msr };

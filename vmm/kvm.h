@@ -38,6 +38,10 @@ int kvm_set_memory_attributes(int vm, uint64_t gpa, uint64_t size,
 int kvm_get_clock(int vm, struct kvm_clock_data *d);
 int kvm_set_clock(int vm, const struct kvm_clock_data *d);
 int kvm_create_irqchip(int vm);
+int kvm_create_pit2(int vm, uint32_t flags);
+int kvm_set_tss_addr(int vm, unsigned long gpa);
+int kvm_set_gsi_routing(int vm, const struct kvm_irq_routing *r);
+int kvm_irq_line(int vm, uint32_t irq, uint32_t level);
 int kvm_xen_config(int vm, uint32_t flags, uint32_t msr);
 /* Attributes whose value begins the union: all that are a number. */
 int kvm_xen_set_attr(int vm, uint16_t type, uint64_t value);

@@ -84,6 +84,31 @@ static uint64_t ram_from_zero(const struct mem_plan *plan)
 	return end;
 }
 
+static uint64_t fdt_len(const struct layout *l, const struct config *cfg)
+{
+	return FDT_BASE + l->plan.nr * FDT_PER_SLOT +
+	       (uint64_t)cfg->vcpus * FDT_PER_VCPU;
+}
+
+static int make_kernel(struct layout *l, const struct config *cfg,
+		       struct err *e)
+{
+	char have[24];
+
+	l->low = ram_from_zero(&l->plan);
+	if (!cfg->nr_slots)
+		l->high = cfg->mem - l->low;
+	if (l->low < MEM_MIN)
+		return err_range(e,
+				 "%s of RAM from gpa 0 on is too little for a "
+				 "kernel: at least 2M",
+				 num_size(l->low, have));
+	put(&l->window, WINDOW_BASE, WINDOW_SIZE);
+	l->fdt.len = align_up(fdt_len(l, cfg), PAGE_SIZE);
+	l->own_end = l->high ? 4 * GIB + l->high : l->low;
+	return 0;
+}
+
 int layout_make(struct layout *l, const struct config *cfg, enum mem_mode mode,
 		bool no_direct_map, uint64_t image_len, struct err *e)
 {
@@ -101,11 +126,11 @@ int layout_make(struct layout *l, const struct config *cfg, enum mem_mode mode,
 	}
 	if (mem_plan_check(&l->plan, e))
 		return -1;
+	if (cfg->kernel)
+		return make_kernel(l, cfg, e);
 	put(&l->window, WINDOW_BASE, WINDOW_SIZE);
 	at = put(&l->image, IMAGE_BASE, image_len);
-	at = put(&l->fdt, at,
-		 FDT_BASE + l->plan.nr * FDT_PER_SLOT +
-			 (uint64_t)cfg->vcpus * FDT_PER_VCPU);
+	at = put(&l->fdt, at, fdt_len(l, cfg));
 	at = put(&l->tables, at, table_pages(&l->plan) * PAGE_SIZE);
 	at = put(&l->areas, at, (uint64_t)cfg->vcpus * VCPU_AREA_SIZE);
 	l->own_end = align_up(at, OWN_ALIGN);

@@ -27,6 +27,7 @@ struct layout {
 	uint64_t own_end; /* below it is the guest's own memory */
 	struct span pv;
 	struct mem_plan plan;
+	uint64_t low, high; /* RAM of a --kernel: from 0, and from 4 GiB on */
 };
 
 /* RAM ends here below 4 GiB, as on a PC (I/O APIC, local APIC). */
@@ -35,7 +36,10 @@ struct layout {
  * two-dimensional paging (memslot_rmap_alloc), at most INT_MAX. */
 #define SLOT_MAX    (128 * GIB)
 
-/* @image_len: memory that the image takes from IMAGE_BASE on, bss included. */
+/* A --kernel has all of RAM, but for what --slot puts behind a hole: that is
+ * for commands, and the kernel is not told of it.
+ *
+ * @image_len: memory that the image takes from IMAGE_BASE on, bss included. */
 int layout_make(struct layout *l, const struct config *cfg, enum mem_mode mode,
 		bool no_direct_map, uint64_t image_len, struct err *e);
 

@@ -108,6 +108,18 @@ static int load_bounce(const struct image *im, struct memory *mem,
 	return memory_load(mem, *list_at, &list, sizeof(list), e);
 }
 
+int image_load_loader(const struct image *im, struct memory *mem, struct err *e)
+{
+	const Elf64_Phdr *p;
+
+	for (unsigned int i = 0; (p = segment(im, i)); i++)
+		if (p->p_type == PT_LOAD && is_loader(p) &&
+		    memory_load(mem, p->p_paddr, im->elf + p->p_offset,
+				p->p_filesz, e))
+			return -1;
+	return 0;
+}
+
 int image_load(const struct image *im, struct memory *mem,
 	       const struct layout *l, const void *fdt, size_t fdt_len,
 	       bool bounce, uint32_t *start, uint32_t *list, struct err *e)

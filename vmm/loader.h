@@ -24,4 +24,8 @@ int image_load(const struct image *im, struct memory *mem,
 	       const struct layout *l, const void *fdt, size_t fdt_len,
 	       bool bounce, uint32_t *start, uint32_t *list, struct err *e);
 
+/* Only the loader, which begins at LOADER_BASE, into the window. */
+int image_load_loader(const struct image *im, struct memory *mem,
+		      struct err *e);
+
 #endif

@@ -15,6 +15,7 @@
 #include "guest/doorbell.h"
 #include "kvm.h"
 #include "machine.h"
+#include "machine_boot.h"
 #include "machine_vcpu.h"
 #include "probe.h"
 #include "status.h"
@@ -156,6 +157,8 @@ static int make_vm(struct machine *m, struct err *e)
 	if (r > 0 && r & KVM_X86_QUIRK_FIX_HYPERCALL_INSN)
 		kvm_enable_cap(m->vm, KVM_CAP_DISABLE_QUIRKS2,
 			       KVM_X86_QUIRK_FIX_HYPERCALL_INSN);
+	if (m->cfg->kernel)
+		return machine_make_chips(m, e);
 	return m->cfg->flavour == PV_XEN ? xen_make_vm(m->vm, m->xen, e) : 0;
 }
 
@@ -257,6 +260,10 @@ static void free_pv(struct machine *m)
 
 static int make_devices(struct machine *m, struct err *e)
 {
+	const unsigned int kind = m->cfg->kernel ? BOARD_PC : BOARD_TINY;
+
+	m->board.vcpus = m->cfg->vcpus;
+	m->board.ram = m->layout.low;
 	m->board.events = &m->events;
 	m->board.loop = &m->loop;
 	m->board.machine = m;
@@ -264,11 +271,14 @@ static int make_devices(struct machine *m, struct err *e)
 	m->board.start_aps = machine_start_aps;
 	m->board.ready = board_ready;
 	m->board.show_regs = board_show_regs;
+	if (m->cfg->kernel)
+		m->board.irq = machine_irq;
 	m->device_state = calloc(devices_nr, sizeof(*m->device_state));
 	if (!m->device_state)
 		return err_os(e, ENOMEM, "memory for the devices");
 	for (unsigned int i = 0; i < devices_nr; i++)
-		if (devices[i]->init(&m->board, &m->device_state[i], e))
+		if (devices[i]->boards & kind &&
+		    devices[i]->init(&m->board, &m->device_state[i], e))
 			return -1;
 	return 0;
 }
@@ -276,7 +286,7 @@ static int make_devices(struct machine *m, struct err *e)
 void machine_free_devices(struct machine *m)
 {
 	for (unsigned int i = 0; m->device_state && i < devices_nr; i++)
-		if (devices[i]->free)
+		if (devices[i]->free && m->device_state[i])
 			devices[i]->free(&m->board, m->device_state[i]);
 	free(m->device_state);
 }
@@ -301,9 +311,12 @@ static int make_guest(struct machine *m, struct err *e)
 {
 	bool bounce = m->cfg->bounce || m->memory.mode == MEM_GMEM_PRIVATE;
 	size_t len;
-	void *tree = build_tree(m, &len, e);
+	void *tree;
 	int r;
 
+	if (m->cfg->kernel)
+		return machine_boot(m, bounce, e);
+	tree = build_tree(m, &len, e);
 	if (!tree)
 		return -1;
 	r = image_load(&m->image, &m->memory, &m->layout, tree, len, bounce,
@@ -331,7 +344,7 @@ static const struct {
 	{ make_trace, free_trace },
 	{ make_pv, free_pv },
 	{ make_devices, machine_free_devices },
-	{ make_guest, NULL },
+	{ make_guest, machine_free_boot },
 	{ machine_make_vcpus, machine_free_vcpus },
 	{ start_pv, NULL },
 };

@@ -4,6 +4,7 @@
 #define GPCVM_MACHINE_H
 
 #include "board.h"
+#include "boot.h"
 #include "config.h"
 #include "delay.h"
 #include "event.h"
@@ -38,6 +39,8 @@ struct machine {
 	struct trace trace;
 	struct vcpu *vcpus;
 	unsigned int nr_vcpus;	   /* that were made */
+	struct boot *boot;	   /* --kernel; NULL: a built-in guest */
+	struct feed *feed;	   /* how it gets through the window; NULL */
 	uint32_t start, copy_list; /* where vCPU 0 begins; see loader.h */
 	uint64_t born_ns,
 		ready_ns;	 /* ready_ns: the last vCPU's agent; atomic */
@@ -53,6 +56,7 @@ struct machine {
 	bool storm, storm_stop; /* runs; was told to end */
 
 	struct record *record; /* NULL; main thread, as the next one */
+	bool tsc_deadline;     /* the local APICs have that timer */
 	bool changed;	       /* by a command that does more than look */
 
 	struct pending *pending; /* requests under way; set by pending_init() */

@@ -98,7 +98,9 @@ static enum step on_hypercall(struct machine *m, struct vcpu *v)
 	if (run->hypercall.nr != GPC_HC_MAP_GPA_RANGE ||
 	    pages > UINT64_MAX / PAGE_SIZE)
 		return STEP_GO;
-	if (machine_guard(m, gpa, pages * PAGE_SIZE, &e) ||
+	/* A kernel's memory is its own; the tiny guest is not to saw off what
+	 * it sits on. */
+	if ((!m->boot && machine_guard(m, gpa, pages * PAGE_SIZE, &e)) ||
 	    memory_set_private(&m->memory, gpa, pages * PAGE_SIZE, private,
 			       &e)) {
 		event_add(&m->events, EVENT_GUEST,

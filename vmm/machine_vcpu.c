@@ -13,11 +13,15 @@
 #include "xen.h"
 
 /* KVM's own halt_poll_ns is of this order. */
-#define SPIN_NS	     100000
+#define SPIN_NS		   100000
 
-#define CR0_PE	     (1U << 0)
-#define CR0_ET	     (1U << 4)
-#define RFLAGS_FIXED 2
+/* KVM does not list it: it is there with a local APIC in the kernel (api.rst,
+ * KVM_GET_SUPPORTED_CPUID). */
+#define CPUID_TSC_DEADLINE (1U << 24)
+
+#define CR0_PE		   (1U << 0)
+#define CR0_ET		   (1U << 4)
+#define RFLAGS_FIXED	   2
 
 static int set_cpuid(struct machine *m, int fd, unsigned int index,
 		     struct err *e)
@@ -28,6 +32,8 @@ static int set_cpuid(struct machine *m, int fd, unsigned int index,
 		struct kvm_cpuid_entry2 *c = &m->cpuid->entries[i];
 
 		/* The local APIC's id; the x2APIC's in the extended leaves. */
+		if (c->function == 1 && m->boot && m->tsc_deadline)
+			c->ecx |= CPUID_TSC_DEADLINE;
 		if (c->function == 1)
 			c->ebx = (c->ebx & 0x00ffffff) | (index & 0xff) << 24;
 		else if (c->function == 0xb || c->function == 0x1f)
@@ -77,8 +83,11 @@ static int set_regs(struct machine *m, int fd, unsigned int index,
 		.rip = entry,
 		.rflags = RFLAGS_FIXED,
 	};
-	int r = kvm_set_regs(fd, &regs);
+	int r;
 
+	if (m->boot && !m->feed)
+		regs = m->boot->regs;
+	r = kvm_set_regs(fd, &regs);
 	return r ? err_kvm(e, -r, "KVM_SET_REGS of vCPU %u", index) : 0;
 }
 
@@ -97,13 +106,18 @@ static int make_vcpu(struct machine *m, unsigned int index, size_t run_size,
 		return -1;
 	v->exit = machine_exit;
 	v->exit_arg = m;
-	v->hold = index != 0;
+	/* With local APICs KVM has the others wait for a SIPI, in KVM_RUN. */
+	v->hold = index != 0 && !m->boot;
 	/* Only where that leaves a CPU to who would send the next job. */
 	if (m->cfg->vcpus < (unsigned long)sysconf(_SC_NPROCESSORS_ONLN))
 		v->spin_ns = SPIN_NS;
 	if (m->cfg->flavour == PV_XEN && xen_make_vcpu(fd, index, e))
 		return -1;
-	if (set_cpuid(m, fd, index, e) || set_sregs(fd, index, e))
+	if (set_cpuid(m, fd, index, e))
+		return -1;
+	if (m->boot && index)
+		return 0;
+	if (set_sregs(fd, index, e))
 		return -1;
 	return set_regs(m, fd, index, m->start, e);
 }

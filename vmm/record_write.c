@@ -166,7 +166,10 @@ static void put_needs(FILE *f, const struct record *r, const struct machine *m)
 {
 	fprintf(f, "need mode-%s",
 		mem_mode_name(m->memory.mode, m->memory.no_direct_map));
-	fputs(m->cfg->flavour == PV_XEN ? " xen" : " kvm-clock steal-time", f);
+	if (m->cfg->flavour != PV_NONE)
+		fputs(m->cfg->flavour == PV_XEN ? " xen"
+						: " kvm-clock steal-time",
+		      f);
 	if (m->cfg->poison)
 		fputs(" hwpoison", f);
 	for (unsigned int i = 0; i < record_needs_nr; i++) {

@@ -180,6 +180,11 @@ int request_has_agent(struct machine *m, struct err *e)
 {
 	if (guest_has_agent(m->cfg->guest))
 		return 0;
+	if (m->cfg->kernel)
+		return err_unsupported(e,
+				       "--kernel %s runs no agent of gpcvm: "
+				       "--guest agent or clockwatch does",
+				       m->cfg->kernel);
 	return err_unsupported(e,
 			       "guest %s runs no agent: --guest agent or "
 			       "clockwatch does",

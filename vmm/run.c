@@ -81,7 +81,7 @@ static void say_hello(const struct run *r)
 	complain("memory %s, %s in %u slots; %u vCPU%s; guest %s",
 		 mem_mode_name(mem->mode, mem->no_direct_map),
 		 num_size(memory_size(mem), size), mem->nr_slots, cfg->vcpus,
-		 cfg->vcpus == 1 ? "" : "s", cfg->guest);
+		 cfg->vcpus == 1 ? "" : "s", cfg->kernel ?: cfg->guest);
 	if (cfg->control)
 		complain("control socket %s", cfg->control);
 	else if (guest_has_agent(cfg->guest))

@@ -25,6 +25,10 @@ static const char usage[] =
 	"                     runstate area across two pages\n"
 	"  --pv-by gpa|hva    with --pv xen: how KVM is given shinfo and vcpuinfo (gpa)\n"
 	"  --guest NAME       agent (default), hello, clockwatch\n"
+	"  --kernel FILE      boot this instead: a Multiboot 1 image\n"
+	"  --initrd FILE[,ARGS]  with --kernel: a module and its command line; may be\n"
+	"                     repeated\n"
+	"  --append ARGS      with --kernel: its command line, behind FILE\n"
 	"  --control PATH     listen for commands on a Unix socket there\n"
 	"  --dump-dtb FILE    write the machine's device tree to FILE and end\n"
 	"  --family NAME      take the kernel's guest_memfd for one of this family:\n"
@@ -60,6 +64,9 @@ static const struct option options[] = {
 	{ "pv-layout", required_argument, NULL, 'l' },
 	{ "pv-by", required_argument, NULL, 'B' },
 	{ "guest", required_argument, NULL, 'g' },
+	{ "kernel", required_argument, NULL, 'K' },
+	{ "initrd", required_argument, NULL, 'i' },
+	{ "append", required_argument, NULL, 'a' },
 	{ "control", required_argument, NULL, 'c' },
 	{ "dump-dtb", required_argument, NULL, 'd' },
 	{ "family", required_argument, NULL, 'f' },
@@ -142,6 +149,26 @@ static int set_guest(struct config *cfg, const char *arg, struct err *e)
 	return 0;
 }
 
+/* Up to the first comma a path; the words stay where the caller has them. */
+static int set_initrd(struct config *cfg, const char *arg, struct err *e)
+{
+	struct config_module *m = &cfg->modules[cfg->nr_modules];
+
+	if (cfg->nr_modules == CONFIG_MAX_MODULES)
+		return err_range(e, "more than %d times --initrd",
+				 CONFIG_MAX_MODULES);
+	m->arg = arg;
+	m->path_len = strcspn(arg, ",");
+	m->args = arg[m->path_len] ? arg + m->path_len + 1 : NULL;
+	if (!m->path_len)
+		return err_usage(e,
+				 "--initrd %s: a file, then perhaps a comma "
+				 "and its command line",
+				 arg);
+	cfg->nr_modules++;
+	return 0;
+}
+
 static int set_flags(struct config *cfg, const char *arg, struct err *e)
 {
 	cfg->force.has_flags = true;
@@ -177,6 +204,12 @@ static int set_path(struct config *cfg, int opt, const char *arg)
 		return 0;
 	case 'd':
 		cfg->dump_dtb = arg;
+		return 0;
+	case 'K':
+		cfg->kernel = arg;
+		return 0;
+	case 'a':
+		cfg->append = arg;
 		return 0;
 	default:
 		cfg->device = arg;
@@ -229,8 +262,12 @@ static int set(struct config *cfg, int opt, const char *arg, struct err *e)
 		return fault_policy_parse(arg, &cfg->fault, e);
 	case 'e':
 		return set_seed(cfg, arg, e);
+	case 'i':
+		return set_initrd(cfg, arg, e);
+	case 'a':
 	case 'c':
 	case 'd':
+	case 'K':
 	case 'k':
 	case 'n':
 		return set_path(cfg, opt, arg);
@@ -250,6 +287,32 @@ static int check_pv(const struct config *cfg, struct err *e)
 	if (cfg->by_hva)
 		return err_usage(e, "--pv-by hva: only --pv xen has caches by "
 				    "hva");
+	return 0;
+}
+
+/* --kernel, and what goes with it or does not. */
+static int check_kernel(struct config *cfg, struct err *e)
+{
+	if (!cfg->kernel && cfg->append)
+		return err_usage(e, "--append: only with --kernel");
+	if (!cfg->kernel && cfg->nr_modules)
+		return err_usage(e, "--initrd: only with --kernel");
+	if (!cfg->kernel) {
+		cfg->guest = cfg->guest ?: "agent";
+		return 0;
+	}
+	if (cfg->guest)
+		return err_usage(e, "--guest and --kernel: only one of them");
+	if (cfg->flavour != PV_KVM || cfg->layout != PV_SEPARATE)
+		return err_usage(e, "--kernel places its pv pages itself: "
+				    "without --pv and --pv-layout");
+	if (cfg->vcpus > CONFIG_MAX_APICS)
+		return err_range(e,
+				 "--vcpus %u: with --kernel at most %d, "
+				 "which is what a local APIC can number",
+				 cfg->vcpus, CONFIG_MAX_APICS);
+	cfg->guest = CONFIG_KERNEL;
+	cfg->flavour = PV_NONE;
 	return 0;
 }
 
@@ -296,7 +359,6 @@ int run_parse(int argc, char **argv, struct config *cfg, struct err *e)
 		.mem_auto = true,
 		.mem = 64 * MIB,
 		.vcpus = 1,
-		.guest = "agent",
 		.guard = true,
 	};
 	cfg->argc = argc;
@@ -316,7 +378,7 @@ int run_parse(int argc, char **argv, struct config *cfg, struct err *e)
 	if (optind < argc)
 		return err_usage(e, "run takes options only, not '%s'",
 				 argv[optind]);
-	return check_pv(cfg, e);
+	return check_pv(cfg, e) ? -1 : check_kernel(cfg, e);
 }
 
 void run_each_option(int argc, char **argv,

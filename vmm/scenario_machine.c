@@ -212,7 +212,7 @@ static int compare(struct branch *b, const struct stmt *s,
 	if (is_asked(s, "--vcpus") && differs(b, s, "vcpus", got, want))
 		return -1;
 	if (is_asked(s, "--pv") &&
-	    differs(b, s, "pv", st->pv, cfg->flavour == PV_XEN ? "xen" : "kvm"))
+	    differs(b, s, "pv", st->pv, pv_flavour_name(cfg->flavour)))
 		return -1;
 	if (is_asked(s, "--pv-layout") &&
 	    differs(b, s, "pv-layout", st->layout, pv_layout_name(cfg->layout)))

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The little of QEMU's fw_cfg (docs/specs/fw_cfg.rst) that bare-metal tests ask
+ * for how many CPUs there are and how much memory: a selector, 16 bits at
+ * 0x510, and data, a byte at a time at 0x511. No DMA, no files. What is not
+ * here reads as zeros, as there.
+ */
+#include <errno.h>
+#include <libfdt.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "board.h"
+
+#define PORT	  0x510
+#define ITEM_SIZE 8
+
+enum { SIGNATURE = 0, ID = 1, RAM_SIZE = 3, NB_CPUS = 5, MAX_CPUS = 0xf };
+
+struct fw_cfg {
+	pthread_mutex_t lock;
+	uint64_t ram;
+	unsigned int vcpus;
+	uint8_t item[ITEM_SIZE];
+	unsigned int at;
+};
+
+static void choose(struct fw_cfg *f, unsigned int key)
+{
+	uint64_t value = 0;
+
+	switch (key) {
+	case SIGNATURE:
+		memcpy(&value, "QEMU", 4);
+		break;
+	case ID:
+		value = 1; /* the traditional interface alone */
+		break;
+	case RAM_SIZE:
+		value = f->ram;
+		break;
+	case NB_CPUS:
+	case MAX_CPUS:
+		value = f->vcpus;
+		break;
+	default:
+		break;
+	}
+	memcpy(f->item, &value, sizeof(value));
+	f->at = 0;
+}
+
+static void port_access(void *arg, struct vcpu *v, uint16_t port,
+			unsigned int size, bool write, uint8_t *data)
+{
+	struct fw_cfg *f = arg;
+
+	(void)v;
+	pthread_mutex_lock(&f->lock);
+	if (!write)
+		memset(data, 0, size);
+	if (write && port == PORT && size == 2)
+		choose(f, data[0] | (unsigned int)data[1] << 8);
+	if (!write && port == PORT + 1 && f->at < ITEM_SIZE)
+		data[0] = f->item[f->at++];
+	pthread_mutex_unlock(&f->lock);
+}
+
+static int init(struct board *b, void **state, struct err *e)
+{
+	struct fw_cfg *f = calloc(1, sizeof(*f));
+	struct bus_range r = { PORT, 2, "fw_cfg", f, port_access };
+
+	*state = f;
+	if (!f)
+		return err_os(e, ENOMEM, "memory for fw_cfg");
+	pthread_mutex_init(&f->lock, NULL);
+	f->ram = b->ram;
+	f->vcpus = b->vcpus;
+	f->at = ITEM_SIZE;
+	if (bus_claim(&b->bus, &r))
+		return err_state(e, "port 0x%x is taken", PORT);
+	return 0;
+}
+
+static void release(struct board *b, void *state)
+{
+	struct fw_cfg *f = state;
+
+	(void)b;
+	pthread_mutex_destroy(&f->lock);
+	free(f);
+}
+
+static int fdt_node(void *fdt)
+{
+	fdt32_t reg[] = { cpu_to_fdt32(PORT), cpu_to_fdt32(2) };
+	int r = fdt_begin_node(fdt, "fw-cfg@510");
+
+	if (!r)
+		r = fdt_property_string(fdt, "compatible", "gpcvm,fw-cfg");
+	if (!r)
+		r = fdt_property(fdt, "reg", reg, sizeof(reg));
+	return r ? r : fdt_end_node(fdt);
+}
+
+const struct device fw_cfg_device = {
+	.name = "fw_cfg",
+	.boards = BOARD_PC,
+	.init = init,
+	.free = release,
+	.fdt = fdt_node,
+};

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The time of day of an MC146818 at 0x70 and 0x71, to be read: the host's UTC.
+ * Registers as in the data sheet; it raises no interrupt, what is written to
+ * the time is ignored, and the bytes of CMOS memory behind it hold what is
+ * written to them.
+ */
+#include <errno.h>
+#include <libfdt.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "board.h"
+
+#define PORT 0x70
+
+enum {
+	SECONDS = 0,
+	MINUTES = 2,
+	HOURS = 4,
+	WEEKDAY = 6,
+	DAY = 7,
+	MONTH = 8,
+	YEAR = 9,
+	REG_A = 10,
+	REG_B = 11,
+	REG_C = 12,
+	REG_D = 13,
+	CENTURY = 0x32,
+	REGS = 128,
+};
+
+#define A_DIVIDER 0x26 /* 32768 Hz, 1024 a second; no update in progress */
+#define B_24H	  0x02
+#define B_BINARY  0x04
+#define D_VALID	  0x80
+#define PM	  0x80
+
+struct rtc {
+	pthread_mutex_t lock;
+	uint8_t index;
+	uint8_t cmos[REGS];
+};
+
+static uint8_t number(const struct rtc *r, int n)
+{
+	return (uint8_t)(r->cmos[REG_B] & B_BINARY ? n : n / 10 << 4 | n % 10);
+}
+
+static uint8_t hours(const struct rtc *r, int h)
+{
+	if (r->cmos[REG_B] & B_24H)
+		return number(r, h);
+	return number(r, (h + 11) % 12 + 1) | (h >= 12 ? PM : 0);
+}
+
+static uint8_t read_reg(const struct rtc *r)
+{
+	time_t now = time(NULL);
+	struct tm t;
+
+	gmtime_r(&now, &t);
+	switch (r->index) {
+	case SECONDS:
+		return number(r, t.tm_sec);
+	case MINUTES:
+		return number(r, t.tm_min);
+	case HOURS:
+		return hours(r, t.tm_hour);
+	case WEEKDAY:
+		return number(r, t.tm_wday + 1);
+	case DAY:
+		return number(r, t.tm_mday);
+	case MONTH:
+		return number(r, t.tm_mon + 1);
+	case YEAR:
+		return number(r, t.tm_year % 100);
+	case CENTURY:
+		return number(r, 19 + t.tm_year / 100);
+	case REG_C: /* no interrupt is pending */
+		return 0;
+	case REG_D:
+		return D_VALID;
+	default:
+		return r->cmos[r->index];
+	}
+}
+
+static void port_access(void *arg, struct vcpu *v, uint16_t port,
+			unsigned int size, bool write, uint8_t *data)
+{
+	struct rtc *r = arg;
+
+	(void)v;
+	pthread_mutex_lock(&r->lock);
+	if (!write)
+		memset(data, 0xff, size);
+	if (write && port == PORT)
+		r->index = data[0] % REGS; /* bit 7 masks the NMI */
+	else if (write)
+		r->cmos[r->index] = data[0];
+	else if (port == PORT + 1)
+		data[0] = read_reg(r);
+	pthread_mutex_unlock(&r->lock);
+}
+
+static int init(struct board *b, void **state, struct err *e)
+{
+	struct rtc *r = calloc(1, sizeof(*r));
+	struct bus_range range = { PORT, 2, "rtc", r, port_access };
+
+	*state = r;
+	if (!r)
+		return err_os(e, ENOMEM, "memory for the clock");
+	pthread_mutex_init(&r->lock, NULL);
+	r->cmos[REG_A] = A_DIVIDER;
+	r->cmos[REG_B] = B_24H;
+	if (bus_claim(&b->bus, &range))
+		return err_state(e, "port 0x%x is taken", PORT);
+	return 0;
+}
+
+static void release(struct board *b, void *state)
+{
+	struct rtc *r = state;
+
+	(void)b;
+	pthread_mutex_destroy(&r->lock);
+	free(r);
+}
+
+static int fdt_node(void *fdt)
+{
+	fdt32_t reg[] = { cpu_to_fdt32(PORT), cpu_to_fdt32(2) };
+	int r = fdt_begin_node(fdt, "rtc@70");
+
+	if (!r)
+		r = fdt_property_string(fdt, "compatible", "motorola,mc146818");
+	if (!r)
+		r = fdt_property(fdt, "reg", reg, sizeof(reg));
+	return r ? r : fdt_end_node(fdt);
+}
+
+const struct device rtc_device = {
+	.name = "rtc",
+	.boards = BOARD_PC,
+	.init = init,
+	.free = release,
+	.fdt = fdt_node,
+};

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Between machine.c and machine_boot.c only: a --kernel and its PC. */
+#ifndef GPCVM_MACHINE_BOOT_H
+#define GPCVM_MACHINE_BOOT_H
+
+#include "machine.h"
+
+/* KVM's interrupt controllers and timer, before there are vCPUs. */
+int machine_make_chips(struct machine *m, struct err *e);
+void machine_irq(void *machine, unsigned int line, bool level);
+/* Read the files, find their place, put them there: with @bounce vCPU 0 does,
+ * from the window, when it runs. */
+int machine_boot(struct machine *m, bool bounce, struct err *e);
+void machine_free_boot(struct machine *m);
+
+#endif
