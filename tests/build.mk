@@ -7,6 +7,7 @@ include tests/unit/build.mk
 include tests/fuzz/build.mk
 include tests/bench/build.mk
 include tests/lab/build.mk
+include tests/multiboot/build.mk
 
 .PHONY: deps-build deps-lab deps-test deps-bench host host-short lab matrix matrix-short suite suite-short faults faults-short soak mutants lint demo-run check-run test-run
 
@@ -20,11 +21,11 @@ lint:
 	$(call say,LINT,clang-tidy)
 	$(Q)tests/tidy $(O)/tidy $(C_FILES)
 
-host: $(O)/gpcvm $(O)/tests/bench/floor
+host: $(O)/gpcvm $(O)/tests/bench/floor $(MB_IMAGES)
 	$(Q)tests/host/run --jobs 3 --gpcvm $(O)/gpcvm --counts $(O)/host.counts \
 		$(T)
 
-host-short: $(O)/gpcvm
+host-short: $(O)/gpcvm $(MB_IMAGES)
 	$(Q)tests/host/run --gpcvm $(O)/gpcvm --counts $(O)/host.counts --short
 
 # Set-up first, then a make of its own, so that -j cannot mix the two.
@@ -52,7 +53,7 @@ bench:
 lab:
 	$(Q)$(MAKE) --no-print-directory deps-lab
 	$(Q)$(MAKE) --no-print-directory $(O)/gpcvm $(O)/tests/lab/agent \
-		$(O)/tests/lab/emulate
+		$(O)/tests/lab/emulate $(MB_IMAGES)
 	$(Q)tests/host/run --dir tests/lab --fixture labtest --jobs 2 \
 		--gpcvm $(O)/gpcvm --counts $(O)/lab.counts $(T)
 

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The Multiboot image of the tests: what its files share. */
+#ifndef GPCVM_TESTS_MULTIBOOT_IMAGE_H
+#define GPCVM_TESTS_MULTIBOOT_IMAGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct info {
+	uint32_t flags, mem_lower, mem_upper, boot_device, cmdline;
+	uint32_t mods_count, mods_addr, syms[4];
+	uint32_t mmap_length, mmap_addr, drives[2], config, name;
+};
+
+struct module {
+	uint32_t start, end, string, reserved;
+};
+
+struct range {
+	uint32_t size;
+	uint64_t gpa, len;
+	uint32_t type;
+} __attribute__((packed));
+
+static inline void out8(uint16_t port, uint8_t v)
+{
+	__asm__ volatile("outb %0, %1" : : "a"(v), "d"(port));
+}
+
+static inline void out16(uint16_t port, uint16_t v)
+{
+	__asm__ volatile("outw %0, %1" : : "a"(v), "d"(port));
+}
+
+static inline void out32(uint16_t port, uint32_t v)
+{
+	__asm__ volatile("outl %0, %1" : : "a"(v), "d"(port));
+}
+
+static inline uint8_t in8(uint16_t port)
+{
+	uint8_t v;
+
+	__asm__ volatile("inb %1, %0" : "=a"(v) : "d"(port));
+	return v;
+}
+
+static inline uint16_t in16(uint16_t port)
+{
+	uint16_t v;
+
+	__asm__ volatile("inw %1, %0" : "=a"(v) : "d"(port));
+	return v;
+}
+
+static inline uint32_t in32(uint16_t port)
+{
+	uint32_t v;
+
+	__asm__ volatile("inl %1, %0" : "=a"(v) : "d"(port));
+	return v;
+}
+
+/* print.c: to the serial port. */
+void print(const char *s);
+void print_hex(uint32_t v);
+/* "ok NAME" or "not ok NAME: VALUE"; failures are counted. */
+void check(const char *name, bool holds, uint32_t value);
+extern unsigned int failures;
+bool has_word(const char *line, const char *word);
+
+/* machine.c: chips. */
+void check_machine(bool flat);
+extern volatile uint32_t interrupts[16];
+void on_interrupt(uint32_t vector);
+
+#endif

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The chips of a PC, as bare-metal tests expect them. Interrupts come through
+ * the IO-APIC; paging is off, so the APICs are where they are. */
+#include "image.h"
+
+#define APIC	   0xfee00000
+#define APIC_ID	   0x20
+#define APIC_VER   0x30
+#define APIC_EOI   0xb0
+#define APIC_SPIV  0xf0
+#define APIC_ICR   0x300
+#define APIC_ICR2  0x310
+#define APIC_LVTT  0x320
+#define APIC_TMICT 0x380
+#define APIC_TDCR  0x3e0
+
+#define IOAPIC	   0xfec00000
+
+#define COM1	   0x3f8
+#define IER	   1
+#define IIR	   2
+#define MCR	   4
+
+#define VEC_TIMER  0x20
+#define VEC_PIT	   0x21
+#define VEC_SERIAL 0x24
+
+#define SPINS	   20000000
+
+extern uint32_t aps;
+extern char trampoline[];
+
+volatile uint32_t interrupts[16];
+
+static volatile uint32_t *apic(uint32_t reg)
+{
+	return (volatile uint32_t *)(APIC + reg);
+}
+
+static void ioapic_write(uint32_t reg, uint32_t v)
+{
+	*(volatile uint32_t *)IOAPIC = reg;
+	*(volatile uint32_t *)(IOAPIC + 0x10) = v;
+}
+
+static uint32_t ioapic_read(uint32_t reg)
+{
+	*(volatile uint32_t *)IOAPIC = reg;
+	return *(volatile uint32_t *)(IOAPIC + 0x10);
+}
+
+void on_interrupt(uint32_t vector)
+{
+	interrupts[vector - 0x20]++;
+	if (vector == VEC_SERIAL)
+		in8(COM1 + IIR);
+	*apic(APIC_EOI) = 0;
+}
+
+/* Edge-triggered, physical, to APIC 0. */
+static void route(uint32_t pin, uint32_t vector)
+{
+	ioapic_write(0x11 + 2 * pin, 0);
+	ioapic_write(0x10 + 2 * pin, vector);
+}
+
+/* Enough ports reads to let time pass: they are exits. */
+static bool comes(unsigned int vector)
+{
+	bool r;
+
+	__asm__ volatile("sti");
+	for (unsigned int i = 0; i < SPINS && !interrupts[vector - 0x20]; i++)
+		in8(0x64);
+	r = interrupts[vector - 0x20];
+	__asm__ volatile("cli");
+	return r;
+}
+
+static void check_apics(void)
+{
+	uint32_t v = *apic(APIC_VER), io;
+
+	check("local APIC", (v & 0xf0) == 0x10 && *apic(APIC_ID) >> 24 == 0, v);
+	*apic(APIC_SPIV) = 0x1ff;
+	*apic(APIC_TDCR) = 0xb;
+	*apic(APIC_LVTT) = VEC_TIMER;
+	*apic(APIC_TMICT) = 100000;
+	check("local APIC timer", comes(VEC_TIMER), 0);
+	io = ioapic_read(1);
+	check("IO-APIC", (io >> 16 & 0xff) == 23, io);
+}
+
+static void check_pit(void)
+{
+	uint8_t port61;
+
+	route(2, VEC_PIT);
+	out8(0x43, 0x34); /* channel 0, mode 2, both bytes */
+	out8(0x40, 0xa9); /* 1193: a millisecond */
+	out8(0x40, 0x04);
+	check("PIT through pin 2", comes(VEC_PIT), 0);
+	ioapic_write(0x10 + 2 * 2, 0x10000);
+	out8(0x61, 1); /* the gate of channel 2, no speaker */
+	port61 = in8(0x61);
+	check("speaker port", (port61 & 0xc3) == 1, port61);
+	out8(0x43, 0xb0); /* channel 2, mode 0 */
+	out8(0x42, 0x10);
+	out8(0x42, 0x00);
+	for (unsigned int i = 0; i < SPINS && !(in8(0x61) & 0x20); i++)
+		;
+	port61 = in8(0x61);
+	check("PIT channel 2", port61 & 0x20, port61);
+}
+
+static void check_serial(void)
+{
+	uint8_t idle = in8(COM1 + IIR), pending, looped;
+
+	check("serial idle", (idle & 0xf) == 1, idle);
+	route(4, VEC_SERIAL);
+	out8(COM1 + MCR, 0x0b); /* OUT2 lets the interrupt through */
+	out8(COM1 + IER, 2);	/* transmitter empty, as it is */
+	check("serial interrupt 4", comes(VEC_SERIAL), 0);
+	out8(COM1 + MCR, 0x1b); /* loop: what is sent is received */
+	out8(COM1 + IER, 1);
+	out8(COM1, 'x');
+	pending = in8(COM1 + IIR);
+	looped = in8(COM1);
+	out8(COM1 + IER, 0);
+	out8(COM1 + MCR, 0x03); /* from here on it prints again */
+	check("serial receive pending", (pending & 0xf) == 4, pending);
+	check("serial loop", looped == 'x', looped);
+}
+
+static uint16_t cpus(void)
+{
+	uint8_t low;
+
+	out16(0x510, 5);
+	low = in8(0x511);
+	return (uint16_t)(low | in8(0x511) << 8);
+}
+
+static void wait_us(unsigned int us)
+{
+	*apic(APIC_LVTT) = 0x10000;
+	*apic(APIC_TMICT) = us * 1000; /* KVM's bus: 1 ns */
+	while (*apic(0x390))
+		;
+}
+
+static void check_aps(void)
+{
+	uint32_t want = cpus() - 1U;
+
+	*apic(APIC_ICR) = 0xc4500; /* INIT to all but this one */
+	wait_us(10000);
+	check("APs wait for the SIPI", !*(volatile uint32_t *)&aps, aps);
+	*apic(APIC_ICR) = 0xc4608; /* SIPI, to 0x8000 */
+	for (unsigned int i = 0;
+	     i < SPINS && *(volatile uint32_t *)&aps != want; i++)
+		in8(0x64);
+	check("APs begin at the SIPI", *(volatile uint32_t *)&aps == want, aps);
+	print("CPUs ");
+	print_hex(want + 1);
+	print("\n");
+}
+
+static uint8_t rtc(uint8_t reg)
+{
+	out8(0x70, reg);
+	return in8(0x71);
+}
+
+static void check_rest(void)
+{
+	uint8_t year;
+
+	check("RTC valid", rtc(13) == 0x80, rtc(13));
+	year = rtc(9);
+	check("RTC year", (year & 0xf) < 10 && year >= 0x24, year);
+	print("RTC century ");
+	print_hex(rtc(0x32));
+	print("\n");
+	check("PS/2 absent", in8(0x64) == 0xff && in8(0x60) == 0xff, in8(0x64));
+	check("unhandled port, 1 byte", in8(0x1234) == 0xff, in8(0x1234));
+	check("unhandled port, 2 bytes", in16(0x1234) == 0xffff, in16(0x1234));
+	check("unhandled port, 4 bytes", in32(0x1234) == 0xffffffff,
+	      in32(0x1234));
+}
+
+void check_machine(bool flat)
+{
+	/* Nobody has set the PICs up: what is wired to the IO-APIC would come
+	 * through them as well, as vectors of exceptions. */
+	out8(0x21, 0xff);
+	out8(0xa1, 0xff);
+	check_apics();
+	check_pit();
+	check_serial();
+	if (!flat)
+		check_aps();
+	check_rest();
+}
