@@ -202,7 +202,7 @@ int cmd_leak(struct request *rq)
 		return err_usage(&rq->err, "leak %s %.32s: off, or nothing",
 				 rq->argv[0], rq->argv[1]);
 	if (!off && !strcmp(rq->argv[0], "all")) {
-		if (leak_check(&m->leak, &rq->err))
+		if (leak_check(&m->leak, &rq->err) || arg_any_page(m, &rq->err))
 			return -1;
 		return request_on_thread(rq, leak_all, NULL);
 	}

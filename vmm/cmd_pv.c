@@ -175,8 +175,10 @@ int check_done(struct request *rq)
 			json_num(&rq->reply,
 				 pv_verdict_name((enum pv_verdict)i),
 				 rq->counts[i]);
+	/* After a storm under a guest that has none: nothing was judged. */
 	json_str(&rq->reply, "verdict",
-		 pv_verdict_name((enum pv_verdict)rq->arg[0]));
+		 pv_verdict_name(rq->m->pv.nr ? (enum pv_verdict)rq->arg[0]
+					      : VERDICT_UNSUPPORTED));
 	return 0;
 }
 
@@ -199,6 +201,8 @@ static int check_next(struct request *rq)
 int cmd_check(struct request *rq)
 {
 	if (!strcmp(rq->argv[0], "all")) {
+		if (arg_any_page(rq->m, &rq->err))
+			return -1;
 		check_begin(rq);
 		return check_next(rq);
 	}

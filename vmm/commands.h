@@ -148,6 +148,8 @@ int request_not_run(struct machine *m, struct vcpu *v, struct err *e);
 
 int arg_vcpu(struct machine *m, const char *word, unsigned int *out,
 	     struct err *e);
+/* Refuse (unsupported) where there are no pv pages: --kernel. */
+int arg_any_page(struct machine *m, struct err *e);
 /* The pv page of that name, or NULL. */
 struct pv_page *arg_page(struct machine *m, const char *word, struct err *e);
 /* A number or a pv page's name, then *page is set; not checked against RAM. */

@@ -21,9 +21,21 @@ int arg_vcpu(struct machine *m, const char *word, unsigned int *out,
 	return 0;
 }
 
+int arg_any_page(struct machine *m, struct err *e)
+{
+	if (m->pv.nr)
+		return 0;
+	return err_unsupported(e, "a --kernel places its pv pages itself, and "
+				  "gpcvm does not know where: --guest agent "
+				  "has some");
+}
+
 struct pv_page *arg_page(struct machine *m, const char *word, struct err *e)
 {
 	struct pv_page *p = pv_find(&m->pv, word);
+
+	if (arg_any_page(m, e))
+		return NULL;
 
 	if (!p)
 		err_range(e, "no pv page '%.64s': gpc lists them", word);

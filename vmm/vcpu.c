@@ -423,6 +423,10 @@ static void *thread(void *arg)
 	struct vcpu *v = arg;
 
 	sigbus_catch(&v->bus);
+	pthread_mutex_lock(&v->lock);
+	if (!v->hold)
+		v->state = VCPU_RUNNING;
+	pthread_mutex_unlock(&v->lock);
 	while (!load(&v->stop)) {
 		if (load(&v->queue) || load(&v->pause) || must_wait(v))
 			service(v, true);

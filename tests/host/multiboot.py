@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The Multiboot images that are built here (tests/multiboot), and what they
+say about the machine: for the tests on the host and in the lab."""
+import os
+import re
+import struct
+
+# What image.elf finds: every line has to come, so that nothing is passed over.
+ENTRY = ["EAX is the magic", "protected mode, paging off", "interrupts off",
+         "A20", "data is loaded", "bss is zero"]
+INFO = ["flags of the information", "mem_lower",
+        "the image is in RAM of the map", "mem_upper is RAM of the map"]
+CHIPS = ["local APIC", "local APIC timer", "IO-APIC", "PIT through pin 2",
+         "speaker port", "PIT channel 2", "serial idle", "serial interrupt 4",
+         "serial receive pending", "serial loop"]
+APS = ["APs wait for the SIPI", "APs begin at the SIPI"]
+REST = ["RTC valid", "RTC year", "PS/2 absent", "unhandled port, 1 byte",
+        "unhandled port, 2 bytes", "unhandled port, 4 bytes"]
+ALL = ENTRY + INFO + CHIPS + APS + REST
+PASSED = 1  # debug-exit with 0: (0 << 1) | 1
+
+
+def image(gpcvm, name="image.elf"):
+    return os.path.join(os.path.dirname(gpcvm), "tests", "multiboot", name)
+
+
+def passed(out):
+    """The names of the lines "ok ..."."""
+    assert "not ok" not in out and "\nPASS\n" in out, out
+    return re.findall(r"^ok (.*)$", out, re.M)
+
+
+def checksum(data):
+    """As the image adds up a module."""
+    s = 0
+    for b in data:
+        s = (s << 1 & 0xffffffff | s >> 31) ^ b
+    return s
+
+
+def module_line(name, data):
+    return f"module {name}: {len(data):#010x} {checksum(data):#010x}\n"
+
+
+MAGIC = 0x1badb002
+
+
+def header(flags, *addresses):
+    words = (MAGIC, flags, -(MAGIC + flags) & 0xffffffff) + addresses
+    return struct.pack(f"<{len(words)}I", *words)
+
+
+def elf32(segments, entry=0x200000, machine=3, phoff=52, flags=3):
+    """An ELF file with a Multiboot header; segments: (gpa, offset, filesz,
+    memsz)."""
+    ehdr = b"\x7fELF\x01\x01\x01" + bytes(9) + struct.pack(
+        "<HHIIIIIHHHHHH", 2, machine, 1, entry, phoff, 0, 0, 52, 32,
+        len(segments), 0, 0, 0)
+    phdrs = b"".join(struct.pack("<8I", 1, off, gpa, gpa, filesz, memsz, 7, 1)
+                     for gpa, off, filesz, memsz in segments)
+    return (ehdr + phdrs + header(flags)).ljust(4096, b"\xf4")
+
+
+def elf64():
+    ehdr = b"\x7fELF\x02\x01\x01" + bytes(9) + struct.pack(
+        "<HHIQQQIHHHHHH", 2, 62, 1, 0x200000, 64, 0, 0, 64, 56, 0, 0, 0, 0)
+    return (ehdr + header(3)).ljust(4096, b"\0")
