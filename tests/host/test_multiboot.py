@@ -136,6 +136,7 @@ def test_registers_and_pause_work_without_an_agent(lab):
                    lambda: m.ok("status")["vcpus"][1]["state"] == "paused")
     m.ok("vcpu 1 resume")
     assert m.ok("mem 0x200000 4")["data"] == "02b0ad1b"
+    assert m.ok("mem 0x20000 4")["data"] == "feca0d60"
 
 
 def test_signals_end_a_kernel_that_has_halted(lab):

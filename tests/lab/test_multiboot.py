@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Kernels from files in private memory, which the host cannot write: they come
+through the window."""
+
+import os
+
+import lib
+import multiboot as mb
+
+IMAGE = "/run/image.elf"
+
+
+def put(box, path, data):
+    status, _, err = box.run("sh", "-c", f"cat >{path}", stdin=data)
+    assert status == 0, err
+
+
+def box_with_image(lab, kernel="lean"):
+    box = lab.box(kernel)
+    with open(mb.image(lab.gpcvm), "rb") as f:
+        put(box, IMAGE, f.read())
+    return box
+
+
+def boot(box, *args, status=mb.PASSED):
+    got, out, err = box.run("gpcvm", "run", "--quiet", "--kernel", IMAGE, *args)
+    assert got == status, (got, out, err)
+    return out
+
+
+def everything(mode, vcpus, kernel="lean"):
+    def test(lab):
+        box = box_with_image(lab, kernel)
+        out = boot(box, "--memory", mode, "--vcpus", str(vcpus))
+        assert mb.passed(out) == mb.ALL, out
+        assert f"CPUs {vcpus:#010x}" in out, out
+    return test
+
+
+for _mode in ("anon", "gmem-private"):
+    for _n in (1, 2, 4):
+        _name = f"test_{_mode.replace('-', '_')}_{_n}_cpus_find_a_pc"
+        globals()[_name] = everything(_mode, _n)
+test_out_of_the_direct_map_2_cpus_find_a_pc = everything(
+    "gmem-private+no-direct-map", 2, "reference-lean")
+
+
+def test_a_module_larger_than_the_window_arrives_in_private_memory(lab):
+    box = box_with_image(lab)
+    data = os.urandom(1500001)
+    put(box, "/run/module", data)
+    out = boot(box, "--memory", "gmem-private", "--append", "quick",
+               "--initrd", "/run/module,its args")
+    mb.passed(out)
+    assert mb.module_line("/run/module its args", data) in out, out
+
+
+def test_all_memory_is_private_once_the_kernel_runs(lab):
+    box_with_image(lab)
+    g = lab.guest("--memory", "gmem-private", "--kernel", IMAGE, "--append",
+                  "quick wait")
+    lib.eventually("the kernel waits", lambda: b"waiting" in bytes(g.proc.out),
+                   300)
+    s = g.ok("status")
+    assert s["memory"] == "gmem-private" and s["loader"] == "multiboot", s
+    assert s["memory_fault"]["reported"] == 0, s
+    # What the kernel has written to where the window was is in a page that
+    # the host does not see: it still has the alias, with a part of the image.
+    assert g.ok("mem 0x20000 4")["data"] != "feca0d60", s
+    g.fails("guest 0 nop", "unsupported", "no agent")
+    events = [e["text"] for e in g.ok("log 100")["events"]]
+    assert any("in its place" in t for t in events), events
