@@ -32,7 +32,8 @@ struct feed {
 	struct machine *m;
 	unsigned int piece; /* the next, and how much of it is through */
 	uint64_t done;
-	bool over; /* the kernel runs */
+	bool convert; /* the window becomes private in the end */
+	bool over;    /* the kernel runs */
 };
 
 /* ---- chips -------------------------------------------------------------- */
@@ -156,8 +157,7 @@ static int hand_over(struct feed *f, struct vcpu *v, struct err *e)
 	int r;
 
 	f->over = true;
-	if (m->memory.mode == MEM_GMEM_PRIVATE &&
-	    memory_file(&m->memory, memory_slot(&m->memory, w->gpa)) &&
+	if (f->convert &&
 	    memory_set_private(&m->memory, w->gpa, w->len, true, e))
 		return -1;
 	r = vcpu_set_regs(v, &m->boot->regs);
@@ -195,6 +195,9 @@ static int start_feed(struct machine *m, struct err *e)
 	if (!m->feed)
 		return err_os(e, ENOMEM, "memory for the loader");
 	m->feed->m = m;
+	m->feed->convert =
+		m->memory.mode == MEM_GMEM_PRIVATE &&
+		memory_file(&m->memory, memory_slot(&m->memory, WINDOW_BASE));
 	r.arg = m->feed;
 	if (bus_claim(&m->board.bus, &r))
 		return err_state(e, "port 0x%x is taken", FEED_PORT);

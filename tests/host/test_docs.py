@@ -18,6 +18,7 @@ import sys
 import types
 
 import lib
+import multiboot
 
 sys.path.append(os.path.join(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))), "lab"))
@@ -200,6 +201,12 @@ def test_readme_does_what_it_shows(lab):
     host_session(lab, "README.md")
 
 
+def test_guests_does_what_it_shows(lab):
+    lab.need_kvm()
+    session(lab, "docs/guests.md", {
+        "build/tests/multiboot/": multiboot.image(lab.gpcvm, "")})
+
+
 def test_testing_does_what_it_shows(lab):
     host_session(lab, "docs/testing.md")
 
@@ -212,8 +219,8 @@ def test_no_document_is_left_out(lab):
     # docs/lab.md: tests/lab/test_lab_docs.py; docs/rules.md shows no command;
     # docs/bugs/: below, and tests/lab/test_bugs.py.
     assert [d for d in documents(lab) if not d.startswith("docs/bugs/")] == [
-        "README.md", "docs/lab.md", "docs/rules.md", "docs/testing.md",
-        "docs/tutorial.md"], "give each document a test of its session"
+        "README.md", "docs/guests.md", "docs/lab.md", "docs/rules.md",
+        "docs/testing.md", "docs/tutorial.md"], "give each document a test of its session"
 
 
 @lib.short
