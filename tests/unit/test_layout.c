@@ -100,6 +100,28 @@ static void packed_layout_takes_a_page_for_each_kind(void **state)
 	assert_int_equal(pv_layout_size(PV_KVM, PV_PACKED, 65), 3 * PAGE_SIZE);
 }
 
+static void a_kernel_has_all_of_ram_but_what_lies_behind_a_hole(void **state)
+{
+	struct config cfg = { .mem = 5 * GIB, .vcpus = 1, .kernel = "x" };
+	struct layout l;
+	struct err e;
+
+	(void)state;
+	assert_int_equal(make(&l, &cfg, NULL), 0);
+	assert_true(l.low == LOW_RAM_END && l.high == 2 * GIB);
+	assert_true(l.own_end == 6 * GIB && l.plan.nr == 2);
+	cfg.nr_slots = 2;
+	cfg.slots[0] = (struct mem_slot_plan){ .gpa = 0, .size = 16 * MIB };
+	cfg.slots[1] = (struct mem_slot_plan){ .gpa = GIB,
+					       .size = MIB,
+					       .offset = 16 * MIB };
+	assert_int_equal(make(&l, &cfg, NULL), 0);
+	assert_true(l.low == 16 * MIB && !l.high && l.own_end == 16 * MIB);
+	cfg.slots[0].size = MIB;
+	assert_int_equal(make(&l, &cfg, &e), -1);
+	assert_int_equal(e.kind, ERR_RANGE);
+}
+
 /* ---- the tree ----------------------------------------------------------- */
 
 struct machine_model {
@@ -265,6 +287,8 @@ int main(void)
 		cmocka_unit_test(smallest_memory_holds_eight_vcpus),
 		cmocka_unit_test(
 			too_little_memory_is_refused_with_what_would_do),
+		cmocka_unit_test(
+			a_kernel_has_all_of_ram_but_what_lies_behind_a_hole),
 		cmocka_unit_test(
 			memory_above_3g_goes_above_4g_in_the_same_file),
 		cmocka_unit_test(biggest_memory_fits_the_slots),
