@@ -8,10 +8,11 @@
 #include "unit.h"
 #include "boot.h"
 
-#define MAGIC  0x1badb002U
-#define KERNEL 0x200000
-#define LEN    1024
-#define HEADER 512 /* where the Multiboot header is */
+#define MAGIC	 0x1badb002U
+#define KERNEL	 0x200000
+#define LEN	 1024
+#define HEADER	 512 /* where the Multiboot header is */
+#define SEARCHED 8192
 
 static struct boot boot;
 static struct err err;
@@ -314,6 +315,38 @@ static void what_the_header_wants_is_had_or_refused(void **state)
 		parse(flat(0xffff0003, KERNEL, KERNEL, 0, 0, KERNEL), LEN), 0);
 }
 
+/* Multiboot Specification 0.6.96, section 3.1: in the first 8192 bytes, at a
+ * multiple of 4. */
+static void a_header_is_found_up_to_its_last_place(void **state)
+{
+	static uint8_t image[SEARCHED + LEN];
+	static const struct {
+		size_t at;
+		bool found;
+	} rows[] = { { 0, true },
+		     { SEARCHED - 12, true },
+		     { SEARCHED - 8, false },
+		     { SEARCHED, false },
+		     { 2, false } };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const uint8_t *from =
+			flat(0x10000, KERNEL, KERNEL, 0, 0, KERNEL);
+
+		memset(image, 0xf4, sizeof(image));
+		memcpy(image + rows[i].at, from + HEADER, 32);
+		if (!rows[i].found) {
+			refused(image, sizeof(image), ERR_UNSUPPORTED,
+				"no format that is known");
+			continue;
+		}
+		assert_int_equal(parse(image, sizeof(image)), 0);
+		assert_true(boot.pieces[0].len == sizeof(image) - rows[i].at);
+		done(NULL);
+	}
+}
+
 static void what_cannot_be_loaded_is_named(void **state)
 {
 	Elf32_Phdr p = load_at(KERNEL, 16, 16);
@@ -358,6 +391,7 @@ int main(void)
 		TEST(what_a_file_says_of_itself_is_checked),
 		TEST(bad_addresses_in_the_header_are_refused),
 		TEST(what_the_header_wants_is_had_or_refused),
+		TEST(a_header_is_found_up_to_its_last_place),
 		TEST(what_cannot_be_loaded_is_named),
 		TEST(a_command_line_that_is_too_long_is_refused),
 	};
