@@ -10,11 +10,14 @@ ENTRY = ["EAX is the magic", "protected mode, paging off", "interrupts off",
          "A20", "data is loaded", "bss is zero"]
 INFO = ["flags of the information", "mem_lower",
         "the image is in RAM of the map", "mem_upper is RAM of the map"]
-CHIPS = ["local APIC", "local APIC timer", "IO-APIC", "PIT through pin 2",
-         "speaker port", "PIT channel 2", "serial idle", "serial interrupt 4",
+CHIPS = ["local APIC", "local APIC timer", "TSC deadline in CPUID",
+         "TSC deadline", "IO-APIC", "PIT through pin 2",
+         "speaker port",
+         "PIT channel 2", "serial idle", "serial interrupt 4",
          "serial receive pending", "serial loop"]
-APS = ["APs wait for the SIPI", "APs begin at the SIPI"]
-REST = ["RTC valid", "RTC year", "PS/2 absent", "unhandled port, 1 byte",
+APS = ["APs wait for the SIPI", "APs begin at the SIPI",
+       "APs begin in a copy"]
+REST = ["fw_cfg RAM", "RTC valid", "PS/2 absent", "unhandled port, 1 byte",
         "unhandled port, 2 bytes", "unhandled port, 4 bytes"]
 ALL = ENTRY + INFO + CHIPS + APS + REST
 PASSED = 1  # debug-exit with 0: (0 << 1) | 1
@@ -33,7 +36,8 @@ def passed(out):
 def checksum(data):
     """As the image adds up a module."""
     s = 0
-    for b in data:
+    whole = len(data) // 4 * 4
+    for b in [*struct.unpack(f"<{whole // 4}I", data[:whole]), *data[whole:]]:
         s = (s << 1 & 0xffffffff | s >> 31) ^ b
     return s
 
@@ -45,20 +49,22 @@ def module_line(name, data):
 MAGIC = 0x1badb002
 
 
-def header(flags, *addresses):
-    words = (MAGIC, flags, -(MAGIC + flags) & 0xffffffff) + addresses
+def header(flags, *addresses, magic=MAGIC, checksum=0):
+    words = (magic, flags, checksum - (magic + flags) & 0xffffffff) + addresses
     return struct.pack(f"<{len(words)}I", *words)
 
 
-def elf32(segments, entry=0x200000, machine=3, phoff=52, flags=3):
-    """An ELF file with a Multiboot header; segments: (gpa, offset, filesz,
-    memsz)."""
+def elf32(segments, entry=0x200000, machine=3, phoff=52, flags=3, type=2,
+          **other):
+    """An ELF file with a Multiboot header, unless flags is None; segments:
+    (gpa, offset, filesz, memsz)."""
     ehdr = b"\x7fELF\x01\x01\x01" + bytes(9) + struct.pack(
-        "<HHIIIIIHHHHHH", 2, machine, 1, entry, phoff, 0, 0, 52, 32,
+        "<HHIIIIIHHHHHH", type, machine, 1, entry, phoff, 0, 0, 52, 32,
         len(segments), 0, 0, 0)
     phdrs = b"".join(struct.pack("<8I", 1, off, gpa, gpa, filesz, memsz, 7, 1)
                      for gpa, off, filesz, memsz in segments)
-    return (ehdr + phdrs + header(flags)).ljust(4096, b"\xf4")
+    mb = b"" if flags is None else header(flags, **other)
+    return (ehdr + phdrs + mb).ljust(4096, b"\xf4")
 
 
 def elf64():

@@ -130,8 +130,10 @@ def script(lab, commands, socket, stand_ins):
         out.append(f"printf '\\n@@ {i} %s\\n' $?")
         if " run --" in command and command.endswith("&") and \
                 lab.gpcvm in command:
-            # Only looks, as what is recorded next may have to come first.
+            # Only looks, as what is recorded next may have to come first. A
+            # kernel from a file has no agent that would be ready.
             out.append(f"while gpcvm ctl --wait {lib.LIMIT} '{socket}' status "
+                       "| grep -v '\"loader\"' "
                        "| grep -q '\"ready_ns\":null'; do sleep 0.1; done; "
                        f"sleep {SETTLE}")
     return "\n".join(out) + "\n"

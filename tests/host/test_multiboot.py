@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Kernels from files: the Multiboot image that is built here finds what it
 should, and images that are no good are refused before anything starts."""
+import bz2
+import datetime
 import gzip
+import lzma
 import os
+import re
 import signal
+import time
 
 import lib
 import multiboot as mb
@@ -55,7 +60,8 @@ def test_addresses_in_the_header_take_the_place_of_elf(lab):
     for more in (), ("--bounce",):
         out = boot(lab, "--memory", "anon", *more, image="image.flat")
         assert "multiboot image, flat" in out, out
-        assert mb.passed(out) == [n for n in mb.ALL if n not in mb.APS], out
+        assert mb.passed(out) == [n for n in mb.ALL
+                                  if n != "APs begin at the SIPI"], out
 
 
 def test_modules_arrive_with_their_command_lines(lab):
@@ -145,54 +151,115 @@ def test_signals_end_a_kernel_that_has_halted(lab):
     assert m.wait() == 143, m.stderr()
 
 
+def test_the_clock_has_the_time_of_the_host(lab):
+    before = int(time.time())
+    out = boot(lab, "--memory", "anon")
+    date, day = re.search(r"^RTC 0x(\d{8}) 0x00(\d{6})$", out, re.M).groups()
+    then = datetime.datetime.strptime(date + day + "+0000", "%Y%m%d%H%M%S%z")
+    assert before <= then.timestamp() <= time.time(), (then, before)
+
+
+def test_the_map_is_that_of_a_pc(lab):
+    out = boot(lab, "--memory", "anon", "--mem", "32M", "--append", "quick")
+    assert re.findall("^range (.*)$", out, re.M) == [
+        "0x000000000x00000000 0x000000000x0009fc00 RAM",
+        "0x000000000x0009fc00 0x000000000x00000400 reserved",
+        "0x000000000x000f0000 0x000000000x00010000 reserved",
+        "0x000000000x00100000 0x000000000x01f00000 RAM"], out
+
+
 def refused(lab, path, *words, args=(), status=1):
+    """An error of one line; no output of a guest, and no socket."""
+    socket = os.path.join(lab.dir, "socket")
     for mode in ("--memory", "anon"), ("--memory", "anon", "--bounce"):
-        got, out, err = lab.run("run", *mode, "--kernel", path, *args)
+        got, out, err = lab.run("run", *mode, "--kernel", path, *args,
+                                "--control", socket)
         assert got == status and not out, (got, out, err)
         for w in words:
             assert w in err, (w, err)
         assert len(err.splitlines()) == 1, err
+        assert not os.path.lexists(socket), err
 
 
-def test_images_that_are_no_good_are_refused_with_the_reason(lab):
-    lab.need_kvm()
+def good_image(lab):
     with open(mb.image(lab.gpcvm), "rb") as f:
-        good = f.read()
-    rows = [
-        (good[:3000], "cut off"),
-        (good[:40], "32-bit ELF", "Multiboot 1 image"),
-        (b"\0" * 100, "no format that is known", "Multiboot 1 image"),
-        (b"", "empty"),
-        (gzip.compress(good), "gzip -d"),
-        (b"\xfd7zXZ\0" + good, "xz -d"),
-        (b"\x28\xb5\x2f\xfd" + good[100:200], "zstd -d"),
-        (mb.elf64(), "64-bit ELF", "objcopy -O elf32-i386"),
-        (mb.elf32([(0x200000, 0, 4096, 4096)], machine=40), "machine 40"),
-        (mb.elf32([(0x200000, 0, 4096, 4096), (0x200800, 0, 4, 4)]),
-         "segment 1", "overlaps segment 0"),
-        (mb.elf32([(0x200000, 0, 4096, 0xfffff000)]), "not in the guest's RAM",
-         "--mem"),
-        (mb.elf32([(0xa0000, 0, 4096, 4096)]), "not in the guest's RAM"),
-        (mb.elf32([(0x200000, 0, 4097, 5000)]), "cut off", "segment 0"),
-        (mb.elf32([(0x200000, 0, 4096, 4)]), "segment 0", "in memory"),
-        (mb.elf32([(0x200000, 0, 4096, 4096)], entry=0x1234), "entry"),
-        (mb.elf32([(0x200000, 0, 4096, 4096)], phoff=0xffffff00), "cut off"),
-        (mb.elf32([(0x200000, 0, 4096, 4096)], flags=7), "video mode"),
-        (mb.elf32([(0x200000, 0, 4096, 4096)], flags=11), "0x8"),
-        (mb.header(3).ljust(4096, b"\0"), "no addresses"),
-        (mb.header(0x10003, 0x100000, 0x200000, 0, 0, 0x200000),
-         "before the file"),
-        (mb.header(0x10003, 0x200000, 0x200000, 0x100000, 0, 0x200000),
-         "load_end_addr"),
-        (mb.header(0x10003, 0x200000, 0x200000, 0x300000, 0, 0x200000),
-         "cut off"),
-        (mb.header(0x10003, 0x200000, 0x200000, 0, 0x200001, 0x200000),
-         "bss_end_addr"),
-        (mb.header(0x10003, 0x200000, 0x200000, 0, 0, 0x100000),
-         "entry_addr"),
-    ]
-    for i, (data, *words) in enumerate(rows):
-        refused(lab, write(lab, f"bad{i}", data), *words)
+        return f.read()
+
+
+def bad(*rows):
+    """A test that each (what makes the file, words of the error) is refused."""
+    def test(lab):
+        lab.need_kvm()
+        for i, (make, *words) in enumerate(rows):
+            data = make(good_image(lab)) if callable(make) else make
+            refused(lab, write(lab, f"bad{i}", data), *words)
+    return test
+
+
+HERE = 0x200000
+SANE = [(HERE, 0, 4096, 4096)]
+NO_IMAGE = "Multiboot 1 image (32-bit ELF"
+
+test_an_image_that_is_cut_off_is_refused = bad(
+    (lambda good: good[:3000], "cut off", "segment"),
+    (mb.elf32(SANE)[:4095], "cut off", "segment 0"),
+    (mb.elf32([(HERE, 0, 4097, 5000)]), "cut off", "segment 0"),
+    (mb.elf32(SANE, phoff=0xffffff00), "cut off", "program headers"),
+    (mb.header(0x10003, HERE, HERE, HERE + 0x100000, 0, HERE), "cut off"),
+    (mb.header(0x10003, HERE)[:16], "cut off", "addresses"),
+    (b"", "empty"))
+test_an_image_with_a_wrong_magic_is_refused = bad(
+    (mb.elf32(SANE, magic=0x1badb003), "a 32-bit ELF file", NO_IMAGE),
+    (mb.elf32(SANE, checksum=1), "a 32-bit ELF file", NO_IMAGE),
+    (b"\x7fELG" + mb.elf32(SANE)[4:], "no ELF file", "no addresses"),
+    (b"\0" * 100, "no format that is known", NO_IMAGE),
+    (b"#!/bin/sh\n", "no format that is known", NO_IMAGE))
+test_overlapping_segments_are_refused = bad(
+    (mb.elf32(SANE + [(HERE + 0x800, 0, 4, 4)]), "segment 1",
+     "overlaps segment 0"),
+    (mb.elf32(SANE + SANE), "segment 1", "overlaps segment 0"),
+    # The zeros of one under the text of the next.
+    (mb.elf32([(HERE, 0, 16, 0x2000), (HERE + 0x1fff, 0, 4, 4)]), "segment 1",
+     "overlaps segment 0"))
+test_huge_and_misplaced_segments_are_refused = bad(
+    (mb.elf32([(HERE, 0, 4096, 0xfffff000)]), "0xfffff000 bytes",
+     "not in the guest's RAM", "--mem"),
+    (mb.elf32([(0xfffff000, 0, 4096, 0x2000)]), "not in the guest's RAM"),
+    (mb.elf32([(HERE, 0, 4096, 64 << 20)]), "not in the guest's RAM"),
+    (mb.elf32([(0xa0000, 0, 4096, 4096)]), "not in the guest's RAM"),
+    (mb.elf32([(HERE, 0, 4096, 4)]), "segment 0", "in memory"),
+    (mb.header(0x10003, HERE, HERE, 0, 0xfffffff0, HERE),
+     "not in the guest's RAM"))
+test_a_32_bit_elf_file_without_a_multiboot_header_is_refused = bad(
+    (mb.elf32(SANE, flags=None), "a 32-bit ELF file", NO_IMAGE),
+    # One behind the 8192 bytes is none.
+    (mb.elf32(SANE, flags=None).ljust(8192, b"\xf4") + mb.header(3),
+     "a 32-bit ELF file", NO_IMAGE))
+test_compressed_images_are_refused_with_what_unpacks_them = bad(
+    (gzip.compress, "gzip -d"),
+    (bz2.compress, "bzip2 -d"),
+    (lzma.compress, "xz -d"),
+    (lambda good: lzma.compress(good, format=lzma.FORMAT_ALONE), "lzma -d"),
+    (b"\x28\xb5\x2f\xfd" + b"\xf4" * 100, "zstd -d"),
+    (b"\x04\x22\x4d\x18" + b"\xf4" * 100, "lz4 -d"),
+    (b"\x02\x21\x4c\x18" + b"\xf4" * 100, "lz4 -d"),
+    # lzop's magic is none of those.
+    (b"\x89LZO\0\r\n\x1a\n" + b"\xf4" * 100, "no format that is known",
+     NO_IMAGE))
+test_elf_files_of_other_kinds_are_refused = bad(
+    (mb.elf64(), "64-bit ELF", "objcopy -O elf32-i386"),
+    (mb.elf32(SANE, machine=40), "machine 40"),
+    (mb.elf32(SANE, type=3), "ET_EXEC"),
+    (mb.elf32(SANE, entry=0x1234), "entry"))
+test_headers_that_ask_for_what_is_not_there_are_refused = bad(
+    (mb.elf32(SANE, flags=7), "video mode"),
+    (mb.elf32(SANE, flags=11), "0x8"),
+    (mb.header(3).ljust(4096, b"\0"), "no addresses"))
+test_addresses_that_contradict_each_other_are_refused = bad(
+    (mb.header(0x10003, 0x100000, HERE, 0, 0, HERE), "before the file"),
+    (mb.header(0x10003, HERE, HERE, 0x100000, 0, HERE), "load_end_addr"),
+    (mb.header(0x10003, HERE, HERE, 0, HERE + 1, HERE), "bss_end_addr"),
+    (mb.header(0x10003, HERE, HERE, 0, 0, 0x100000), "entry_addr"))
 
 
 def test_files_that_cannot_be_read_are_refused(lab):

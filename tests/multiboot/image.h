@@ -61,6 +61,28 @@ static inline uint32_t in32(uint16_t port)
 	return v;
 }
 
+static inline void wrmsr(uint32_t msr, uint64_t v)
+{
+	__asm__ volatile("wrmsr" : : "c"(msr), "A"(v));
+}
+
+static inline uint64_t rdtsc(void)
+{
+	uint64_t v;
+
+	__asm__ volatile("rdtsc" : "=A"(v));
+	return v;
+}
+
+/* ECX of CPUID's leaf 1. */
+static inline uint32_t features(void)
+{
+	uint32_t a = 1, b, c, d;
+
+	__asm__ volatile("cpuid" : "+a"(a), "=b"(b), "=c"(c), "=d"(d));
+	return c;
+}
+
 /* print.c: to the serial port. */
 void print(const char *s);
 void print_hex(uint32_t v);
@@ -70,7 +92,7 @@ extern unsigned int failures;
 bool has_word(const char *line, const char *word);
 
 /* machine.c: chips. */
-void check_machine(bool flat);
+void check_machine(const struct info *info, bool flat);
 extern volatile uint32_t interrupts[16];
 void on_interrupt(uint32_t vector);
 

@@ -118,28 +118,29 @@ stack_top:
 idt:
 	.skip	256 * 8
 
+	/* Where a SIPI leads to, in real mode, at any multiple of 4096: there with
+	 * the ELF file, by a copy otherwise. */
 #ifndef FLAT
-	/* Where a SIPI with vector 8 leads to, in real mode. */
 	.section .trampoline, "ax"
+#else
+	.text
+#endif
 	.code16
 	.globl	trampoline
 trampoline:
 	cli
-	xor	%ax, %ax
+	mov	%cs, %ax
 	mov	%ax, %ds
-	lgdtl	tgdtr
+	lgdtl	tgdtr - trampoline
 	mov	%cr0, %eax
 	or	$1, %al
 	mov	%eax, %cr0
 	ljmpl	$8, $ap_start
 	.balign	8
-tgdt:
-	.quad	0
-	.quad	0x00cf9b000000ffff
-	.quad	0x00cf93000000ffff
 tgdtr:
-	.word	tgdtr - tgdt - 1
-	.long	tgdt
-#endif
+	.word	gdtr - gdt - 1
+	.long	gdt
+	.globl	trampoline_end
+trampoline_end:
 
 	.section .note.GNU-stack, "", @progbits
