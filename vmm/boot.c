@@ -235,7 +235,7 @@ static uint64_t ram(const struct boot *b)
 	return sum;
 }
 
-int boot_open(struct boot *b, const struct config *cfg, struct err *e)
+int boot_read(struct boot *b, const struct config *cfg, struct err *e)
 {
 	b->append = cfg->append ? cfg->append : "";
 	if (bytes_read(&b->kernel, "--kernel", cfg->kernel, ram(b), e))
@@ -251,7 +251,7 @@ int boot_open(struct boot *b, const struct config *cfg, struct err *e)
 		if (bytes_read(&m->image, "--initrd", m->path, ram(b), e))
 			return -1;
 	}
-	return boot_parse(b, e);
+	return 0;
 }
 
 void boot_free(struct boot *b)

@@ -74,10 +74,11 @@ extern const struct boot_loader multiboot_loader;
 
 /* RAM from gpa 0 up to @low and from 4 GiB on, @high bytes, as a PC has it. */
 void boot_make_map(struct boot *b, uint64_t low, uint64_t high);
-/* Read the files of @cfg, find the loader, have it look. The map and the
- * window are there. boot_free() in any case. */
-int boot_open(struct boot *b, const struct config *cfg, struct err *e);
-/* The same with what has been read already. */
+/* Read the files of @cfg, into memory and no further: who opens them may have
+ * rights that who looks into them should not. The map is there. boot_free() in
+ * any case. */
+int boot_read(struct boot *b, const struct config *cfg, struct err *e);
+/* Find the loader, have it look. The map, the window and the files are there. */
 int boot_parse(struct boot *b, struct err *e);
 void boot_free(struct boot *b);
 

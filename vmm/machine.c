@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Putting a machine together, and taking it apart. */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -307,6 +307,12 @@ static void *build_tree(struct machine *m, size_t *len, struct err *e)
 	return devtree_build(&d, len, e);
 }
 
+/* The files of a --kernel are opened with the rights of who started gpcvm. */
+static int open_guest(struct machine *m, struct err *e)
+{
+	return m->cfg->kernel ? machine_open_boot(m, e) : 0;
+}
+
 static int make_guest(struct machine *m, struct err *e)
 {
 	bool bounce = m->cfg->bounce || m->memory.mode == MEM_GMEM_PRIVATE;
@@ -335,31 +341,43 @@ static int make_guest(struct machine *m, struct err *e)
 static const struct {
 	int (*make)(struct machine *m, struct err *e);
 	void (*free)(struct machine *m);
+	bool late; /* machine_prepare()'s, which nobody needs rights for */
 } steps[] = {
-	{ make_loop, free_loop },
-	{ make_vm, free_vm },
-	{ make_memory, free_memory },
-	{ make_leak, free_leak },
-	{ make_delays, free_delays },
-	{ make_trace, free_trace },
-	{ make_pv, free_pv },
-	{ make_devices, machine_free_devices },
-	{ make_guest, machine_free_boot },
-	{ machine_make_vcpus, machine_free_vcpus },
-	{ start_pv, NULL },
+	{ make_loop, free_loop, false },
+	{ make_vm, free_vm, false },
+	{ make_memory, free_memory, false },
+	{ make_leak, free_leak, false },
+	{ make_delays, free_delays, false },
+	{ make_trace, free_trace, false },
+	{ make_pv, free_pv, false },
+	{ make_devices, machine_free_devices, false },
+	{ open_guest, machine_free_boot, false },
+	{ make_guest, NULL, true },
+	{ machine_make_vcpus, machine_free_vcpus, true },
+	{ start_pv, NULL, true },
 };
+
+static int take_steps(struct machine *m, bool late, struct err *e)
+{
+	while (m->steps_done < ARRAY_SIZE(steps) &&
+	       steps[m->steps_done].late == late)
+		/* A step cleans up after itself half done. */
+		if (steps[m->steps_done++].make(m, e))
+			return -1;
+	return 0;
+}
 
 int machine_create(struct machine *m, const struct config *cfg, struct err *e)
 {
 	memset(m, 0, sizeof(*m));
 	m->cfg = cfg;
 	m->born_ns = now_ns();
-	for (unsigned int i = 0; i < ARRAY_SIZE(steps); i++) {
-		m->steps_done++; /* a step cleans up after itself half done */
-		if (steps[i].make(m, e))
-			return -1;
-	}
-	return 0;
+	return take_steps(m, false, e);
+}
+
+int machine_prepare(struct machine *m, struct err *e)
+{
+	return take_steps(m, true, e);
 }
 
 void machine_destroy(struct machine *m)
@@ -386,28 +404,33 @@ int machine_guard(struct machine *m, uint64_t gpa, uint64_t len, struct err *e)
 			 gpa, len, m->layout.own_end);
 }
 
-int machine_dump_dtb(struct machine *m, struct err *e)
+static int write_tree(int fd, const char *path, const char *tree, size_t len,
+		      struct err *e)
 {
-	const char *path = m->cfg->dump_dtb;
-	size_t len, put = 0;
-	void *tree = build_tree(m, &len, e);
-	int fd, r = 0;
+	struct stat st;
 
-	if (!tree)
-		return -1;
-	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	if (fd < 0)
-		r = err_os(e, errno, "--dump-dtb %s", path);
-	while (!r && put < len) {
-		ssize_t n = write(fd, (char *)tree + put, len - put);
+	if (!fstat(fd, &st) && S_ISREG(st.st_mode) && ftruncate(fd, 0))
+		return err_os(e, errno, "--dump-dtb %s", path);
+	for (size_t put = 0; put < len;) {
+		ssize_t n = write(fd, tree + put, len - put);
 
 		if (n < 0)
-			r = err_os(e, errno, "--dump-dtb %s: writing %zu bytes",
-				   path, len);
-		else
-			put += (size_t)n;
+			return err_os(e, errno,
+				      "--dump-dtb %s: writing %zu bytes", path,
+				      len);
+		put += (size_t)n;
 	}
-	if (fd >= 0 && close(fd) && !r)
+	return 0;
+}
+
+int machine_dump_dtb(struct machine *m, int fd, struct err *e)
+{
+	const char *path = m->cfg->dump_dtb;
+	size_t len;
+	void *tree = build_tree(m, &len, e);
+	int r = tree ? write_tree(fd, path, tree, len, e) : -1;
+
+	if (close(fd) && !r)
 		r = err_os(e, errno, "--dump-dtb %s", path);
 	free(tree);
 	return r;

@@ -45,7 +45,7 @@ struct machine {
 	uint64_t born_ns,
 		ready_ns;	 /* ready_ns: the last vCPU's agent; atomic */
 	unsigned int ready;	 /* vCPUs whose agent is there; atomic */
-	unsigned int steps_done; /* of machine_create, for machine_destroy */
+	unsigned int steps_done; /* that were taken, for machine_destroy */
 
 	/* Memory faults: that were reported, converted, tried again; atomic. */
 	uint64_t faults, faults_set, faults_again;
@@ -72,6 +72,9 @@ struct machine {
 /* Everything that needs rights is opened here; nothing runs yet. Where it
  * fails, machine_destroy() cleans up what there is. */
 int machine_create(struct machine *m, const struct config *cfg, struct err *e);
+/* The rest, up to where the vCPUs can start. It needs no rights, and is where a
+ * kernel's file is looked into: give them up before. */
+int machine_prepare(struct machine *m, struct err *e);
 void machine_destroy(struct machine *m);
 /* Part of machine_destroy(): the devices, and with them the terminal. */
 void machine_free_devices(struct machine *m);
@@ -104,7 +107,7 @@ void machine_fault_reason(struct machine *m, uint64_t gpa, bool private,
 			  int os_errno, char *buf, size_t len);
 /* The exit handler of all vCPUs; @arg is the machine. */
 enum step machine_exit(struct vcpu *v, void *arg);
-/* Write the machine's tree to cfg->dump_dtb. */
-int machine_dump_dtb(struct machine *m, struct err *e);
+/* Write the machine's tree to @fd, which is cfg->dump_dtb, and close that. */
+int machine_dump_dtb(struct machine *m, int fd, struct err *e);
 
 #endif

@@ -239,17 +239,22 @@ static int load(struct machine *m, bool bounce, struct err *e)
 	return 0;
 }
 
+int machine_open_boot(struct machine *m, struct err *e)
+{
+	m->boot = calloc(1, sizeof(*m->boot));
+	if (!m->boot)
+		return err_os(e, ENOMEM, "memory for the loader");
+	boot_make_map(m->boot, m->layout.low, m->layout.high);
+	return boot_read(m->boot, m->cfg, e);
+}
+
 int machine_boot(struct machine *m, bool bounce, struct err *e)
 {
-	struct boot *b = calloc(1, sizeof(*b));
+	struct boot *b = m->boot;
 
-	m->boot = b;
-	if (!b)
-		return err_os(e, ENOMEM, "memory for the loader");
-	boot_make_map(b, m->layout.low, m->layout.high);
 	if (bounce)
 		b->window = (struct boot_range){ WINDOW_BASE, WINDOW_SIZE, 0 };
-	if (boot_open(b, m->cfg, e) || load(m, bounce, e))
+	if (boot_parse(b, e) || load(m, bounce, e))
 		return -1;
 	if (bounce)
 		return start_feed(m, e);

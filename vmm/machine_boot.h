@@ -8,8 +8,10 @@
 /* KVM's interrupt controllers and timer, before there are vCPUs. */
 int machine_make_chips(struct machine *m, struct err *e);
 void machine_irq(void *machine, unsigned int line, bool level);
-/* Read the files, find their place, put them there: with @bounce vCPU 0 does,
- * from the window, when it runs. */
+/* Read the files. */
+int machine_open_boot(struct machine *m, struct err *e);
+/* Find their place, and put them there: with @bounce vCPU 0 does, from the
+ * window, when it runs. */
 int machine_boot(struct machine *m, bool bounce, struct err *e);
 void machine_free_boot(struct machine *m);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* gpcvm run: open what needs rights, give the rights up, run, clean up. */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -100,7 +101,7 @@ static int start(struct run *r, struct err *e)
 	sigbus_init(); /* before the first thread that may get one */
 	if (cfg->poison && poison_open(&r->m.poisoner, &r->m.memory, e))
 		return -1;
-	if (privs_drop(e))
+	if (privs_drop(e) || machine_prepare(&r->m, e))
 		return -1;
 	/* Without privileges, so that what makes the socket can remove it. */
 	if (cfg->control) {
@@ -110,6 +111,22 @@ static int start(struct run *r, struct err *e)
 	}
 	say_hello(r);
 	return machine_start(&r->m, e);
+}
+
+/* The file is opened with all rights, and stays as it was where the rest
+ * fails. */
+static int dump_dtb(struct run *r, struct err *e)
+{
+	const char *path = r->m.cfg->dump_dtb;
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+
+	if (fd < 0)
+		return err_os(e, errno, "--dump-dtb %s", path);
+	if (privs_drop(e) || machine_prepare(&r->m, e)) {
+		close(fd);
+		return -1;
+	}
+	return machine_dump_dtb(&r->m, fd, e);
 }
 
 static void finish(struct run *r, int status)
@@ -159,7 +176,7 @@ int run_main(int argc, char **argv)
 		return play_against(argc, argv, &cfg);
 	raise_file_limit();
 	if (machine_create(&r.m, &cfg, &e) ||
-	    (cfg.dump_dtb ? machine_dump_dtb(&r.m, &e) : start(&r, &e))) {
+	    (cfg.dump_dtb ? dump_dtb(&r, &e) : start(&r, &e))) {
 		complain_err(&e);
 		status = STATUS_FAILED;
 	} else if (cfg.dump_dtb) {

@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What gpcvm may still do once the guest runs, and who can run it."""
+import fcntl
 import os
+import shutil
+import subprocess
 
 import lib
+import multiboot
 
 CAP_SYS_ADMIN = 21
 SETS = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
@@ -91,3 +95,54 @@ def test_an_ordinary_user_can_probe(lab):
     status, out, err = lab.run("run", "--memory", lab.mode(), "--guest",
                                "hello", *device, **kw)
     assert status == 0 and "Hello" in out, (status, out, err)
+
+
+def status_of(pid):
+    with open(f"/proc/{pid}/status") as f:
+        return dict(line.split(":", 1) for line in f)
+
+
+def test_the_file_of_a_kernel_is_looked_into_without_privileges(lab):
+    # It complains into a pipe that is full already: what it may still do then
+    # is what it could when it found the fault.
+    lab.need_kvm()
+    bad = os.path.join(lab.dir, "bad")
+    with open(bad, "wb") as f:
+        f.write(multiboot.elf32([(0x200000, 0, 4097, 5000)]))
+    for more in (), ("--dump-dtb", os.path.join(lab.dir, "tree")):
+        r, w = os.pipe()
+        os.write(w, b"x" * fcntl.fcntl(w, fcntl.F_GETPIPE_SZ))
+        p = subprocess.Popen([lab.gpcvm, "run", "--memory", "anon", "--kernel",
+                              bad, *more], stderr=w, stdin=subprocess.DEVNULL)
+        os.close(w)
+        try:
+            lib.eventually("no_new_privs", lambda: status_of(p.pid)[
+                "NoNewPrivs"].strip() == "1")
+            for name in "CapPrm", "CapEff", "CapAmb":
+                assert int(status_of(p.pid)[name], 16) == 0, name
+        except BaseException:
+            p.kill()
+            raise
+        finally:
+            with os.fdopen(r, "rb") as f:
+                said = f.read().lstrip(b"x")
+            status = p.wait(lib.LIMIT)
+        assert status == 1 and b"cut off" in said, (status, said)
+
+
+def test_root_may_boot_what_only_its_owner_may_read(lab):
+    # The file is opened before the rights are given up.
+    image = multiboot.image(lab.gpcvm)
+    own, _, _ = lab.nobody()
+    path = shutil.copy(image, os.path.join(own, "image"))
+    os.chown(path, lib.NOBODY, lib.NOBODY)
+    os.chmod(path, 0o600)
+    os.chmod(own, 0o700)
+    for more in (), ("--initrd", path):
+        status, out, err = lab.run("run", "--memory", "anon", "--kernel", path,
+                                   "--append", "quick", *more)
+        assert status == multiboot.PASSED, (status, out, err)
+    tree = os.path.join(own, "tree")
+    status, _, err = lab.run("run", "--memory", "anon", "--kernel", path,
+                             "--dump-dtb", tree)
+    assert status == 0 and os.path.getsize(tree), err
