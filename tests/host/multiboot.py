@@ -20,6 +20,9 @@ APS = ["APs wait for the SIPI", "APs begin at the SIPI",
 REST = ["fw_cfg RAM", "RTC valid", "PS/2 absent", "unhandled port, 1 byte",
         "unhandled port, 2 bytes", "unhandled port, 4 bytes"]
 ALL = ENTRY + INFO + CHIPS + APS + REST
+# long.elf, which starts as kvm-unit-tests do.
+LONG = ["memory behind the image", "CPUs are online",
+        "every CPU takes an interrupt", "every CPU knows its number"]
 PASSED = 1  # debug-exit with 0: (0 << 1) | 1
 
 

@@ -56,6 +56,26 @@ test_gmem_fed_through_the_window_finds_the_same = everything(
 lib.short(globals()["test_gmem_4_cpus_find_the_machine_of_a_pc"])
 
 
+def long_mode(mode, vcpus, *more):
+    def test(lab):
+        lab.need_mode(mode)
+        env = write(lab, "env", b"NR_CPUS=%d" % vcpus)
+        out = boot(lab, "--memory", mode, "--vcpus", str(vcpus), "--append",
+                   "two words", "--initrd", env, *more, image="long.elf")
+        assert mb.passed(out) == mb.LONG, out
+        assert f"CPUs {vcpus:#010x}" in out, out
+        assert "long.elf two words\n" in out, out
+        assert f"environment NR_CPUS={vcpus}\n" in out, out
+    return test
+
+
+test_a_start_as_of_kvm_unit_tests_reaches_long_mode = long_mode("anon", 1)
+test_it_has_4_cpus_there = long_mode("anon", 4)
+test_it_has_4_cpus_there_in_gmem = long_mode("gmem", 4)
+test_fed_through_the_window_it_has_4_cpus_there = long_mode(
+    "anon", 4, "--bounce")
+
+
 def test_addresses_in_the_header_take_the_place_of_elf(lab):
     for more in (), ("--bounce",):
         out = boot(lab, "--memory", "anon", *more, image="image.flat")

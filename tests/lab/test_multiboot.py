@@ -45,6 +45,26 @@ test_out_of_the_direct_map_2_cpus_find_a_pc = everything(
     "gmem-private+no-direct-map", 2, "reference-lean")
 
 
+def long_mode(mode, vcpus, kernel="lean"):
+    def test(lab):
+        box = lab.box(kernel)
+        with open(mb.image(lab.gpcvm, "long.elf"), "rb") as f:
+            put(box, IMAGE, f.read())
+        put(box, "/run/env", b"A=1")
+        out = boot(box, "--memory", mode, "--vcpus", str(vcpus), "--initrd",
+                   "/run/env", "--append", "two words")
+        assert mb.passed(out) == mb.LONG, out
+        assert f"command line {IMAGE} two words\nenvironment A=1\n" in out, out
+        assert f"CPUs {vcpus:#010x}" in out, out
+    return test
+
+
+test_a_start_as_of_kvm_unit_tests_reaches_long_mode = long_mode("anon", 4)
+test_it_reaches_that_in_private_memory = long_mode("gmem-private", 4)
+test_it_reaches_that_out_of_the_direct_map = long_mode(
+    "gmem-private+no-direct-map", 2, "reference-lean")
+
+
 def test_a_module_larger_than_the_window_arrives_in_private_memory(lab):
     box = box_with_image(lab)
     data = os.urandom(1500001)

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # The Multiboot image that the tests boot: image.elf, and image.flat, which is no
-# ELF file but has addresses in its header. 32-bit, freestanding.
+# ELF file but has addresses in its header. 32-bit, freestanding. long.elf goes on
+# to long mode.
 
 MB_CFLAGS := -m32 -march=i686 -std=gnu11 -O2 -g0 $(WARN) -Wno-array-bounds \
 	-ffreestanding -fno-builtin -mgeneral-regs-only -fno-pic -fno-pie \
@@ -14,7 +15,9 @@ MB_DIR	:= $(O)/tests/multiboot
 MB_SRCS := $(wildcard tests/multiboot/*.c tests/multiboot/*.S)
 MB_OBJS := $(MB_SRCS:tests/multiboot/%=$(MB_DIR)/%.o)
 MB_FLAT := $(MB_SRCS:tests/multiboot/%=$(MB_DIR)/%.flat.o)
-MB_IMAGES := $(MB_DIR)/image.elf $(MB_DIR)/image.flat
+MB_LONG := $(MB_DIR)/long/start.S.o $(MB_DIR)/long/main.c.o \
+	$(MB_DIR)/long/print.c.o
+MB_IMAGES := $(MB_DIR)/image.elf $(MB_DIR)/image.flat $(MB_DIR)/long.elf
 
 $(MB_DIR)/%.flat.o: tests/multiboot/%
 	$(call say,CC,$<)
@@ -36,6 +39,25 @@ $(MB_DIR)/flat.elf: $(MB_FLAT) tests/multiboot/image.ld
 $(MB_DIR)/image.flat: $(MB_DIR)/flat.elf
 	$(call say,COPY,$@)
 	$(Q)$(OBJCOPY) -O binary $< $@
+
+# The same for long mode, then made a 32-bit ELF file.
+MB_TO_LONG = $(patsubst -m32,-m64 -mno-red-zone,$(filter-out -march=%,$(1)))
+
+$(MB_DIR)/long/%.o: tests/multiboot/long/%
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(call MB_TO_LONG,$(MB_CFLAGS)) -c -o $@ $<
+
+$(MB_DIR)/long/print.c.o: tests/multiboot/print.c
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(call MB_TO_LONG,$(MB_CFLAGS)) -c -o $@ $<
+
+$(MB_DIR)/long.elf: $(MB_LONG) tests/multiboot/long/image.ld
+	$(call say,LD,$@)
+	$(Q)$(CC) $(call MB_TO_LONG,$(MB_LDFLAGS)) \
+		-T tests/multiboot/long/image.ld -o $@.64 $(MB_LONG)
+	$(Q)$(OBJCOPY) -O elf32-i386 $@.64 $@
 
 .PHONY: multiboot
 multiboot: $(MB_IMAGES)

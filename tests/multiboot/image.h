@@ -63,15 +63,26 @@ static inline uint32_t in32(uint16_t port)
 
 static inline void wrmsr(uint32_t msr, uint64_t v)
 {
-	__asm__ volatile("wrmsr" : : "c"(msr), "A"(v));
+	__asm__ volatile("wrmsr"
+			 :
+			 : "c"(msr), "a"((uint32_t)v), "d"((uint32_t)(v >> 32))
+			 : "memory");
+}
+
+static inline uint64_t rdmsr(uint32_t msr)
+{
+	uint32_t low, high;
+
+	__asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(msr));
+	return low | (uint64_t)high << 32;
 }
 
 static inline uint64_t rdtsc(void)
 {
-	uint64_t v;
+	uint32_t low, high;
 
-	__asm__ volatile("rdtsc" : "=A"(v));
-	return v;
+	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
+	return low | (uint64_t)high << 32;
 }
 
 /* ECX of CPUID's leaf 1. */

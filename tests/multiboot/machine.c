@@ -34,7 +34,7 @@
 #define VEC_TSC		  0x22
 #define VEC_SERIAL	  0x24
 
-#define SPINS		  20000000
+#define SPINS		  2000000 /* seconds, where each is an exit */
 
 extern uint32_t aps;
 extern char trampoline[], trampoline_end[];
