@@ -10,11 +10,10 @@ ENTRY = ["EAX is the magic", "protected mode, paging off", "interrupts off",
          "A20", "data is loaded", "bss is zero"]
 INFO = ["flags of the information", "mem_lower",
         "the image is in RAM of the map", "mem_upper is RAM of the map"]
-CHIPS = ["local APIC", "local APIC timer", "TSC deadline in CPUID",
-         "TSC deadline", "IO-APIC", "PIT through pin 2",
-         "speaker port",
-         "PIT channel 2", "serial idle", "serial interrupt 4",
-         "serial receive pending", "serial loop"]
+CHIPS = ["local APIC", "CPUID has its number", "local APIC timer",
+         "TSC deadline in CPUID", "TSC deadline", "IO-APIC",
+         "PIT through pin 2", "speaker port", "PIT channel 2", "serial idle",
+         "serial interrupt 4", "serial receive pending", "serial loop"]
 APS = ["APs wait for the SIPI", "APs begin at the SIPI",
        "APs begin in a copy"]
 REST = ["fw_cfg RAM", "RTC valid", "PS/2 absent", "unhandled port, 1 byte",

@@ -85,13 +85,21 @@ static inline uint64_t rdtsc(void)
 	return low | (uint64_t)high << 32;
 }
 
-/* ECX of CPUID's leaf 1. */
+/* Of CPUID's leaf 1: ECX, and the number of the local APIC. */
 static inline uint32_t features(void)
 {
 	uint32_t a = 1, b, c, d;
 
 	__asm__ volatile("cpuid" : "+a"(a), "=b"(b), "=c"(c), "=d"(d));
 	return c;
+}
+
+static inline uint32_t cpuid_apic(void)
+{
+	uint32_t a = 1, b, c, d;
+
+	__asm__ volatile("cpuid" : "+a"(a), "=b"(b), "=c"(c), "=d"(d));
+	return b >> 24;
 }
 
 /* print.c: to the serial port. */

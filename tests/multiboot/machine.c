@@ -34,7 +34,7 @@
 #define VEC_TSC		  0x22
 #define VEC_SERIAL	  0x24
 
-#define SPINS		  2000000 /* seconds, where each is an exit */
+#define SPINS		  500000 /* seconds, where each is an exit */
 
 extern uint32_t aps;
 extern char trampoline[], trampoline_end[];
@@ -91,6 +91,8 @@ static void check_apics(void)
 	uint32_t v = *apic(APIC_VER), io;
 
 	check("local APIC", (v & 0xf0) == 0x10 && *apic(APIC_ID) >> 24 == 0, v);
+	check("CPUID has its number", cpuid_apic() == *apic(APIC_ID) >> 24,
+	      cpuid_apic());
 	*apic(APIC_SPIV) = 0x1ff;
 	*apic(APIC_TDCR) = 0xb;
 	*apic(APIC_LVTT) = VEC_TIMER;
