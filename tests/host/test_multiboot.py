@@ -234,6 +234,9 @@ test_an_image_that_is_cut_off_is_refused = bad(
     (b"", "empty"))
 test_an_image_with_a_wrong_magic_is_refused = bad(
     (mb.elf32(SANE, magic=0x1badb003), "a 32-bit ELF file", NO_IMAGE),
+    # With the checksum of the right one.
+    (mb.elf32(SANE, magic=0x1badb003, checksum=1), "a 32-bit ELF file",
+     NO_IMAGE),
     (mb.elf32(SANE, checksum=1), "a 32-bit ELF file", NO_IMAGE),
     (b"\x7fELG" + mb.elf32(SANE)[4:], "no ELF file", "no addresses"),
     (b"\0" * 100, "no format that is known", NO_IMAGE),
