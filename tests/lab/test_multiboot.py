@@ -72,7 +72,7 @@ test_it_has_2_cpus_out_of_the_direct_map = long_mode(
 
 def test_a_module_larger_than_the_window_arrives_in_private_memory(lab):
     box = box_with_image(lab)
-    data = os.urandom(1500001)
+    data = os.urandom(700001)
     put(box, "/run/module", data)
     out = boot(box, "--memory", "gmem-private", "--append", "quick",
                "--initrd", "/run/module,its args")
