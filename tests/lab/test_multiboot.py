@@ -28,11 +28,22 @@ def boot(box, *args, status=mb.PASSED):
     return out
 
 
+# Text that the kernel has moved, such as a copy of the APs' trampoline: a KVM
+# that has to emulate there, and whose emulator cannot read private memory, does
+# not get far with it. Not always: on `lean` it was seen both ways. `reference`
+# reads private memory.
+def moved_text_works(mode, kernel):
+    return mode != "gmem-private" or kernel == "reference-lean"
+
+
 def everything(mode, vcpus, kernel="lean"):
     def test(lab):
         box = box_with_image(lab, kernel)
-        out = boot(box, "--memory", mode, "--vcpus", str(vcpus))
-        assert mb.passed(out) == mb.ALL, out
+        copy = moved_text_works(mode, kernel)
+        out = boot(box, "--memory", mode, "--vcpus", str(vcpus),
+                   *(() if copy else ("--append", "nocopy")))
+        assert mb.passed(out) == [n for n in mb.ALL if copy or
+                                  n != "APs begin in a copy"], out
         assert f"CPUs {vcpus:#010x}" in out, out
     return test
 
@@ -59,9 +70,7 @@ def long_mode(mode, vcpus, kernel="lean"):
     return test
 
 
-# The trampoline of the APs is text that the kernel has moved: a KVM that has to
-# emulate there, and whose emulator cannot read private memory, does not get
-# far with it. So one CPU on `lean`; `reference` reads it.
+# Its trampoline is a copy: one CPU where that does not work.
 test_a_start_as_of_kvm_unit_tests_reaches_long_mode = long_mode("anon", 4)
 test_it_reaches_that_in_private_memory = long_mode("gmem-private", 1)
 test_it_has_4_cpus_in_private_memory = long_mode(
