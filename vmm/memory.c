@@ -109,6 +109,7 @@ static int create_slot(struct memory *m, unsigned int id,
 		.size = p->size,
 		.file = p->file,
 		.offset = p->offset,
+		.shared = p->shared,
 	};
 	if (maps_file(m, s)) {
 		s->hva = m->files[p->file].map + p->offset;

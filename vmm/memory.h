@@ -39,6 +39,7 @@ struct mem_file {
 struct mem_slot_plan {
 	uint64_t gpa, size;
 	unsigned int file; /* ignored in anon; or MEM_NO_FILE */
+	bool shared;	   /* where memory can be private, it begins shared */
 	uint64_t offset;
 };
 
@@ -55,6 +56,7 @@ struct mem_slot {
 	unsigned int file; /* or MEM_NO_FILE */
 	uint64_t offset;
 	uint8_t *hva; /* userspace_addr: what the host, and KVM's hva, see */
+	bool shared;  /* in gmem-private it began so */
 	bool present; /* KVM has it */
 };
 
@@ -128,7 +130,7 @@ int mem_mode_auto(const struct gmem_offer *offer, enum mem_mode *mode,
 /* The type of VM that the mode needs. */
 unsigned long mem_mode_vm_type(enum mem_mode mode);
 
-/* "GPA,SIZE[,file=N|none][,offset=N]" */
+/* "GPA,SIZE[,file=N|none][,offset=N][,shared]" */
 int mem_slot_parse(const char *s, struct mem_slot_plan *out, struct err *e);
 /* Alignment, overlap of slots in guest memory and in their files. */
 int mem_plan_check(const struct mem_plan *plan, struct err *e);

@@ -12,6 +12,10 @@ static int parse_option(const char *opt, struct mem_slot_plan *out,
 {
 	uint64_t v;
 
+	if (!strcmp(opt, "shared")) {
+		out->shared = true;
+		return 0;
+	}
 	if (!strcmp(opt, "file=none")) {
 		out->file = MEM_NO_FILE;
 		return 0;
@@ -26,7 +30,8 @@ static int parse_option(const char *opt, struct mem_slot_plan *out,
 	if (!strncmp(opt, "offset=", 7))
 		return num_parse(opt + 7, "the offset of a slot", &out->offset,
 				 e);
-	return err_usage(e, "option '%s': file=N, file=none or offset=N", opt);
+	return err_usage(
+		e, "option '%s': file=N, file=none, offset=N or shared", opt);
 }
 
 int mem_slot_parse(const char *s, struct mem_slot_plan *out, struct err *e)
@@ -38,7 +43,7 @@ int mem_slot_parse(const char *s, struct mem_slot_plan *out, struct err *e)
 	if (strlen(s) >= sizeof(buf))
 		return err_usage(e,
 				 "slot '%.40s...' is too long: "
-				 "GPA,SIZE[,file=N|none][,offset=N]",
+				 "GPA,SIZE[,file=N|none][,offset=N][,shared]",
 				 s);
 	strcpy(buf, s);
 	for (; (word = strsep(&rest, ",")); n++) {
@@ -56,7 +61,9 @@ int mem_slot_parse(const char *s, struct mem_slot_plan *out, struct err *e)
 	}
 	if (n < 2)
 		return err_usage(
-			e, "slot '%s': GPA,SIZE[,file=N|none][,offset=N]", s);
+			e,
+			"slot '%s': GPA,SIZE[,file=N|none][,offset=N][,shared]",
+			s);
 	if (out->file == MEM_NO_FILE && out->offset)
 		return err_usage(
 			e, "slot '%s': an offset, but no file to have it in",

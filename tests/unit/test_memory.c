@@ -155,20 +155,22 @@ static int check2(enum mem_mode mode, struct mem_slot_plan a,
 static void slots_that_overlap_in_guest_memory_are_refused(void **state)
 {
 	(void)state;
-	assert_int_equal(check2(MEM_ANON,
-				(struct mem_slot_plan){ 0, 0x2000, 0, 0 },
-				(struct mem_slot_plan){ 0x1000, 0x1000, 0, 0 }),
-			 -1);
-	assert_int_equal(check2(MEM_ANON,
-				(struct mem_slot_plan){ 0, 0x1000, 0, 0 },
-				(struct mem_slot_plan){ 0x1000, 0x1000, 0, 0 }),
-			 0);
+	assert_int_equal(
+		check2(MEM_ANON,
+		       (struct mem_slot_plan){ 0, 0x2000, 0, false, 0 },
+		       (struct mem_slot_plan){ 0x1000, 0x1000, 0, false, 0 }),
+		-1);
+	assert_int_equal(
+		check2(MEM_ANON,
+		       (struct mem_slot_plan){ 0, 0x1000, 0, false, 0 },
+		       (struct mem_slot_plan){ 0x1000, 0x1000, 0, false, 0 }),
+		0);
 }
 
 static void slots_that_overlap_in_their_file_are_refused(void **state)
 {
-	struct mem_slot_plan a = { 0, 0x2000, 0, 0 };
-	struct mem_slot_plan b = { 0x10000, 0x1000, 0, 0x1000 };
+	struct mem_slot_plan a = { 0, 0x2000, 0, false, 0 };
+	struct mem_slot_plan b = { 0x10000, 0x1000, 0, false, 0x1000 };
 
 	(void)state;
 	assert_int_equal(check2(MEM_GMEM, a, b), -1);
@@ -184,12 +186,12 @@ static void slots_that_overlap_in_their_file_are_refused(void **state)
 static void unaligned_empty_and_wrapping_slots_are_refused(void **state)
 {
 	static const struct mem_slot_plan bad[] = {
-		{ 0, 0, 0, 0 },
-		{ 0x800, 0x1000, 0, 0 },
-		{ 0, 0x1001, 0, 0 },
-		{ 0, 0x1000, 0, 0x10 },
-		{ UINT64_MAX - 0xfff, 0x2000, 0, 0 },
-		{ 0, 0x2000, 0, UINT64_MAX - 0xfff },
+		{ 0, 0, 0, false, 0 },
+		{ 0x800, 0x1000, 0, false, 0 },
+		{ 0, 0x1001, 0, false, 0 },
+		{ 0, 0x1000, 0, false, 0x10 },
+		{ UINT64_MAX - 0xfff, 0x2000, 0, false, 0 },
+		{ 0, 0x2000, 0, false, UINT64_MAX - 0xfff },
 	};
 
 	(void)state;
