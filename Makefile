@@ -36,6 +36,7 @@ OBJS	:= $(SRCS:%.c=$(O)/%.o)
 all: $(O)/gpcvm
 
 include guest/build.mk
+include guest/linux/build.mk
 include tests/build.mk
 
 $(O)/gpcvm: $(O)/vmm/main.o $(OBJS) $(O)/guest/image.o
@@ -56,7 +57,7 @@ install: $(O)/gpcvm
 clean:
 	rm -rf build
 
-C_FILES	= $(wildcard vmm/*.[ch] devices/*.[ch] guest/*.[ch] tests/*/*.[ch])
+C_FILES	= $(wildcard vmm/*.[ch] devices/*.[ch] guest/*.[ch] guest/linux/*.[ch] tests/*/*.[ch])
 
 format:
 	clang-format -i $(C_FILES)

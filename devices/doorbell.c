@@ -38,7 +38,14 @@ static void report(struct board *b, struct vcpu *v, const uint64_t *w)
 		[REPORT_STEAL_SILENT] = { "steal time is not updated, version",
 					  1 },
 		[REPORT_STEAL_BACK] = { "steal time is back, version", 1 },
+		[REPORT_TIME_BACKWARDS] = { "the kernel's time went backwards",
+					    2 },
+		[REPORT_TIME_FROZEN] = { "the kernel's time stands still, ns",
+					 1 },
+		[REPORT_TIME_BACK] = { "the kernel's time goes on, ns", 1 },
 	};
+
+	__atomic_add_fetch(&v->reports, 1, __ATOMIC_RELAXED);
 
 	if (!w[0] || w[0] >= sizeof(rows) / sizeof(rows[0]))
 		event_add(b->events, EVENT_GUEST,
@@ -340,21 +347,34 @@ bool agent_overdue(struct vcpu *v, uint64_t now)
 
 /* ---- the device --------------------------------------------------------- */
 
-static int init(struct board *b, void **state, struct err *e)
+static int claim(struct board *b, void **state, uint16_t port, struct err *e)
 {
-	struct bus_range r = { DB_PORT, 4, "doorbell", b, port_access };
+	struct bus_range r = { port, 4, "doorbell", b, port_access };
 
 	*state = NULL;
 	if (bus_claim(&b->bus, &r))
-		return err_state(e, "port 0x%x is taken", DB_PORT);
+		return err_state(e, "port 0x%x is taken", port);
 	return 0;
 }
 
-static int fdt_node(void *fdt)
+static int init(struct board *b, void **state, struct err *e)
 {
-	fdt32_t reg[] = { cpu_to_fdt32(DB_PORT), cpu_to_fdt32(4) };
-	int r = fdt_begin_node(fdt, "doorbell@510");
+	return claim(b, state, DB_PORT, e);
+}
 
+static int init_pc(struct board *b, void **state, struct err *e)
+{
+	return claim(b, state, DB_PORT_PC, e);
+}
+
+static int node(void *fdt, uint32_t port)
+{
+	fdt32_t reg[] = { cpu_to_fdt32(port), cpu_to_fdt32(4) };
+	char name[24];
+	int r;
+
+	snprintf(name, sizeof(name), "doorbell@%x", port);
+	r = fdt_begin_node(fdt, name);
 	if (!r)
 		r = fdt_property_string(fdt, "compatible", "gpcvm,doorbell");
 	if (!r)
@@ -362,9 +382,27 @@ static int fdt_node(void *fdt)
 	return r ? r : fdt_end_node(fdt);
 }
 
+static int fdt_node(void *fdt)
+{
+	return node(fdt, DB_PORT);
+}
+
+static int fdt_node_pc(void *fdt)
+{
+	return node(fdt, DB_PORT_PC);
+}
+
 const struct device doorbell_device = {
 	.name = "doorbell",
 	.boards = BOARD_TINY,
 	.init = init,
 	.fdt = fdt_node,
+};
+
+/* For the agent under Linux: guest/linux. */
+const struct device doorbell_pc_device = {
+	.name = "doorbell-pc",
+	.boards = BOARD_PC,
+	.init = init_pc,
+	.fdt = fdt_node_pc,
 };

@@ -11,7 +11,7 @@ static op_fn *const ops[] = {
 	[OP_HALT] = op_halt,	     [OP_CLOCK] = op_clock,
 	[OP_STEAL] = op_steal,	     [OP_SECRET] = op_secret,
 	[OP_EVTCHN] = op_evtchn,     [OP_UPCALL] = op_upcall,
-	[OP_RUNSTATE] = op_runstate,
+	[OP_RUNSTATE] = op_runstate, [OP_TIME] = op_time,
 };
 
 uint32_t agent_ask(struct percpu *pc, uint32_t call)

@@ -49,6 +49,7 @@ $(O)/guest/guest.elf: $(GUEST_OBJS) $(O)/guest/guest.ld guest/check-insns.awk
 $(O)/guest/guest.stripped: $(O)/guest/guest.elf
 	$(Q)$(OBJCOPY) --strip-all $< $@
 
-$(O)/guest/image.o: guest/image.S $(O)/guest/guest.stripped
+$(O)/guest/image.o: guest/image.S $(O)/guest/guest.stripped $(O)/linux/agent
 	$(call say,AS,$<)
-	$(Q)$(CC) -DGUEST_IMAGE='"$(O)/guest/guest.stripped"' -c -o $@ $<
+	$(Q)$(CC) -DGUEST_IMAGE='"$(O)/guest/guest.stripped"' \
+		-DLINUX_AGENT='"$(O)/linux/agent"' -c -o $@ $<

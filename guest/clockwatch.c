@@ -5,23 +5,12 @@
  * begins and, where it lasts, once when it ends. Between, serves operations;
  * one that writes the MSR of a page moves the watch with it.
  */
-#include "pv.h"
+#include "clockwatch.h"
 
 #define POLL_EVERY   32
 #define SILENT_POLLS 64 /* each is a KVM_RUN, and each updates steal time */
 
-struct watch {
-	uint64_t last;	/* ns, the last that was good; 0: none yet */
-	uint64_t fault; /* REPORT_* that holds now; 0: none */
-	bool went_back; /* the reading before this one did */
-};
-
-struct steal_watch {
-	struct watch w;
-	uint32_t version, polls; /* unchanged for so many polls */
-};
-
-static void report(uint64_t what, uint64_t a, uint64_t b)
+void clockwatch_report(uint64_t what, uint64_t a, uint64_t b)
 {
 	uint64_t w[DB_WORDS] = { what, a, b };
 
@@ -35,7 +24,7 @@ static void set_fault(struct watch *w, uint64_t fault, uint64_t back,
 	if (fault == w->fault)
 		return;
 	w->fault = fault;
-	report(fault ? fault : back, version, 0);
+	clockwatch_report(fault ? fault : back, version, 0);
 }
 
 static void set_now(struct watch *w, uint64_t now, uint64_t backwards)
@@ -43,7 +32,7 @@ static void set_now(struct watch *w, uint64_t now, uint64_t backwards)
 	bool back = now < w->last;
 
 	if (back && !w->went_back)
-		report(backwards, w->last, now);
+		clockwatch_report(backwards, w->last, now);
 	w->went_back = back;
 	w->last = now;
 }
@@ -121,12 +110,12 @@ static void follow(struct percpu *pc, uint64_t old_clock, uint64_t old_steal)
 	pc->w[0] = status;
 }
 
-/* The host's operations, one after the other, until it has none. */
-static void poll(struct percpu *pc, struct steal_watch *s)
+/* The host's operations, one after the other, until it has none; how many. */
+static uint32_t poll(struct percpu *pc, struct steal_watch *s)
 {
-	uint32_t op;
+	uint32_t op, served = 0;
 
-	while ((op = agent_ask(pc, DB_POLL)) != OP_NONE) {
+	for (; (op = agent_ask(pc, DB_POLL)) != OP_NONE; served++) {
 		uint64_t clock = pc->clock, steal = pc->steal;
 
 		agent_serve(pc, op);
@@ -137,23 +126,34 @@ static void poll(struct percpu *pc, struct steal_watch *s)
 	}
 	pc->w[0] = ST_OK;
 	s->polls++;
+	return served;
+}
+
+void clockwatch_start(struct percpu *pc, struct clockwatch *c)
+{
+	*c = (struct clockwatch){ .steal = { .polls = 0 } };
+	follow(pc, 0, 0);
+}
+
+uint32_t clockwatch_round(struct percpu *pc, struct clockwatch *c,
+			  uint32_t readings)
+{
+	bool quick = true;
+
+	for (uint32_t i = 0; i < readings && quick; i++) {
+		if (pc->clock & 1)
+			quick = watch_clock(pc, &c->clock);
+		if (pc->steal & 1)
+			quick &= watch_steal(pc, &c->steal);
+	}
+	return poll(pc, &c->steal);
 }
 
 void clockwatch_run(struct percpu *pc)
 {
-	struct steal_watch steal = { .polls = 0 };
-	struct watch clock = { .last = 0 };
+	struct clockwatch c;
 
-	follow(pc, 0, 0);
-	for (;;) {
-		bool quick = true;
-
-		for (int i = 0; i < POLL_EVERY && quick; i++) {
-			if (pc->clock & 1)
-				quick = watch_clock(pc, &clock);
-			if (pc->steal & 1)
-				quick &= watch_steal(pc, &steal);
-		}
-		poll(pc, &steal);
-	}
+	clockwatch_start(pc, &c);
+	for (;;)
+		clockwatch_round(pc, &c, POLL_EVERY);
 }

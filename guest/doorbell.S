@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "guest.h"
 
+#ifdef GUEST_LINUX
+#define PORT DB_PORT_PC
+#else
+#define PORT DB_PORT
+#endif
+
 	.text
 /* uint64_t db_call(uint32_t call, uint64_t *w) */
 	.globl	db_call
@@ -18,7 +24,7 @@ db_call:
 	mov	40(%rbp), %r9
 	mov	48(%rbp), %r10
 	mov	56(%rbp), %r11
-	mov	$DB_PORT, %edx
+	mov	$PORT, %edx
 	outl	%eax, %dx
 	mov	%rbx, (%rbp)
 	mov	%rcx, 8(%rbp)

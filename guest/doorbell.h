@@ -14,7 +14,9 @@
 #ifndef GPCVM_DOORBELL_H
 #define GPCVM_DOORBELL_H
 
-#define DB_PORT	     0x510
+#define DB_PORT 0x510
+#define DB_PORT_PC                                                             \
+	0x530 /* the same on the PC of a --kernel: 0x510 is fw_cfg's */
 #define DB_VERSION   1
 #define DB_WORDS     8
 
@@ -75,6 +77,8 @@
 	    * upcall_mask << 8; both but the mask are cleared */
 #define OP_RUNSTATE    18 /* gpa -> state, state_entry_time, time[0..3], tries */
 
+#define OP_TIME	       19 /* -> the kernel's own time since its start, ns, raw */
+
 #define HASH_INIT      0xcbf29ce484222325 /* FNV-1a, 64 bits, a word at a time */
 #define HASH_PRIME     0x100000001b3
 
@@ -111,14 +115,17 @@
 #define OP_TRIES	       1000
 
 /* What clockwatch reports, once when it begins and once when it ends. */
-#define REPORT_CLOCK_BACKWARDS 1 /* before, now (ns) */
-#define REPORT_CLOCK_ODD       2 /* version: stays odd */
-#define REPORT_CLOCK_SILENT    3 /* the page reads as zeros */
-#define REPORT_CLOCK_BACK      4 /* version: data again after silence or odd */
-#define REPORT_STEAL_BACKWARDS 5 /* before, now (ns) */
-#define REPORT_STEAL_ODD       6 /* version */
-#define REPORT_STEAL_SILENT    7 /* version: not updated across many exits */
-#define REPORT_STEAL_BACK      8 /* version */
+#define REPORT_CLOCK_BACKWARDS 1  /* before, now (ns) */
+#define REPORT_CLOCK_ODD       2  /* version: stays odd */
+#define REPORT_CLOCK_SILENT    3  /* the page reads as zeros */
+#define REPORT_CLOCK_BACK      4  /* version: data again after silence or odd */
+#define REPORT_STEAL_BACKWARDS 5  /* before, now (ns) */
+#define REPORT_STEAL_ODD       6  /* version */
+#define REPORT_STEAL_SILENT    7  /* version: not updated across many exits */
+#define REPORT_STEAL_BACK      8  /* version */
+#define REPORT_TIME_BACKWARDS  9  /* before, on any CPU; now (ns) */
+#define REPORT_TIME_FROZEN     10 /* ns: stands still while the TSC goes on */
+#define REPORT_TIME_BACK       11 /* ns: it goes on again */
 
 /*
  * Entry. Every vCPU starts in 32-bit protected mode, flat segments, paging

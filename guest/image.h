@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The guest's ELF file, inside gpcvm. */
+/* The guests' ELF files, inside gpcvm: the tiny guest's, and the program that is
+ * the agent under Linux. */
 #ifndef GPCVM_GUEST_IMAGE_H
 #define GPCVM_GUEST_IMAGE_H
 
 extern const unsigned char guest_image_start[], guest_image_end[];
+extern const unsigned char linux_agent_start[], linux_agent_end[];
 
 #endif

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Operations on the vCPU: MSRs, hypercalls, HLT. */
-#include "guest.h"
-#include "vmm/abi.h"
+#include "pv.h"
 
 uint64_t op_rdmsr(struct percpu *pc UNUSED, uint64_t *w)
 {
@@ -12,22 +11,9 @@ uint64_t op_rdmsr(struct percpu *pc UNUSED, uint64_t *w)
 	return ST_OK;
 }
 
-/* Where KVM writes from now on is where clockwatch looks. */
-static uint64_t *watched(struct percpu *pc, uint32_t msr)
-{
-	switch (msr) {
-	case GPC_MSR_SYSTEM_TIME:
-		return &pc->clock;
-	case GPC_MSR_STEAL_TIME:
-		return &pc->steal;
-	default:
-		return NULL;
-	}
-}
-
 uint64_t op_wrmsr(struct percpu *pc, uint64_t *w)
 {
-	uint64_t *watch = watched(pc, (uint32_t)w[0]);
+	uint64_t *watch = pv_watched(pc, (uint32_t)w[0]);
 	uint64_t v = w[1];
 
 	asm volatile("wrmsr" ::"a"((uint32_t)v), "d"((uint32_t)(v >> 32)),
@@ -75,4 +61,10 @@ uint64_t op_halt(struct percpu *pc UNUSED, uint64_t *w UNUSED)
 {
 	asm volatile("hlt" ::: "memory");
 	return ST_OK;
+}
+
+/* It keeps no time but what it reads from the pages. */
+uint64_t op_time(struct percpu *pc UNUSED, uint64_t *w UNUSED)
+{
+	return ST_BAD_OP;
 }

@@ -46,6 +46,9 @@ struct steal_copy {
 bool pv_read_clock(uint64_t gpa, struct clock_copy *c);
 bool pv_read_steal(uint64_t gpa, struct steal_copy *c);
 
+/* What remembers the value of @msr, so that the watch follows it; or NULL. */
+uint64_t *pv_watched(struct percpu *pc, uint32_t msr);
+
 /* What the clock says at c->tsc, in ns. */
 uint64_t pv_now(const struct clock_copy *c);
 

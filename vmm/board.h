@@ -58,6 +58,7 @@ extern const unsigned int devices_nr;
 
 extern const struct device serial_device;
 extern const struct device doorbell_device;
+extern const struct device doorbell_pc_device;
 extern const struct device debug_exit_device;
 extern const struct device fw_cfg_device;
 extern const struct device rtc_device;

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "boot.h"
+#include "guest_linux.h"
 #include "layout.h"
 
 /* The PC's map below 1 MiB: the extended BIOS data area, and the BIOS. */
@@ -235,10 +235,25 @@ static uint64_t ram(const struct boot *b)
 	return sum;
 }
 
+/* What --guest linux brings with it: the first module, and words. */
+static int read_ours(struct boot *b, struct err *e)
+{
+	b->own_append = guest_linux_append(b->append);
+	if (!b->own_append)
+		return err_os(e, ENOMEM, "memory for a command line");
+	b->append = b->own_append;
+	if (guest_linux_initrd(&b->modules[0].image, e))
+		return -1;
+	b->nr_modules = 1;
+	return 0;
+}
+
 int boot_read(struct boot *b, const struct config *cfg, struct err *e)
 {
 	b->append = cfg->append ? cfg->append : "";
-	if (bytes_read(&b->kernel, "--kernel", cfg->kernel, ram(b), e))
+	if (guest_linux_kernel(cfg, b->path, sizeof(b->path), e) ||
+	    bytes_read(&b->kernel, "--kernel", b->path, ram(b), e) ||
+	    (cfg->agent && read_ours(b, e)))
 		return -1;
 	for (unsigned int i = 0; i < cfg->nr_modules; i++) {
 		struct boot_module *m = &b->modules[b->nr_modules++];
@@ -263,5 +278,7 @@ void boot_free(struct boot *b)
 		free(b->modules[i].path);
 	}
 	bytes_free(&b->kernel);
+	free(b->own_append);
+	b->own_append = NULL;
 	b->nr_pieces = b->nr_modules = 0;
 }

@@ -7,6 +7,7 @@
 
 #include "cmd_guest.h"
 #include "commands.h"
+#include "guest_time.h"
 #include "num.h"
 #include "operate.h"
 
@@ -386,6 +387,21 @@ static int run_plain(struct request *rq, struct vcpu *v)
 	return 0;
 }
 
+/* ---- the kernel's own time ---------------------------------------------- */
+
+static int run_time(struct request *rq, struct vcpu *v)
+{
+	struct guest_time t;
+
+	if (guest_time(rq->m, v, &t, &rq->err))
+		return -1;
+	json_num(&rq->reply, "time", t.guest);
+	json_num(&rq->reply, "clock", t.clock);
+	json_int(&rq->reply, "drift_ns", t.drift);
+	json_num(&rq->reply, "unsure_ns", t.unsure);
+	return 0;
+}
+
 /* ---- the table ---------------------------------------------------------- */
 
 static const struct guest_op {
@@ -415,6 +431,9 @@ static const struct guest_op {
 	{ "hypercall", "NR [A0 [A1 [A2 [A3]]]]",
 	  "VMCALL or VMMCALL, as the vendor has it", 1, 5, prepare_hypercall,
 	  run_hypercall },
+	{ "time", "",
+	  "a Linux guest's own time, and how far it is from the VM's clock", 0,
+	  0, NULL, run_time },
 	{ "halt", "", "HLT, until the next operation", 0, 0, NULL, run_plain },
 	{ "nop", "", "nothing: one KVM_RUN", 0, 0, NULL, run_plain },
 };

@@ -80,6 +80,8 @@ static void vcpus_json(struct machine *m, struct json *j)
 		json_str(j, "state", vcpu_state_name(vcpu_state(v)));
 		json_bool(j, "agent",
 			  __atomic_load_n(&v->agent.there, __ATOMIC_ACQUIRE));
+		json_num(j, "reports",
+			 __atomic_load_n(&v->reports, __ATOMIC_RELAXED));
 		json_num(j, "runs",
 			 __atomic_load_n(&v->runs, __ATOMIC_RELAXED));
 		json_num(j, "exits",
@@ -114,7 +116,7 @@ int cmd_status(struct request *rq)
 	json_num(j, "pid", (uint64_t)getpid());
 	json_str(j, "guest", m->cfg->guest);
 	if (m->cfg->kernel) {
-		json_str(j, "kernel", m->cfg->kernel);
+		json_str(j, "kernel", m->boot->path);
 		json_str(j, "loader", m->boot->loader->name);
 	}
 	json_str(j, "memory",

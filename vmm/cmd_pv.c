@@ -39,6 +39,9 @@ int pv_check_target(struct machine *m, const struct pv_page *p, uint64_t gpa,
 				 gpa, p->name, align);
 	if (memory_check_open(&m->memory, gpa, p->kind->size, e))
 		return -1;
+	/* Back to where its guest had it. */
+	if (gpa && gpa == __atomic_load_n(&p->placed, __ATOMIC_ACQUIRE))
+		return 0;
 	return machine_guard(m, gpa, p->kind->size, e);
 }
 
@@ -100,6 +103,11 @@ int cmd_pv(struct request *rq)
 	if (move && (request_gpa(rq, 2, &rq->arg[0], &other) ||
 		     pv_check_target(rq->m, p, rq->arg[0], &rq->err)))
 		return -1;
+	if (!off && !rq->arg[0] && p->vm->guests)
+		return err_state(&rq->err,
+				 "the guest has not said where %s is: it keeps "
+				 "none, or is not ready",
+				 p->name);
 	if (!off && pv_check_overlap(p, rq->arg[0], &rq->err))
 		return -1;
 	return request_on_vcpu(rq, p->vcpu, pv_switch_job(p), do_switch, NULL);

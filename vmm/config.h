@@ -36,8 +36,9 @@ struct config {
 	enum pv_flavour flavour;
 	enum pv_layout layout;
 	bool by_hva;	    /* shinfo and vcpuinfo */
-	const char *guest;  /* "agent", "hello", "clockwatch", CONFIG_KERNEL */
+	const char *guest;  /* a name of guests.c, or CONFIG_KERNEL */
 	const char *kernel; /* file to boot instead of a guest; NULL */
+	bool agent;	    /* with ours in an initramfs: guest_linux.h */
 	const char *append; /* its command line; NULL: none */
 	unsigned int nr_modules;
 	struct config_module modules[CONFIG_MAX_MODULES];

@@ -6,11 +6,13 @@
 #include "num.h"
 
 const struct guest_kind guest_kinds[] = {
-	{ "agent", "waits for operations (the default)", true },
-	{ "hello", "prints a line on the serial port and ends", false },
+	{ "agent", "waits for operations (the default)", true, false },
+	{ "hello", "prints a line on the serial port and ends", false, false },
 	{ "clockwatch",
 	  "reads its clocks and steal time for ever, reports what is wrong",
-	  true },
+	  true, false },
+	{ "linux", "Linux, with a shell, and an agent that watches all clocks",
+	  true, true },
 };
 
 const unsigned int guest_kinds_nr = ARRAY_SIZE(guest_kinds);

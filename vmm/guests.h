@@ -8,7 +8,8 @@
 struct guest_kind {
 	const char *name;
 	const char *help;
-	bool agent; /* serves the operations of `guest VCPU OP` */
+	bool agent;  /* serves the operations of `guest VCPU OP` */
+	bool kernel; /* none of the image, but Linux: guest_linux.h */
 };
 
 extern const struct guest_kind guest_kinds[];

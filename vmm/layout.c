@@ -52,17 +52,21 @@ static void plain_plan(struct mem_plan *plan, uint64_t mem)
 	add_slot(plan, 4 * GIB, mem - low, &offset);
 }
 
-/* Cut slot 0 in two at @own_end. */
-static void split_own(struct mem_plan *plan, uint64_t own_end)
+/* Cut the slot that has @gpa inside in two there. */
+static void split_at(struct mem_plan *plan, uint64_t gpa)
 {
 	struct mem_slot_plan *s = plan->slots;
+	uint64_t first;
 
-	memmove(s + 1, s, plan->nr * sizeof(*s));
+	while (gpa - s->gpa >= s->size)
+		s++;
+	first = gpa - s->gpa;
+	memmove(s + 1, s, (size_t)(plan->slots + plan->nr - s) * sizeof(*s));
 	plan->nr++;
-	s[0].size = own_end;
-	s[1].gpa += own_end;
-	s[1].offset += own_end;
-	s[1].size -= own_end;
+	s[0].size = first;
+	s[1].gpa += first;
+	s[1].offset += first;
+	s[1].size -= first;
 }
 
 static uint64_t put(struct span *s, uint64_t at, uint64_t len)
@@ -90,6 +94,24 @@ static uint64_t fdt_len(const struct layout *l, const struct config *cfg)
 	       (uint64_t)cfg->vcpus * FDT_PER_VCPU;
 }
 
+/* The end of RAM, in a slot of its own, which Linux is not told of: memory for
+ * commands and storms. */
+static int take_spare(struct layout *l, struct err *e)
+{
+	uint64_t *part = l->high ? &l->high : &l->low;
+	char have[24];
+
+	if (*part <= LINUX_SPARE + MEM_MIN)
+		return err_range(e,
+				 "%s of RAM in one piece is too little for "
+				 "--guest linux, which leaves 16M of it to "
+				 "commands",
+				 num_size(*part, have));
+	*part -= LINUX_SPARE;
+	split_at(&l->plan, l->high ? 4 * GIB + l->high : l->low);
+	return 0;
+}
+
 static int make_kernel(struct layout *l, const struct config *cfg,
 		       struct err *e)
 {
@@ -98,6 +120,8 @@ static int make_kernel(struct layout *l, const struct config *cfg,
 	l->low = ram_from_zero(&l->plan);
 	if (!cfg->nr_slots)
 		l->high = cfg->mem - l->low;
+	if (cfg->agent && !cfg->nr_slots && take_spare(l, e))
+		return -1;
 	if (l->low < MEM_MIN)
 		return err_range(e,
 				 "%s of RAM from gpa 0 on is too little for a "
@@ -107,6 +131,13 @@ static int make_kernel(struct layout *l, const struct config *cfg,
 	l->fdt.len = align_up(fdt_len(l, cfg), PAGE_SIZE);
 	l->own_end = l->high ? 4 * GIB + l->high : l->low;
 	return 0;
+}
+
+void layout_share(struct layout *l)
+{
+	for (unsigned int i = 0; i < l->plan.nr; i++)
+		if (l->plan.slots[i].gpa < l->own_end)
+			l->plan.slots[i].shared = true;
 }
 
 int layout_make(struct layout *l, const struct config *cfg, enum mem_mode mode,
@@ -146,6 +177,6 @@ int layout_make(struct layout *l, const struct config *cfg, enum mem_mode mode,
 			num_size(ram, have), cfg->vcpus,
 			num_size(align_up(at + PAGE_SIZE, MIB), need));
 	if (!cfg->nr_slots)
-		split_own(&l->plan, l->own_end);
+		split_at(&l->plan, l->own_end);
 	return 0;
 }

@@ -36,11 +36,17 @@ struct layout {
  * two-dimensional paging (memslot_rmap_alloc), at most INT_MAX. */
 #define SLOT_MAX    (128 * GIB)
 
-/* A --kernel has all of RAM, but for what --slot puts behind a hole: that is
- * for commands, and the kernel is not told of it.
+/* Of RAM, that --guest linux leaves to commands. */
+#define LINUX_SPARE (16 * MIB)
+
+/* A --kernel has all of RAM, but for what --slot puts behind a hole, or the last
+ * LINUX_SPARE bytes: that is for commands, and the kernel is not told of it.
  *
  * @image_len: memory that the image takes from IMAGE_BASE on, bss included. */
 int layout_make(struct layout *l, const struct config *cfg, enum mem_mode mode,
 		bool no_direct_map, uint64_t image_len, struct err *e);
+
+/* In a mode with private memory, the kernel's RAM begins shared. */
+void layout_share(struct layout *l);
 
 #endif

@@ -75,6 +75,7 @@ static void board_ready(void *machine, struct vcpu *v)
 	struct machine *m = machine;
 	uint64_t ns;
 
+	pv_look(&m->pv, v);
 	if (__atomic_add_fetch(&m->ready, 1, __ATOMIC_ACQ_REL) != m->nr_vcpus)
 		return;
 	ns = now_ns();
@@ -82,7 +83,6 @@ static void board_ready(void *machine, struct vcpu *v)
 	event_add(&m->events, EVENT_MACHINE,
 		  "guest ready: %u vCPUs, %" PRIu64 " us after the start",
 		  m->nr_vcpus, (ns - m->born_ns) / 1000);
-	(void)v;
 }
 
 /* ---- making it ---------------------------------------------------------- */
@@ -139,6 +139,10 @@ static int make_vm(struct machine *m, struct err *e)
 	    layout_make(&m->layout, m->cfg, mode, ndm,
 			m->image.end - IMAGE_BASE, e))
 		return -1;
+	/* Only KVM of that family reaches a clock in private memory. */
+	if (m->cfg->agent && !m->cfg->nr_slots && mode == MEM_GMEM_PRIVATE &&
+	    m->offer.family != GMEM_DIRECT_2024)
+		layout_share(&m->layout);
 	r = kvm_check_extension(m->kvm, KVM_CAP_MAX_VCPUS);
 	if (r > 0 && m->cfg->vcpus > (unsigned int)r)
 		return err_range(e, "--vcpus %u: this KVM has at most %d",
@@ -170,8 +174,8 @@ static void free_vm(struct machine *m)
 		close(m->kvm);
 }
 
-/* In gmem-private everything is private but the window, and what has no file
- * to be private in. */
+/* In gmem-private everything is private but the window, what has no file to be
+ * private in, and slots that were asked to begin shared. */
 static int make_private(struct machine *m, struct err *e)
 {
 	const struct span *w = &m->layout.window;
@@ -187,7 +191,8 @@ static int make_private(struct machine *m, struct err *e)
 			  "convert memory",
 			  strerrordesc_np(-r));
 	for (unsigned int i = 0; i < m->memory.nr_slots; i++)
-		if (memory_file(&m->memory, &m->memory.slots[i]) &&
+		if (!m->memory.slots[i].shared &&
+		    memory_file(&m->memory, &m->memory.slots[i]) &&
 		    memory_set_private(&m->memory, m->memory.slots[i].gpa,
 				       m->memory.slots[i].size, true, e))
 			return -1;
@@ -250,7 +255,8 @@ static void free_trace(struct machine *m)
 static int make_pv(struct machine *m, struct err *e)
 {
 	return pv_init(&m->pv, m->vm, &m->memory, m->cfg->flavour,
-		       m->cfg->layout, m->cfg->vcpus, m->layout.pv.gpa, e);
+		       m->cfg->layout, m->cfg->vcpus,
+		       m->cfg->agent ? PV_GUESTS : m->layout.pv.gpa, e);
 }
 
 static void free_pv(struct machine *m)
@@ -315,7 +321,8 @@ static int open_guest(struct machine *m, struct err *e)
 
 static int make_guest(struct machine *m, struct err *e)
 {
-	bool bounce = m->cfg->bounce || m->memory.mode == MEM_GMEM_PRIVATE;
+	bool bounce = m->cfg->bounce ||
+		      memory_is_private(&m->memory, IMAGE_BASE);
 	size_t len;
 	void *tree;
 	int r;

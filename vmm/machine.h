@@ -20,6 +20,14 @@
 struct pending;
 struct record;
 
+/* How far the guest's time was ahead of the VM's clock when it was first read,
+ * ns, give or take @slack: guest_time.h. */
+struct time_base {
+	bool there;
+	int64_t ahead;
+	uint64_t slack;
+};
+
 struct machine {
 	const struct config *cfg;
 	int kvm, vm;
@@ -55,9 +63,10 @@ struct machine {
 	/* A storm: there is at most one. Atomic. */
 	bool storm, storm_stop; /* runs; was told to end */
 
-	struct record *record; /* NULL; main thread, as the next one */
-	bool tsc_deadline;     /* the local APICs have that timer */
-	bool changed;	       /* by a command that does more than look */
+	struct time_base time_base; /* under pv.clock_lock */
+	struct record *record;	    /* NULL; main thread, as the next one */
+	bool tsc_deadline;	    /* the local APICs have that timer */
+	bool changed;		    /* by a command that does more than look */
 
 	struct pending *pending; /* requests under way; set by pending_init() */
 

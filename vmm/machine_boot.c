@@ -189,15 +189,15 @@ static void feed_access(void *arg, struct vcpu *v, uint16_t port,
 static int start_feed(struct machine *m, struct err *e)
 {
 	struct bus_range r = { FEED_PORT, 4, "feed", NULL, feed_access };
+	const struct mem_slot *slot = memory_slot(&m->memory, WINDOW_BASE);
 	struct list list;
 
 	m->feed = calloc(1, sizeof(*m->feed));
 	if (!m->feed)
 		return err_os(e, ENOMEM, "memory for the loader");
 	m->feed->m = m;
-	m->feed->convert =
-		m->memory.mode == MEM_GMEM_PRIVATE &&
-		memory_file(&m->memory, memory_slot(&m->memory, WINDOW_BASE));
+	m->feed->convert = m->memory.mode == MEM_GMEM_PRIVATE &&
+			   memory_file(&m->memory, slot) && !slot->shared;
 	r.arg = m->feed;
 	if (bus_claim(&m->board.bus, &r))
 		return err_state(e, "port 0x%x is taken", FEED_PORT);

@@ -6,6 +6,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "guest_linux.h"
 #include "kvm.h"
 #include "num.h"
 #include "probe_row.h"
@@ -194,6 +195,19 @@ static void row_disable_quirks(const struct probe_ctx *c, struct probe_row *r)
 	row_enable(c, r, KVM_CAP_DISABLE_QUIRKS2, 5, "FIX_HYPERCALL_INSN");
 }
 
+/* Files, not the kernel in them: that says the rest when it boots. */
+static void row_guest_linux(const struct probe_ctx *c, struct probe_row *r)
+{
+	char why[64];
+
+	(void)c;
+	row_use(r, "--guest linux without --kernel");
+	if (guest_linux_there(why, sizeof(why)))
+		row_set(r, PROBE_YES, false, "%s, busybox", GUEST_LINUX_KERNEL);
+	else
+		row_set(r, PROBE_NO, true, "%s", why);
+}
+
 static const struct probe_def defs[] = {
 	{ "kernel", false, row_kernel },
 	{ "kvm", false, row_kvm },
@@ -204,6 +218,7 @@ static const struct probe_def defs[] = {
 	{ "max-slots", true, row_max_slots },
 	{ "exit-hypercall", true, row_exit_hypercall },
 	{ "disable-quirks", true, row_disable_quirks },
+	{ "guest-linux", false, row_guest_linux },
 };
 
 const struct probe_group probe_kernel = { "kernel", defs, ARRAY_SIZE(defs) };

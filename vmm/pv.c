@@ -109,15 +109,15 @@ static void init_page(struct pv_vm *pv, const struct pv_kind *k,
 	p->kind = k;
 	p->vm = pv;
 	p->vcpu = vcpu;
-	p->gpa = gpa;
-	p->on = true;
+	p->gpa = pv->guests ? 0 : gpa;
+	p->on = !pv->guests;
 	model_describe(
 		&pv->model, pv_index(p),
 		&(struct model_kind){ .size = k->size,
 				      .align = k->align,
 				      .ghc = !strcmp(pv_cached_by(p), "ghc"),
 				      .fragile = k->fragile });
-	model_switch(&pv->model, pv_index(p), gpa, true, false);
+	model_switch(&pv->model, pv_index(p), p->gpa, p->on, false);
 	if (k->per_vm)
 		snprintf(p->name, sizeof(p->name), "%s", k->name);
 	else
@@ -131,6 +131,7 @@ int pv_init(struct pv_vm *pv, int vm, struct memory *mem,
 	memset(pv, 0, sizeof(*pv));
 	pv->vm = vm;
 	pv->memory = mem;
+	pv->guests = gpa == PV_GUESTS;
 	pthread_mutex_init(&pv->clock_lock, NULL);
 	pv->pages =
 		calloc((size_t)vcpus * ARRAY_SIZE(kinds), sizeof(*pv->pages));
@@ -244,12 +245,37 @@ void pv_doubt_msr(struct pv_vm *pv, unsigned int vcpu, uint32_t msr)
 	}
 }
 
+/* Does KVM have it where we have it? */
+static bool is_at(const struct pv_page *p, uint64_t value)
+{
+	bool on = value & GPC_MSR_ENABLED;
+
+	return on == load(&p->on) &&
+	       (!on || (value & ~GPC_MSR_ENABLED) == load(&p->gpa));
+}
+
 void pv_settle(struct pv_page *p, struct vcpu *v)
 {
+	bool doubt = load(&p->in_doubt);
 	uint64_t value;
 
-	if (load(&p->in_doubt) && kvm_get_msr(v->fd, p->kind->msr, &value) >= 0)
+	if (!p->kind->msr || (!doubt && !p->vm->guests) ||
+	    kvm_get_msr(v->fd, p->kind->msr, &value) < 0)
+		return;
+	if (doubt || !is_at(p, value))
 		pv_note_msr(p->vm, v->index, p->kind->msr, value);
+}
+
+void pv_look(struct pv_vm *pv, struct vcpu *v)
+{
+	for (unsigned int i = 0; pv->guests && i < pv->nr; i++) {
+		struct pv_page *p = &pv->pages[i];
+
+		if (p->vcpu != v->index)
+			continue;
+		pv_settle(p, v);
+		store(&p->placed, load(&p->gpa));
+	}
 }
 
 struct pv_where pv_now(const struct pv_page *p)

@@ -104,10 +104,11 @@ struct pv_page {
 	struct pv_vm *vm;
 	char name[16];
 	unsigned int vcpu;
-	uint64_t gpa; /* where it is, or was last; atomic */
-	uint64_t hva; /* what KVM was given; 0: the gpa; atomic */
-	bool by_hva;  /* how it is set up, or was last; atomic */
-	bool on;      /* atomic */
+	uint64_t gpa;	 /* where it is, or was last; atomic */
+	uint64_t placed; /* by the guest, at its start; 0: not yet; atomic */
+	uint64_t hva;	 /* what KVM was given; 0: the gpa; atomic */
+	bool by_hva;	 /* how it is set up, or was last; atomic */
+	bool on;	 /* atomic */
 	/* An operation of the guest that switches it was given up, and may yet
 	 * be done: KVM knows. Atomic. */
 	bool in_doubt;
@@ -125,10 +126,11 @@ struct pv_vm {
 	uint32_t xen;	 /* what KVM_CAP_XEN_HVM answers, in that flavour */
 	uint32_t events; /* sent so far: devices/xen_event.c; atomic */
 	struct memory *memory;
-	struct events *log;	    /* set once it is there; or NULL */
-	struct trace *trace;	    /* or NULL */
-	uint64_t own_end;	    /* the guest's own memory is below */
-	struct model model;	    /* an entry per page, in the same order */
+	struct events *log;  /* set once it is there; or NULL */
+	struct trace *trace; /* or NULL */
+	bool guests;	     /* the guest places them: its MSRs tell where */
+	uint64_t own_end;    /* the guest's own memory is below */
+	struct model model;  /* an entry per page, in the same order */
 	pthread_mutex_t clock_lock; /* KVM_GET_CLOCK .. KVM_SET_CLOCK */
 	struct pv_page *pages;	    /* owned */
 	unsigned int nr;
@@ -147,10 +149,14 @@ const char *pv_cached_by(const struct pv_page *p);
 /* How many bytes (whole pages) the pages of @vcpus vCPUs take. */
 uint64_t pv_layout_size(enum pv_flavour flavour, enum pv_layout layout,
 			unsigned int vcpus);
-/* Make them all, from @gpa on; on, as the guest sets them up at boot. */
+/* Make them all, from @gpa on; on, as the guest sets them up at boot. Or, with
+ * gpa PV_GUESTS, off until pv_look() sees where the guest has put them. */
+#define PV_GUESTS UINT64_MAX
 int pv_init(struct pv_vm *pv, int vm, struct memory *mem,
 	    enum pv_flavour flavour, enum pv_layout layout, unsigned int vcpus,
 	    uint64_t gpa, struct err *e);
+/* On @v's thread: where does its guest have the pages? Only with PV_GUESTS. */
+void pv_look(struct pv_vm *pv, struct vcpu *v);
 /* Set up those that the host sets up; @vcpus exist and do not run yet.
  * @by_hva: where the kind can. */
 int pv_start(struct pv_vm *pv, struct vcpu *vcpus, bool by_hva, struct err *e);
@@ -176,7 +182,8 @@ void pv_note_msr(struct pv_vm *pv, unsigned int vcpu, uint32_t msr,
 		 uint64_t value);
 /* Such a write was given up: whether it was done is seen at the next use. */
 void pv_doubt_msr(struct pv_vm *pv, unsigned int vcpu, uint32_t msr);
-/* On the page's vCPU's thread, with the agent at the door: no doubt any more. */
+/* On the page's vCPU's thread, with the agent at the door: no doubt any more, and
+ * what the guest has moved by itself has been followed. */
 void pv_settle(struct pv_page *p, struct vcpu *v);
 /* Check it, and write one object's fields: verdict, why, pfn ... */
 int pv_check(struct pv_page *p, struct vcpu *v, struct json *j,

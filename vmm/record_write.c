@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "guest_linux.h"
 #include "num.h"
 #include "record.h"
 #include "run.h"
@@ -170,6 +171,8 @@ static void put_needs(FILE *f, const struct record *r, const struct machine *m)
 		fputs(m->cfg->flavour == PV_XEN ? " xen"
 						: " kvm-clock steal-time",
 		      f);
+	if (guest_linux_default(m->cfg))
+		fputs(" guest-linux", f);
 	if (m->cfg->poison)
 		fputs(" hwpoison", f);
 	for (unsigned int i = 0; i < record_needs_nr; i++) {

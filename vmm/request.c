@@ -183,7 +183,8 @@ int request_has_agent(struct machine *m, struct err *e)
 	if (m->cfg->kernel)
 		return err_unsupported(e,
 				       "--kernel %s runs no agent of gpcvm: "
-				       "--guest agent or clockwatch does",
+				       "--guest agent, clockwatch or linux "
+				       "does",
 				       m->cfg->kernel);
 	return err_unsupported(e,
 			       "guest %s runs no agent: --guest agent or "

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "guest_linux.h"
 #include "guests.h"
 #include "num.h"
 #include "run.h"
@@ -15,8 +16,8 @@ static const char usage[] =
 	"\n"
 	"  --memory MODE      auto (default), anon, gmem, gmem-private; the gmem modes\n"
 	"                     also with +no-direct-map\n"
-	"  --mem SIZE         guest memory, 2M to 1T (64M)\n"
-	"  --slot GPA,SIZE[,file=N|none][,offset=N]\n"
+	"  --mem SIZE         guest memory, 2M to 1T (64M; 256M for --guest linux)\n"
+	"  --slot GPA,SIZE[,file=N|none][,offset=N][,shared]\n"
 	"                     a memory slot; instead of --mem, once for each slot\n"
 	"  --vcpus N          number of vCPUs (1)\n"
 	"  --pv kvm|xen       whose pv pages (kvm)\n"
@@ -24,7 +25,9 @@ static const char usage[] =
 	"                     of all vCPUs in one page; split, with --pv xen: each\n"
 	"                     runstate area across two pages\n"
 	"  --pv-by gpa|hva    with --pv xen: how KVM is given shinfo and vcpuinfo (gpa)\n"
-	"  --guest NAME       agent (default), hello, clockwatch\n"
+	"  --guest NAME       agent (default), hello, clockwatch, or linux: a Linux with\n"
+	"                     gpcvm's agent, from --kernel, /boot/gpcvm-guest or the\n"
+	"                     kernel that runs here\n"
 	"  --kernel FILE      boot this instead: a Multiboot 1 image\n"
 	"  --initrd FILE[,ARGS]  with --kernel: a module and its command line; may be\n"
 	"                     repeated\n"
@@ -144,7 +147,9 @@ static int set_guest(struct config *cfg, const char *arg, struct err *e)
 {
 	cfg->guest = arg;
 	if (!guest_find(arg))
-		return err_usage(e, "--guest %s: agent, hello or clockwatch",
+		return err_usage(e,
+				 "--guest %s: agent, hello, clockwatch or "
+				 "linux",
 				 arg);
 	return 0;
 }
@@ -290,9 +295,22 @@ static int check_pv(const struct config *cfg, struct err *e)
 	return 0;
 }
 
+/* What --guest linux stands for. */
+static void take_guest(struct config *cfg)
+{
+	const struct guest_kind *g = cfg->guest ? guest_find(cfg->guest) : NULL;
+
+	cfg->agent = g && g->kernel;
+	if (cfg->agent && !cfg->kernel)
+		cfg->kernel = GUEST_LINUX_KERNEL;
+	if (!cfg->mem)
+		cfg->mem = cfg->agent ? GUEST_LINUX_MEM : 64 * MIB;
+}
+
 /* --kernel, and what goes with it or does not. */
 static int check_kernel(struct config *cfg, struct err *e)
 {
+	take_guest(cfg);
 	if (!cfg->kernel && cfg->append)
 		return err_usage(e, "--append: only with --kernel");
 	if (!cfg->kernel && cfg->nr_modules)
@@ -301,8 +319,11 @@ static int check_kernel(struct config *cfg, struct err *e)
 		cfg->guest = cfg->guest ?: "agent";
 		return 0;
 	}
-	if (cfg->guest)
-		return err_usage(e, "--guest and --kernel: only one of them");
+	if (cfg->guest && !cfg->agent)
+		return err_usage(e,
+				 "--guest %s and --kernel: only one of them; "
+				 "--guest linux takes both",
+				 cfg->guest);
 	if (cfg->flavour != PV_KVM || cfg->layout != PV_SEPARATE)
 		return err_usage(e, "--kernel places its pv pages itself: "
 				    "without --pv and --pv-layout");
@@ -311,6 +332,8 @@ static int check_kernel(struct config *cfg, struct err *e)
 				 "--vcpus %u: with --kernel at most %d, "
 				 "which is what a local APIC can number",
 				 cfg->vcpus, CONFIG_MAX_APICS);
+	if (cfg->agent)
+		return 0;
 	cfg->guest = CONFIG_KERNEL;
 	cfg->flavour = PV_NONE;
 	return 0;
@@ -357,7 +380,6 @@ int run_parse(int argc, char **argv, struct config *cfg, struct err *e)
 	*cfg = (struct config){
 		.device = "/dev/kvm",
 		.mem_auto = true,
-		.mem = 64 * MIB,
 		.vcpus = 1,
 		.guard = true,
 	};

@@ -109,8 +109,9 @@ struct vcpu {
 	char fault_why[160];
 	int fault_why_errno;
 
-	uint64_t runs;	/* KVM_RUN calls; atomic */
-	uint64_t exits; /* that were not just a signal; atomic */
+	uint64_t reports; /* of what must not be, from its agent; atomic */
+	uint64_t runs;	  /* KVM_RUN calls; atomic */
+	uint64_t exits;	  /* that were not just a signal; atomic */
 };
 
 /* Once in a process, before any vCPU: the signal that ends KVM_RUN. */

@@ -77,7 +77,7 @@ def test_wrong_options_are_refused(lab):
     refused(lab, 2, ["--quiet=1"], "--quiet")
     refused(lab, 2, ["surplus"], "surplus")
     refused(lab, 2, ["--quiet", "sur plus", "more"], "sur plus")
-    for option, choices in (("--guest", ("agent", "hello", "clockwatch")),
+    for option, choices in (("--guest", ("agent", "hello", "clockwatch", "linux")),
                             ("--memory", ("anon", "gmem", "gmem-private")),
                             ("--pv-layout", ("separate", "packed", "split")),
                             ("--pv-by", ("gpa", "hva")),

@@ -60,7 +60,12 @@ def _kernel_options(p):
 
 
 def _machine_options(p):
-    p.add_argument("--cpus", type=int, default=2, metavar="N", help="CPUs (2)")
+    p.add_argument("--cpus", type=int, metavar="N", help="CPUs (2; 1 with --linux)")
+    p.add_argument(
+        "--linux",
+        action="store_true",
+        help="with a kernel for gpcvm run --guest linux in it",
+    )
     p.add_argument("--mem", default="1G", metavar="SIZE", help="memory (1G)")
     p.add_argument(
         "--append", default="", metavar="STR", help="for the kernel's command line"
@@ -141,7 +146,7 @@ def parser():
 def _get(args):
     if args.source and args.kernel:
         raise LabError("--source and --kernel: one of them")
-    if getattr(args, "cpus", 1) < 1:
+    if getattr(args, "cpus", None) is not None and args.cpus < 1:
         raise LabError(f"--cpus {args.cpus}: at least 1")
     if args.modules and (args.source or args.kernel in (None, *kernels.NAMES)):
         raise LabError("--modules goes with --kernel FILE")

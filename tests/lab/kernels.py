@@ -21,6 +21,9 @@ NAMES = {
 }
 SERIES = os.path.join(cache.HERE, "kernel")
 SERIES_CONFIG = os.path.join(cache.HERE, "config", "reference.config")
+# Where gpcvm run --guest linux looks for its kernel; the lab's own has what
+# that takes.
+GUEST = "boot/gpcvm-guest"
 SOURCE = r"linux-source-6\.12"
 CLOUD = r"linux-image-6\.12\.[0-9]+\+deb12-cloud-amd64"
 
@@ -97,6 +100,11 @@ def _reference(flavour, patches, config):
     return build.debian_source(
         "reference", SOURCE, flavour, [SERIES, patches], [SERIES_CONFIG, *config]
     )
+
+
+def guest_file():
+    """The kernel for Linux guests, as --file takes it."""
+    return f"{get('base', lean=True).image}:{GUEST}"
 
 
 def get(name, lean=False, moddir=None, source=None, patches=None, config=()):

@@ -110,14 +110,17 @@ class Guest(lib.Talk):
 
 
 class Box:
-    """A booted kernel. @extra: as --file of lab run."""
+    """A booted kernel. @extra: as --file of lab run; @linux: as its --linux."""
 
-    def __init__(self, name, gpcvm, extra=()):
+    def __init__(self, name, gpcvm, extra=(), linux=False):
         os.environ["GPCVM"] = gpcvm
         self.name = name
         self.kernel = kernels.get(*BUILT.get(name, (name,)))
+        if linux:
+            extra = [*extra, kernels.guest_file()]
         self.image = session.image_of(self.kernel, extra)
-        self.m = machine.Machine(self.kernel, self.image, CPUS)
+        self.m = machine.Machine(self.kernel, self.image,
+                                 session.LINUX_CPUS if linux else CPUS)
         self.m.ready(LIMIT)
         self.guests, self.count = [], 0
         self.faulty = False
@@ -176,6 +179,13 @@ def finish():
     _boxes.clear()
 
 
+def forget(box):
+    """Of no use any more."""
+    for key in [k for k, b in _boxes.items() if b is box]:
+        del _boxes[key]
+    box.close()
+
+
 class Lab:
     """What one test uses."""
 
@@ -185,17 +195,22 @@ class Lab:
         self.root = os.path.dirname(os.path.dirname(HERE))
         self.used = []
 
-    def box(self, name="lean"):
-        """A kernel of BUILT, or another of the lab's by name."""
-        if name not in _boxes:
-            _boxes[name] = Box(name, self.gpcvm)
-        box = _boxes[name]
+    def box(self, name="lean", linux=False):
+        """A kernel of BUILT, or another of the lab's by name; @linux: for Linux
+        guests."""
+        key = name, linux
+        if key not in _boxes:
+            _boxes[key] = Box(name, self.gpcvm, linux=linux)
+        box = _boxes[key]
         if box not in self.used:
             self.used.append(box)
         return box
 
-    def guest(self, *args, kernel="lean", **kw):
-        return self.box(kernel).guest(*args, **kw)
+    def guest(self, *args, kernel="lean", linux=False, **kw):
+        return self.box(kernel, linux).guest(*args, **kw)
+
+    def linux(self, *args, kernel="lean", **kw):
+        return self.guest("--guest", "linux", *args, kernel=kernel, linux=True, **kw)
 
     def breaks(self, box, *words):
         """The kernel of @box reports something with all of @words, as the test
@@ -205,8 +220,7 @@ class Lab:
         for w in words:
             assert w in text, (w, text)
         self.used.remove(box)
-        _boxes.pop(box.name)
-        box.close()
+        forget(box)
         return text
 
     def private(self, *args, kernel="lean", **kw):
@@ -242,8 +256,7 @@ class Lab:
             report = box.report()
             if report:
                 output.append(f"{box.name}:\n{report}")
-                box.close()
-                _boxes.pop(box.name, None)
+                forget(box)
             else:
                 box.settle()
         shutil.rmtree(self.dir, ignore_errors=True)

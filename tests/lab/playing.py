@@ -25,9 +25,9 @@ class Lines:
             self.show(row)
 
 
-def boot(name, gpcvm, where):
+def boot(name, gpcvm, where, linux=False):
     """A box that has the scenarios of the directory @where."""
-    return labtest.Box(name, gpcvm, [f"{where}:{INSIDE}"])
+    return labtest.Box(name, gpcvm, [f"{where}:{INSIDE}"], linux)
 
 
 def play(box, argv, lines, seconds=None):

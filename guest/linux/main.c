@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A thread on each CPU: watches its clocks, and serves the host in between. */
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "linux.h"
+#include "vmm/abi.h"
+
+/* Rounds without work before it sleeps: an operation comes seldom alone. */
+#define KEEN	 8
+#define SLEEP_NS 1000000
+#define READINGS 4
+
+_Thread_local struct cpu *this_cpu;
+
+static _Noreturn void fail(const char *what)
+{
+	fprintf(stderr, "gpcvm-agent: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+/* The host counts vCPUs by the id of their local APIC. */
+static uint32_t vcpu_index(void)
+{
+	uint32_t a = 1, b, c = 0, d;
+
+	asm volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+	return b >> 24;
+}
+
+static uint64_t msr_or_off(uint32_t index)
+{
+	uint64_t v;
+
+	return msr_read(index, &v) ? 0 : v;
+}
+
+static void start(struct cpu *c)
+{
+	struct percpu *pc = &c->pc;
+
+	msr_open(c);
+	pc->index = vcpu_index();
+	pc->clock = msr_or_off(GPC_MSR_SYSTEM_TIME);
+	pc->steal = msr_or_off(GPC_MSR_STEAL_TIME);
+	clockwatch_start(pc, &c->clocks);
+	pc->w[0] = pc->index;
+	pc->w[1] = DB_VERSION;
+	db_call(DB_READY, pc->w);
+	pc->w[0] = ST_OK;
+}
+
+static void *run(void *arg)
+{
+	const struct timespec nap = { .tv_nsec = SLEEP_NS };
+	struct time_watch time = { .went_back = false };
+	unsigned int idle = 0;
+	cpu_set_t set;
+
+	this_cpu = arg;
+	CPU_ZERO(&set);
+	CPU_SET(this_cpu->number, &set);
+	if (sched_setaffinity(0, sizeof(set), &set))
+		fail("sched_setaffinity");
+	/* Ports are a thread's own. By number: sys/io.h has an outb(), too. */
+	if (syscall(SYS_iopl, 3))
+		fail("iopl: no port I/O (CONFIG_X86_IOPL_IOPERM, or lockdown)");
+	start(this_cpu);
+	for (;;) {
+		time_round(&time);
+		if (clockwatch_round(&this_cpu->pc, &this_cpu->clocks,
+				     READINGS))
+			idle = 0;
+		else if (++idle > KEEN)
+			clock_nanosleep(CLOCK_MONOTONIC, 0, &nap, NULL);
+	}
+}
+
+int main(void)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	struct cpu *all = cpus > 0 ? calloc((size_t)cpus, sizeof(*all)) : NULL;
+	pthread_t thread;
+
+	if (!all)
+		fail("memory");
+	if (memory_init())
+		fail("/dev/mem (CONFIG_DEVMEM)");
+	if (fault_init())
+		fail("sigaction");
+	for (long i = 0; i < cpus; i++) {
+		all[i].number = (int)i;
+		errno = pthread_create(&thread, NULL, run, &all[i]);
+		if (errno)
+			fail("pthread_create");
+	}
+	for (;;)
+		pause();
+}

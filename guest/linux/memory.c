@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Guest memory at its own address: mapped from /dev/mem, a piece at a time, and
+ * never unmapped. The program itself lies far above (it is position-independent,
+ * and the largest machine has 1 TiB), so nothing is in the way.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "linux.h"
+
+#define PAGE	4096UL
+#define PIECE	(2UL << 20)
+#define HIGHEST (1UL << 45) /* the kernel maps programs above */
+
+/* Of all threads, which map the same memory. */
+static int mem = -1;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+int memory_init(void)
+{
+	mem = open("/dev/mem", O_RDWR | O_CLOEXEC);
+	return mem < 0 ? -1 : 0;
+}
+
+static bool map(uint64_t gpa, uint64_t len)
+{
+	void *p = mmap((void *)gpa, len, PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_FIXED_NOREPLACE, mem, (off_t)gpa);
+
+	if (p == (void *)gpa)
+		return true;
+	/* Before 4.17 the flag is not known, and the address a wish. */
+	if (p != MAP_FAILED)
+		munmap(p, len);
+	return p == MAP_FAILED && errno == EEXIST;
+}
+
+/* A page at a time where a larger piece is refused: a kernel with STRICT_DEVMEM
+ * has some of it, and one with PAT maps no piece that is half RAM. */
+static bool map_page(uint64_t gpa)
+{
+	unsigned char in;
+
+	if (!mincore((void *)gpa, PAGE, &in))
+		return true;
+	return map(gpa & ~(PIECE - 1), PIECE) &&
+			       !mincore((void *)gpa, PAGE, &in)
+		       ? true
+		       : map(gpa, PAGE);
+}
+
+bool map_range(struct machine *m UNUSED, uint64_t gpa, uint64_t len)
+{
+	bool ok = true;
+
+	if (len > HIGHEST || gpa > HIGHEST - len)
+		return false;
+	pthread_mutex_lock(&lock);
+	for (uint64_t p = gpa & ~(PAGE - 1); ok && p < gpa + len; p += PAGE)
+		ok = map_page(p);
+	pthread_mutex_unlock(&lock);
+	return ok;
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The time that Linux makes of its clocks, as a program sees it: on no CPU is it
+ * before what any CPU has seen, and it goes on. CLOCK_MONOTONIC_RAW is the
+ * clocksource's, slewed by nobody.
+ */
+#include <time.h>
+
+#include "linux.h"
+
+/* Of the TSC, without a step of the time: a second at 4 GHz and less. */
+#define FROZEN_TSC (1ULL << 32)
+
+static uint64_t newest; /* ns; of all CPUs */
+
+static uint64_t now_raw(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC_RAW, &t);
+	return (uint64_t)t.tv_sec * 1000000000ULL + (uint64_t)t.tv_nsec;
+}
+
+uint64_t op_time(struct percpu *pc UNUSED, uint64_t *w)
+{
+	w[1] = now_raw();
+	return ST_OK;
+}
+
+static void watch_frozen(struct time_watch *t, uint64_t now)
+{
+	uint64_t tsc = rdtsc();
+
+	if (now != t->last) {
+		if (t->frozen)
+			clockwatch_report(REPORT_TIME_BACK, now, 0);
+		t->frozen = false;
+		t->last = now;
+		t->tsc = tsc;
+	} else if (!t->frozen && tsc - t->tsc > FROZEN_TSC) {
+		t->frozen = true;
+		clockwatch_report(REPORT_TIME_FROZEN, now, 0);
+	}
+}
+
+void time_round(struct time_watch *t)
+{
+	uint64_t seen = __atomic_load_n(&newest, __ATOMIC_SEQ_CST);
+	uint64_t now = now_raw();
+
+	if (now < seen && !t->went_back)
+		clockwatch_report(REPORT_TIME_BACKWARDS, seen, now);
+	t->went_back = now < seen;
+	while (seen < now &&
+	       !__atomic_compare_exchange_n(&newest, &seen, now, false,
+					    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+		;
+	watch_frozen(t, now);
+}

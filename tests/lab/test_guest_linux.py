@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""gpcvm run --guest linux: its agent, its shell, and what they notice. What is done
+to it is in tests/scenarios/linux, which the suite plays."""
+
+import os
+
+import lib
+import playing
+
+LIMIT = 300
+FAR = 10_000_000_000  # ns: no kernel is off by that much
+
+
+def pages(g):
+    return {p["name"]: int(p["gpa"], 16) for p in g.ok("gpc")["pages"]}
+
+
+def ready(g):
+    lib.eventually("Linux is ready",
+                   lambda: g.ok("status")["ready_ns"] is not None, LIMIT)
+    return g
+
+
+def reports(g):
+    return [v["reports"] for v in g.ok("status")["vcpus"]]
+
+
+def test_linux_tells_where_its_clocks_are_and_that_they_are_good(lab):
+    g = ready(lab.linux("--memory", "anon", "--vcpus", "2"))
+    at = pages(g)
+    assert set(at) == {"clock0", "clock1", "steal0", "steal1"}, at
+    assert at["clock0"] & ~0xFFF == at["clock1"] & ~0xFFF, at
+    assert g.ok("check all")["verdict"] == "fresh"
+    for n in (0, 1):
+        t = g.ok(f"guest {n} time")
+        assert t["drift_ns"] == 0 and t["unsure_ns"] < FAR, t
+    assert reports(g) == [0, 0]
+
+
+def test_linux_serves_what_the_tiny_guest_serves(lab):
+    g = ready(lab.linux("--memory", "anon", "--vcpus", "1"))
+    spare = int(g.ok("status")["own_end"], 16)
+    g.ok(f"guest 0 write {spare:#x} 0x1122334455667788")
+    assert g.ok(f"guest 0 read {spare:#x}")["value"] == "0x1122334455667788"
+    assert g.ok(f"mem {spare:#x} 8")["data"] == "8877665544332211"
+    g.ok(f"punch {spare:#x}")
+    assert g.ok(f"guest 0 read {spare:#x}")["value"] == "0x0"
+    g.ok(f"guest 0 canary {spare:#x} plant")
+    assert g.ok(f"guest 0 canary {spare:#x} check")["state"] == "intact"
+    assert g.ok(f"guest 0 touch {spare:#x} 16M write")["pages"] == 4096
+    clock = pages(g)["clock0"]
+    assert int(g.ok("guest 0 rdmsr 0x4b564d01")["value"], 16) == clock | 1
+    g.fails("guest 0 rdmsr 0x12345678", "kvm")
+    # A program may do neither.
+    g.fails("guest 0 halt", "unsupported")
+    g.fails("guest 0 hypercall 1", "unsupported")
+    # What is Linux's own is left alone.
+    g.fails("punch clock0", "state")
+    g.fails("punch 0x1000000", "state")
+
+
+def test_a_clock_that_is_wrong_is_reported_and_is_a_drift(lab):
+    g = ready(lab.linux("--memory", "anon", "--vcpus", "1", "--no-guard"))
+    assert g.ok("guest 0 time")["drift_ns"] == 0
+    at = pages(g)["clock0"] + 16
+    now = int(g.ok(f"guest 0 read {at:#x}")["value"], 16)
+    g.ok(f"guest 0 write {at:#x} {now + 2 * FAR}")
+    assert FAR < g.ok("guest 0 time")["drift_ns"] < 3 * FAR
+    g.ok("poke clock0")  # KVM writes what is right
+    lib.eventually("the step back is reported",
+                   lambda: reports(g)[0] > 0, LIMIT)
+    text = "\n".join(e["text"] for e in g.ok("log 100")["events"])
+    assert "clock went backwards" in text, text
+
+
+def shell(g, *lines):
+    for line in lines:
+        g.proc.write(line.encode() + b"\n")
+
+
+def test_linux_has_a_shell_on_the_serial_port_and_ends_with_poweroff(lab):
+    g = ready(lab.linux("--memory", "anon", "--vcpus", "2"))
+    shell(g, "cat /sys/devices/system/clocksource/clocksource0/current_clocksource",
+          "nproc", "echo and $((6 * 7))", "poweroff")
+    assert g.wait() == 0, g.stderr()
+    out = bytes(g.proc.out).decode("utf-8", "replace")
+    for said in ("kvm-clock", "\n2", "and 42"):
+        assert said in out, out
+
+
+def test_one_reference_for_two_clocks_of_linux_is_seen(lab):
+    # What the project began with: Linux has its clocks in one page.
+    where = os.path.join(lab.root, "tests", "scenarios", "linux")
+    box = playing.boot("reference-lean", lab.gpcvm, where, linux=True)
+    try:
+        box.fault("one-ref")
+        lines = playing.Lines()
+        playing.play(box, ["suite", "--json", "--timeout", str(LIMIT),
+                           f"{playing.INSIDE}/two-clocks-in-one-page.scn"],
+                     lines, LIMIT + 60)
+        failed = [r for r in lines.rows if r["result"] == "fail"]
+        report = box.report()
+        assert report or failed, lines.rows
+        assert "unable to handle page fault" in (report or "") or any(
+            "absent" in (r["why"] or "") for r in failed), (report, failed)
+    finally:
+        box.close()
