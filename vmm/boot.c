@@ -12,7 +12,6 @@
 /* The PC's map below 1 MiB: the extended BIOS data area, and the BIOS. */
 #define LOW_END	 0x9fc00
 #define EBDA_END 0xa0000
-#define BIOS	 0xf0000
 
 static const struct boot_loader *const boot_loaders[] = {
 	&multiboot_loader,
@@ -32,7 +31,7 @@ void boot_make_map(struct boot *b, uint64_t low, uint64_t high)
 	b->nr_ranges = 0;
 	add_range(b, 0, low < LOW_END ? low : LOW_END, BOOT_RAM);
 	add_range(b, LOW_END, EBDA_END, BOOT_RESERVED);
-	add_range(b, BIOS, MIB, BOOT_RESERVED);
+	add_range(b, BOOT_BIOS, MIB, BOOT_RESERVED);
 	add_range(b, MIB, low, BOOT_RAM);
 	add_range(b, 4 * GIB, 4 * GIB + high, BOOT_RAM);
 }
@@ -42,13 +41,14 @@ static bool meet(uint64_t a, uint64_t a_len, uint64_t b, uint64_t b_len)
 	return a < b + b_len && b < a + a_len;
 }
 
-/* All of it in one range of RAM? Neither sum wraps: a range does not. */
-static bool in_ram(const struct boot *b, uint64_t gpa, uint64_t size)
+/* All of it in one range of @type? Neither sum wraps: a range does not. */
+static bool is_type(const struct boot *b, uint64_t gpa, uint64_t size,
+		    uint32_t type)
 {
 	for (unsigned int i = 0; i < b->nr_ranges; i++) {
 		const struct boot_range *r = &b->map[i];
 
-		if (r->type == BOOT_RAM && gpa >= r->gpa && size <= r->len &&
+		if (r->type == type && gpa >= r->gpa && size <= r->len &&
 		    gpa - r->gpa <= r->len - size)
 			return true;
 	}
@@ -84,7 +84,8 @@ static int check_place(const struct boot *b, const struct boot_piece *p,
 	if (b->nr_pieces == BOOT_MAX_PIECES)
 		return err_range(e, "%s: %s is one too many: at most %d",
 				 b->kernel.name, p->what, BOOT_MAX_PIECES);
-	if (!p->size || p->len > p->size || !in_ram(b, p->gpa, p->size))
+	if (!p->size || p->len > p->size ||
+	    !is_type(b, p->gpa, p->size, p->type ?: BOOT_RAM))
 		return err_range(
 			e,
 			"%s: %s, 0x%" PRIx64 " bytes at gpa "
@@ -137,6 +138,23 @@ int boot_find(const struct boot *b, uint64_t from, uint64_t below,
 			 "0x%" PRIx64 " to 0x%" PRIx64 ": a larger --mem",
 			 b->kernel.name, what, num_size(size, text), from,
 			 below);
+}
+
+int boot_add(struct boot *b, const char *what, uint64_t from, const void *data,
+	     uint64_t len, uint64_t *gpa, struct err *e)
+{
+	struct boot_piece p = { .size = len, .len = len };
+
+	snprintf(p.what, sizeof(p.what), "%s", what);
+	if (boot_find(b, from, 4 * GIB, len, what, &p.gpa, e))
+		return -1;
+	p.owned = malloc(len);
+	if (!p.owned)
+		return err_os(e, ENOMEM, "memory for %s", what);
+	memcpy(p.owned, data, len);
+	p.data = p.owned;
+	*gpa = p.gpa;
+	return boot_put(b, &p, e);
 }
 
 bool boot_covers(const struct boot *b, uint64_t gpa)
@@ -200,7 +218,7 @@ static const char *guess(const struct bytes *b)
 
 static int no_loader(const struct boot *b, struct err *e)
 {
-	char can[200] = "";
+	char can[400] = "";
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(boot_loaders); i++) {
 		size_t n = strlen(can);

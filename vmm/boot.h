@@ -25,6 +25,9 @@
 /* The kinds of memory of the PC's map (E820). */
 enum { BOOT_RAM = 1, BOOT_RESERVED = 2 };
 
+/* The BIOS of a PC, up to 1 MiB: reserved. */
+#define BOOT_BIOS 0xf0000
+
 struct boot_range {
 	uint64_t gpa, len;
 	uint32_t type;
@@ -33,6 +36,7 @@ struct boot_range {
 /* @size bytes at @gpa: @len from @data, then zeros. */
 struct boot_piece {
 	uint64_t gpa, size;
+	uint32_t type; /* of the memory that it is for; 0: RAM */
 	const uint8_t *data;
 	uint64_t len;
 	char what[32]; /* "segment 2", for messages */
@@ -45,6 +49,14 @@ struct boot_module {
 	const char *args; /* what follows the file's name, or NULL; not owned */
 };
 
+/* Page tables, and a GDT whose first two descriptors are not used, then one for
+ * CS and one for the others. */
+struct boot_long {
+	uint64_t cr3, gdt;
+};
+
+#define BOOT_GDT_ENTRIES 4
+
 struct boot {
 	/* Filled before the loader looks. */
 	struct bytes kernel;
@@ -56,12 +68,18 @@ struct boot {
 	struct boot_range map[BOOT_MAX_RANGES];
 	unsigned int nr_ranges;
 	struct boot_range window; /* where nothing may lie; len 0: none */
+	unsigned int vcpus;
+	/* Makes the machine's device tree, malloc(), once @initrd is known. */
+	void *(*tree)(void *arg, size_t *len, struct err *e);
+	void *tree_arg;
 
 	/* What the loader answers. */
 	const struct boot_loader *loader;
 	struct boot_piece pieces[BOOT_MAX_PIECES];
 	unsigned int nr_pieces;
+	struct boot_range initrd; /* of Linux; len 0: none */
 	struct kvm_regs regs; /* in 32-bit protected mode, flat, paging off */
+	struct boot_long lm;  /* cr3 not 0: in 64-bit mode instead */
 };
 
 struct boot_loader {
@@ -72,7 +90,9 @@ struct boot_loader {
 	int (*load)(struct boot *b, struct err *e);
 };
 
+extern const struct boot_loader linux_loader;
 extern const struct boot_loader multiboot_loader;
+extern const struct boot_loader pvh_loader;
 
 /* RAM from gpa 0 up to @low and from 4 GiB on, @high bytes, as a PC has it. */
 void boot_make_map(struct boot *b, uint64_t low, uint64_t high);
@@ -94,6 +114,16 @@ int boot_put(struct boot *b, const struct boot_piece *p, struct err *e);
  * *gpa. Multiples of the page size. */
 int boot_find(const struct boot *b, uint64_t from, uint64_t below,
 	      uint64_t size, const char *what, uint64_t *gpa, struct err *e);
+/* A piece of its own, with a copy of @data, at the lowest free place from @from
+ * on that is below 4 GiB; its gpa in *gpa. */
+int boot_add(struct boot *b, const char *what, uint64_t from, const void *data,
+	     uint64_t len, uint64_t *gpa, struct err *e);
+/* For Linux: what --initrd names, one behind the other, from @from on; at most
+ * up to @below. It is b->initrd then. */
+int boot_put_initrd(struct boot *b, uint64_t from, uint64_t below,
+		    struct err *e);
+/* For Linux: --append, of at most @max bytes without the zero. */
+int boot_put_append(struct boot *b, uint64_t max, uint64_t *gpa, struct err *e);
 /* Does a piece that came from the kernel's file begin or go on at @gpa? */
 bool boot_covers(const struct boot *b, uint64_t gpa);
 /* "KERNEL APPEND": what the boot loaders of PCs give a kernel; malloc(). */

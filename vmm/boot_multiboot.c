@@ -336,7 +336,7 @@ static int put_info(struct boot *b, const uint64_t *places, uint32_t *gpa,
 static int load(struct boot *b, struct err *e)
 {
 	uint64_t header = find_header(&b->kernel), entry;
-	uint64_t places[CONFIG_MAX_MODULES];
+	uint64_t places[CONFIG_MAX_MODULES] = { 0 };
 	uint32_t flags = bytes_u32(&b->kernel, header + 4), info;
 
 	if (check_flags(&b->kernel, flags, e) ||

@@ -132,10 +132,11 @@ static enum step on_internal(struct machine *m, struct vcpu *v)
 
 static enum step on_system(struct machine *m, struct vcpu *v)
 {
-	machine_end(m, STATUS_OK, "vCPU %u: the guest asks for %s", v->index,
-		    v->run->system_event.type == KVM_SYSTEM_EVENT_RESET
-			    ? "a reset"
-			    : "shutdown");
+	bool reset = v->run->system_event.type == KVM_SYSTEM_EVENT_RESET;
+
+	machine_end(m, reset ? STATUS_RESET : STATUS_OK,
+		    "vCPU %u: the guest asks for %s", v->index,
+		    reset ? "a reset" : "shutdown");
 	return STEP_END;
 }
 

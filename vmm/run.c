@@ -186,7 +186,8 @@ int run_main(int argc, char **argv)
 		pthread_mutex_lock(&r.m.end_lock); /* a vCPU may have set it */
 		status = r.m.status;
 		pthread_mutex_unlock(&r.m.end_lock);
-		if (!cfg.quiet || status >= STATUS_TRIPLE_FAULT)
+		if (!cfg.quiet ||
+		    (status >= STATUS_TRIPLE_FAULT && status != STATUS_RESET))
 			complain("%s", r.m.reason);
 	}
 	finish(&r, status);

@@ -11,6 +11,7 @@ enum status {
 	STATUS_KVM = 11, /* KVM internal error, failed entry, bad ioctl */
 	STATUS_MEMORY_FAULT = 12, /* KVM_EXIT_MEMORY_FAULT */
 	STATUS_GUEST = 13,   /* unexpected exception or panic in the guest */
+	STATUS_RESET = 14,   /* the guest asks for a reset */
 	STATUS_SIGNAL = 128, /* + the number: SIGINT 130, SIGTERM 143 */
 };
 

@@ -124,7 +124,17 @@ def test_the_status_is_that_of_debug_exit(lab):
 
 
 def test_a_reset_by_the_keyboards_port_ends_it(lab):
-    boot(lab, "--append", "quick reset", status=0)
+    boot(lab, "--append", "quick reset", status=14)
+
+
+def test_a_reset_by_the_acpi_register_ends_it(lab):
+    boot(lab, "--append", "quick cf9", status=14)
+
+
+def test_a_power_off_by_acpi_ends_it(lab):
+    out = boot(lab, "--append", "quick poweroff", status=0)
+    assert mb.passed(out)[-4:] == ["ACPI mode", "nothing pending",
+                                   "enable is kept", "SLP_EN reads 0"], out
 
 
 @lib.alone  # there are KVMs that write a kernel message about it

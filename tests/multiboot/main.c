@@ -3,7 +3,7 @@
  * A Multiboot 1 image that checks what it was given and the machine around it:
  * a line for each thing, and an end by debug-exit with the number of failures.
  * Words of its command line: wait (halt for ever in the end), exit=7, reset,
- * triple (other ends), quick (nothing but the information).
+ * cf9, poweroff, triple (other ends), quick (nothing but the information).
  */
 #include "image.h"
 
@@ -153,6 +153,25 @@ static void check_info(const struct info *info)
 	check_modules(info);
 }
 
+/* As Linux does (drivers/acpi/acpica/hwsleep.c): SLP_TYP first, then SLP_EN. On
+ * the way it is looked at whether the registers are what they should be. */
+static void power_off(void)
+{
+	uint16_t control = in16(0x604);
+
+	check("ACPI mode", control & 1, control);
+	check("nothing pending", !in16(0x600), in16(0x600));
+	out16(0x602, 0x0120);
+	check("enable is kept", in16(0x602) == 0x0120, in16(0x602));
+	out16(0x604, 0x2000); /* S0: nothing happens */
+	control = in16(0x604);
+	check("SLP_EN reads 0", !(control & 0x2000), control);
+	if (failures)
+		return;
+	out16(0x604, 5 << 10);
+	out16(0x604, 5 << 10 | 0x2000);
+}
+
 static void end(const char *args)
 {
 	static const struct {
@@ -162,6 +181,10 @@ static void end(const char *args)
 
 	if (has_word(args, "reset"))
 		out8(0x64, 0xfe);
+	if (has_word(args, "cf9"))
+		out8(0xcf9, 6);
+	if (has_word(args, "poweroff"))
+		power_off();
 	if (has_word(args, "triple"))
 		__asm__ volatile("lidt %0; ud2" : : "m"(none));
 	if (has_word(args, "wait")) {

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The ports that the ACPI tables (vmm/acpi.c) name: PM1a event and control
+ * blocks (ACPI Specification 6.5, 4.8.3), without any event, and always in ACPI
+ * mode; and the reset register, which is the one of Intel's chipsets.
+ */
+#include <errno.h>
+#include <libfdt.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "acpi.h"
+#include "board.h"
+#include "status.h"
+
+enum { STATUS_REG = 0, ENABLE_REG = 2, CONTROL_REG = ACPI_EVENT_LEN };
+
+#define LEN	   (ACPI_EVENT_LEN + ACPI_CONTROL_LEN)
+#define SCI_EN	   (1U << 0)
+#define SLP_TYP(v) ((v) >> 10 & 7)
+#define SLP_EN	   (1U << 13)
+#define RST_CPU	   (1U << 2)
+
+struct pm {
+	struct board *board;
+	pthread_mutex_t lock;
+	uint8_t regs[LEN]; /* little-endian words */
+};
+
+/* Control has been written: is the machine to sleep? */
+static void control(struct pm *pm)
+{
+	unsigned int v = pm->regs[CONTROL_REG] |
+			 (unsigned int)pm->regs[CONTROL_REG + 1] << 8;
+
+	if (v & SLP_EN && SLP_TYP(v) == ACPI_S5)
+		pm->board->end(pm->board->machine, STATUS_OK,
+			       "the guest powers off (ACPI S5)");
+	/* SLP_EN and GBL_RLS read as zeros; there is no way out of ACPI mode. */
+	pm->regs[CONTROL_REG] =
+		(uint8_t)((pm->regs[CONTROL_REG] & ~4U) | SCI_EN);
+	pm->regs[CONTROL_REG + 1] &= (uint8_t) ~(SLP_EN >> 8);
+}
+
+static void port_access(void *arg, struct vcpu *v, uint16_t port,
+			unsigned int size, bool write, uint8_t *data)
+{
+	struct pm *pm = arg;
+	unsigned int at = port - ACPI_PM_PORT;
+
+	(void)v;
+	pthread_mutex_lock(&pm->lock);
+	if (!write)
+		memset(data, 0xff, size);
+	for (unsigned int i = 0; i < size && at + i < LEN; i++)
+		if (!write)
+			data[i] = pm->regs[at + i];
+		else if (at + i >= ENABLE_REG) /* nothing is pending ever */
+			pm->regs[at + i] = data[i];
+	if (write && at + size > CONTROL_REG)
+		control(pm);
+	pthread_mutex_unlock(&pm->lock);
+}
+
+static void reset_access(void *arg, struct vcpu *v, uint16_t port,
+			 unsigned int size, bool write, uint8_t *data)
+{
+	struct pm *pm = arg;
+
+	(void)v;
+	(void)port;
+	if (!write)
+		memset(data, 0, size);
+	else if (data[0] & RST_CPU)
+		pm->board->end(pm->board->machine, STATUS_RESET,
+			       "the guest asks for a reset (0x%x to port "
+			       "0x%x)",
+			       data[0], ACPI_RESET_PORT);
+}
+
+static int init(struct board *b, void **state, struct err *e)
+{
+	struct pm *pm = calloc(1, sizeof(*pm));
+	struct bus_range regs = { ACPI_PM_PORT, LEN, "acpi pm", pm,
+				  port_access };
+	struct bus_range reset = { ACPI_RESET_PORT, 1, "reset", pm,
+				   reset_access };
+
+	*state = pm;
+	if (!pm)
+		return err_os(e, ENOMEM, "memory for ACPI");
+	pm->board = b;
+	pthread_mutex_init(&pm->lock, NULL);
+	pm->regs[CONTROL_REG] = SCI_EN;
+	if (bus_claim(&b->bus, &regs) || bus_claim(&b->bus, &reset))
+		return err_state(e, "port 0x%x or 0x%x is taken", ACPI_PM_PORT,
+				 ACPI_RESET_PORT);
+	return 0;
+}
+
+static void release(struct board *b, void *state)
+{
+	struct pm *pm = state;
+
+	(void)b;
+	pthread_mutex_destroy(&pm->lock);
+	free(pm);
+}
+
+static int node(void *fdt, const char *name, const char *compatible,
+		uint32_t port, uint32_t len)
+{
+	fdt32_t reg[] = { cpu_to_fdt32(port), cpu_to_fdt32(len) };
+	int r = fdt_begin_node(fdt, name);
+
+	if (!r)
+		r = fdt_property_string(fdt, "compatible", compatible);
+	if (!r)
+		r = fdt_property(fdt, "reg", reg, sizeof(reg));
+	return r ? r : fdt_end_node(fdt);
+}
+
+static int fdt_node(void *fdt)
+{
+	int r = node(fdt, "acpi-pm@600", "gpcvm,acpi-pm", ACPI_PM_PORT, LEN);
+
+	return r ? r
+		 : node(fdt, "reset@cf9", "gpcvm,reset", ACPI_RESET_PORT, 1);
+}
+
+const struct device acpi_pm_device = {
+	.name = "acpi_pm",
+	.boards = BOARD_PC,
+	.init = init,
+	.free = release,
+	.fdt = fdt_node,
+};

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The ACPI tables for a Linux kernel: what it takes to find the CPUs and the
+ * interrupt controllers, to power off and to reset. The numbers here are what
+ * the tables say and devices/acpi_pm.c does.
+ */
+#ifndef GPCVM_ACPI_H
+#define GPCVM_ACPI_H
+
+#include "boot.h"
+
+#define ACPI_PM_PORT	 0x600 /* PM1a event, 4 bytes; then PM1a control, 2 */
+#define ACPI_EVENT_LEN	 4
+#define ACPI_CONTROL_LEN 2
+#define ACPI_SCI	 9
+#define ACPI_RESET_PORT	 0xcf9
+#define ACPI_RESET_VALUE 0x06
+#define ACPI_S5		 5 /* SLP_TYP of power-off */
+
+/* Put them into the BIOS area; where the RSDP is goes to *rsdp. Room is for
+ * CONFIG_MAX_APICS vCPUs. */
+int acpi_put(struct boot *b, uint64_t *rsdp, struct err *e);
+
+#endif
