@@ -14,7 +14,9 @@
 #define EBDA_END 0xa0000
 
 static const struct boot_loader *const boot_loaders[] = {
+	&linux_loader,
 	&multiboot_loader,
+	&pvh_loader,
 };
 
 /* ---- memory ------------------------------------------------------------- */

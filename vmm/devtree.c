@@ -57,6 +57,12 @@ static void u32(struct tree *t, const char *name, uint32_t value)
 		ok(t, fdt_property_u32(t->fdt, name, value));
 }
 
+static void u64(struct tree *t, const char *name, uint64_t value)
+{
+	if (!t->err)
+		ok(t, fdt_property_u64(t->fdt, name, value));
+}
+
 static void empty(struct tree *t, const char *name)
 {
 	if (!t->err)
@@ -173,6 +179,10 @@ static void root(struct tree *t, const struct devtree *m)
 	begin(t, "chosen");
 	str(t, "bootargs", m->cfg->kernel ? m->cfg->append ?: "" : args);
 	str(t, "stdout-path", "/ports/serial@3f8");
+	if (m->initrd_len) {
+		u64(t, "linux,initrd-start", m->initrd);
+		u64(t, "linux,initrd-end", m->initrd + m->initrd_len);
+	}
 	end(t);
 	cpus(t, m->cfg->vcpus);
 	memory(t, m->memory);

@@ -122,28 +122,106 @@ static int put_segment(struct boot *b, const struct segment *s, unsigned int i,
 	return p.data ? boot_put(b, &p, e) : -1;
 }
 
-int elf_put(struct boot *b, int bits, uint64_t *entry, struct err *e)
+static int open_image(const struct bytes *im, int bits, struct header *h,
+		      struct err *e)
 {
-	const struct bytes *im = &b->kernel;
-	struct segment s;
-	struct header h;
-
 	if (elf_bits(im) != bits)
 		return err_unsupported(e, "%s: not a %d-bit ELF file", im->name,
 				       bits);
-	if (read_header(im, bits, &h, e) || check_header(im, bits, &h, e))
-		return -1;
-	for (unsigned int i = 0; i < h.phnum; i++) {
-		if (read_segment(im, bits, &h, i, &s, e))
+	return read_header(im, bits, h, e) || check_header(im, bits, h, e) ? -1
+									   : 0;
+}
+
+static int put_segments(struct boot *b, int bits, const struct header *h,
+			struct err *e)
+{
+	struct segment s;
+
+	for (unsigned int i = 0; i < h->phnum; i++) {
+		if (read_segment(&b->kernel, bits, h, i, &s, e))
 			return -1;
 		if (s.type == PT_LOAD && s.memsz && put_segment(b, &s, i, e))
 			return -1;
 	}
+	return 0;
+}
+
+int elf_put_segments(struct boot *b, int bits, struct err *e)
+{
+	struct header h;
+
+	return open_image(&b->kernel, bits, &h, e) ||
+			       put_segments(b, bits, &h, e)
+		       ? -1
+		       : 0;
+}
+
+int elf_put(struct boot *b, int bits, uint64_t *entry, struct err *e)
+{
+	struct header h;
+
+	if (open_image(&b->kernel, bits, &h, e) || put_segments(b, bits, &h, e))
+		return -1;
 	if (!boot_covers(b, h.entry))
 		return err_range(e,
 				 "%s: the entry 0x%" PRIx64 " is in no "
 				 "segment: it has to be a physical address",
-				 im->name, h.entry);
+				 b->kernel.name, h.entry);
 	*entry = h.entry;
+	return 0;
+}
+
+/* ---- notes -------------------------------------------------------------- */
+
+/* Of @s, whose bytes are all there: name and data, each padded to 4. What does
+ * not fit ends the search, as it does for binutils. */
+static int look_at_notes(const uint8_t *p, uint64_t len, const char *name,
+			 uint32_t type, struct elf_note *note)
+{
+	Elf64_Nhdr n;
+
+	while (len >= sizeof(n)) {
+		uint64_t name_len, data_len;
+
+		memcpy(&n, p, sizeof(n));
+		name_len = align_up(n.n_namesz, 4);
+		data_len = align_up(n.n_descsz, 4);
+		p += sizeof(n);
+		len -= sizeof(n);
+		if (name_len > len || n.n_descsz > len - name_len)
+			break;
+		if (n.n_type == type && n.n_namesz == strlen(name) + 1 &&
+		    !memcmp(p, name, n.n_namesz)) {
+			*note = (struct elf_note){ p + name_len, n.n_descsz };
+			return 1;
+		}
+		if (data_len > len - name_len)
+			break;
+		p += name_len + data_len;
+		len -= name_len + data_len;
+	}
+	return 0;
+}
+
+int elf_find_note(const struct bytes *im, const char *name, uint32_t type,
+		  struct elf_note *note, struct err *e)
+{
+	struct header h;
+	struct segment s;
+	const void *p;
+
+	if (open_image(im, 64, &h, e))
+		return -1;
+	for (unsigned int i = 0; i < h.phnum; i++) {
+		if (read_segment(im, 64, &h, i, &s, e))
+			return -1;
+		if (s.type != PT_NOTE)
+			continue;
+		p = bytes_at(im, s.offset, s.filesz, "the notes", e);
+		if (!p)
+			return -1;
+		if (look_at_notes(p, s.filesz, name, type, note))
+			return 1;
+	}
 	return 0;
 }

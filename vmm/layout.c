@@ -91,6 +91,7 @@ static uint64_t ram_from_zero(const struct mem_plan *plan)
 static uint64_t fdt_len(const struct layout *l, const struct config *cfg)
 {
 	return FDT_BASE + l->plan.nr * FDT_PER_SLOT +
+	       (cfg->append ? strlen(cfg->append) : 0) +
 	       (uint64_t)cfg->vcpus * FDT_PER_VCPU;
 }
 

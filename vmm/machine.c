@@ -306,9 +306,15 @@ static int start_pv(struct machine *m, struct err *e)
 	return pv_start(&m->pv, m->vcpus, m->cfg->by_hva, e);
 }
 
-static void *build_tree(struct machine *m, size_t *len, struct err *e)
+void *machine_tree(void *machine, size_t *len, struct err *e)
 {
-	struct devtree d = { m->cfg, &m->layout, &m->memory, &m->pv };
+	struct machine *m = machine;
+	struct devtree d = { m->cfg,
+			     &m->layout,
+			     &m->memory,
+			     &m->pv,
+			     m->boot ? m->boot->initrd.gpa : 0,
+			     m->boot ? m->boot->initrd.len : 0 };
 
 	return devtree_build(&d, len, e);
 }
@@ -329,7 +335,7 @@ static int make_guest(struct machine *m, struct err *e)
 
 	if (m->cfg->kernel)
 		return machine_boot(m, bounce, e);
-	tree = build_tree(m, &len, e);
+	tree = machine_tree(m, &len, e);
 	if (!tree)
 		return -1;
 	r = image_load(&m->image, &m->memory, &m->layout, tree, len, bounce,
@@ -434,7 +440,7 @@ int machine_dump_dtb(struct machine *m, int fd, struct err *e)
 {
 	const char *path = m->cfg->dump_dtb;
 	size_t len;
-	void *tree = build_tree(m, &len, e);
+	void *tree = machine_tree(m, &len, e);
 	int r = tree ? write_tree(fd, path, tree, len, e) : -1;
 
 	if (close(fd) && !r)

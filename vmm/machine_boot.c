@@ -9,6 +9,7 @@
 #include "guest/doorbell.h"
 #include "kvm.h"
 #include "machine_boot.h"
+#include "machine_vcpu.h"
 #include "status.h"
 
 /* Three pages for VMX without unrestricted guest, where QEMU has them: below
@@ -154,15 +155,13 @@ static int hand_over(struct feed *f, struct vcpu *v, struct err *e)
 {
 	struct machine *m = f->m;
 	const struct span *w = &m->layout.window;
-	int r;
 
 	f->over = true;
 	if (f->convert &&
 	    memory_set_private(&m->memory, w->gpa, w->len, true, e))
 		return -1;
-	r = vcpu_set_regs(v, &m->boot->regs);
-	if (r)
-		return err_kvm(e, -r, "KVM_SET_REGS of vCPU 0");
+	if (machine_enter_kernel(m, v, e))
+		return -1;
 	event_add(&m->events, EVENT_MACHINE, "the kernel is in its place");
 	boot_free(m->boot);
 	return 0;
@@ -244,6 +243,9 @@ int machine_open_boot(struct machine *m, struct err *e)
 	m->boot = calloc(1, sizeof(*m->boot));
 	if (!m->boot)
 		return err_os(e, ENOMEM, "memory for the loader");
+	m->boot->vcpus = m->cfg->vcpus;
+	m->boot->tree = machine_tree;
+	m->boot->tree_arg = m;
 	boot_make_map(m->boot, m->layout.low, m->layout.high);
 	return boot_read(m->boot, m->cfg, e);
 }

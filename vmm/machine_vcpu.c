@@ -18,10 +18,21 @@
 /* KVM does not list it: it is there with a local APIC in the kernel (api.rst,
  * KVM_GET_SUPPORTED_CPUID). */
 #define CPUID_TSC_DEADLINE (1U << 24)
+/* Without it Linux does not look for KVM's leaves. */
+#define CPUID_HYPERVISOR   (1U << 31)
 
 #define CR0_PE		   (1U << 0)
 #define CR0_ET		   (1U << 4)
+#define CR0_PG		   (1U << 31)
+#define CR4_PAE		   (1U << 5)
+#define EFER_LME	   (1U << 8)
+#define EFER_LMA	   (1U << 10)
 #define RFLAGS_FIXED	   2
+
+/* As firmware leaves it: caching on, write-back but for what is said
+ * otherwise. */
+#define MSR_MTRR_DEF_TYPE  0x2ff
+#define MTRR_ON_WB	   0x806
 
 static int set_cpuid(struct machine *m, int fd, unsigned int index,
 		     struct err *e)
@@ -34,10 +45,14 @@ static int set_cpuid(struct machine *m, int fd, unsigned int index,
 		/* The local APIC's id; the x2APIC's in the extended leaves. */
 		if (c->function == 1 && m->boot && m->tsc_deadline)
 			c->ecx |= CPUID_TSC_DEADLINE;
+		if (c->function == 1 && m->boot)
+			c->ecx |= CPUID_HYPERVISOR;
 		if (c->function == 1)
 			c->ebx = (c->ebx & 0x00ffffff) | (index & 0xff) << 24;
 		else if (c->function == 0xb || c->function == 0x1f)
 			c->edx = index;
+		else if (c->function == 0x8000001e) /* AMD's */
+			c->eax = index;
 	}
 	r = kvm_set_cpuid(fd, m->cpuid);
 	return r < 0 ? err_kvm(e, -r, "KVM_SET_CPUID2 of vCPU %u", index) : 0;
@@ -56,8 +71,25 @@ static struct kvm_segment flat(uint8_t type, uint16_t selector)
 	};
 }
 
-/* 32-bit protected mode, flat, paging off: guest/doorbell.h, "Entry". */
-static int set_sregs(int fd, unsigned int index, struct err *e)
+/* 64-bit mode, as Linux has it: boot.h. */
+static void long_mode(struct kvm_sregs *s, const struct boot_long *l)
+{
+	s->cs = flat(0xb, 0x10);
+	s->cs.db = 0;
+	s->cs.l = 1;
+	s->ds = s->es = s->fs = s->gs = s->ss = flat(0x3, 0x18);
+	s->gdt.base = l->gdt;
+	s->gdt.limit = BOOT_GDT_ENTRIES * 8 - 1;
+	s->cr3 = l->cr3;
+	s->cr4 = CR4_PAE;
+	s->efer = EFER_LME | EFER_LMA;
+	s->cr0 |= CR0_PG;
+}
+
+/* 32-bit protected mode, flat, paging off: guest/doorbell.h, "Entry". With @l
+ * 64-bit mode. */
+static int set_sregs(int fd, unsigned int index, const struct boot_long *l,
+		     struct err *e)
 {
 	struct kvm_sregs s;
 	int r = kvm_get_sregs(fd, &s);
@@ -67,8 +99,20 @@ static int set_sregs(int fd, unsigned int index, struct err *e)
 	s.cs = flat(0xb, 8);
 	s.ds = s.es = s.fs = s.gs = s.ss = flat(0x3, 16);
 	s.cr0 = CR0_PE | CR0_ET;
+	if (l && l->cr3)
+		long_mode(&s, l);
 	r = kvm_set_sregs(fd, &s);
 	return r ? err_kvm(e, -r, "KVM_SET_SREGS of vCPU %u", index) : 0;
+}
+
+int machine_enter_kernel(struct machine *m, struct vcpu *v, struct err *e)
+{
+	int r;
+
+	if (set_sregs(v->fd, v->index, &m->boot->lm, e))
+		return -1;
+	r = vcpu_set_regs(v, &m->boot->regs);
+	return r ? err_kvm(e, -r, "KVM_SET_REGS of vCPU %u", v->index) : 0;
 }
 
 static int set_regs(struct machine *m, int fd, unsigned int index,
@@ -85,8 +129,6 @@ static int set_regs(struct machine *m, int fd, unsigned int index,
 	};
 	int r;
 
-	if (m->boot && !m->feed)
-		regs = m->boot->regs;
 	r = kvm_set_regs(fd, &regs);
 	return r ? err_kvm(e, -r, "KVM_SET_REGS of vCPU %u", index) : 0;
 }
@@ -115,9 +157,13 @@ static int make_vcpu(struct machine *m, unsigned int index, size_t run_size,
 		return -1;
 	if (set_cpuid(m, fd, index, e))
 		return -1;
+	if (m->boot)
+		kvm_set_msr(fd, MSR_MTRR_DEF_TYPE, MTRR_ON_WB);
 	if (m->boot && index)
 		return 0;
-	if (set_sregs(fd, index, e))
+	if (m->boot && !m->feed)
+		return machine_enter_kernel(m, v, e);
+	if (set_sregs(fd, index, NULL, e))
 		return -1;
 	return set_regs(m, fd, index, m->start, e);
 }

@@ -28,10 +28,11 @@ static const char usage[] =
 	"  --guest NAME       agent (default), hello, clockwatch, or linux: a Linux with\n"
 	"                     gpcvm's agent, from --kernel, /boot/gpcvm-guest or the\n"
 	"                     kernel that runs here\n"
-	"  --kernel FILE      boot this instead: a Multiboot 1 image\n"
-	"  --initrd FILE[,ARGS]  with --kernel: a module and its command line; may be\n"
-	"                     repeated\n"
-	"  --append ARGS      with --kernel: its command line, behind FILE\n"
+	"  --kernel FILE      boot this instead: a Linux bzImage, a vmlinux with a PVH\n"
+	"                     note, or a Multiboot 1 image\n"
+	"  --initrd FILE[,ARGS]  with --kernel: a part of Linux's initrd; a Multiboot\n"
+	"                     module and its command line; may be repeated\n"
+	"  --append ARGS      with --kernel: its command line (Multiboot: behind FILE)\n"
 	"  --control PATH     listen for commands on a Unix socket there\n"
 	"  --dump-dtb FILE    write the machine's device tree to FILE and end\n"
 	"  --family NAME      take the kernel's guest_memfd for one of this family:\n"
@@ -56,7 +57,8 @@ static const char usage[] =
 	"\n"
 	"Exit status: 0 the guest has ended or quit; N quit N; 1 could not start;\n"
 	"2 wrong usage; 10 triple fault; 11 KVM error; 12 memory fault; 13 exception or\n"
-	"panic in the guest; 130 SIGINT; 143 SIGTERM; 129 SIGHUP.\n";
+	"panic in the guest; 14 the guest asks for a reset; 130 SIGINT; 143 SIGTERM;\n"
+	"129 SIGHUP.\n";
 
 static const struct option options[] = {
 	{ "memory", required_argument, NULL, 'm' },

@@ -134,7 +134,10 @@ struct machine_model {
 static void *tree(struct machine_model *m, enum pv_flavour flavour,
 		  enum pv_layout layout, unsigned int vcpus, size_t *len)
 {
-	struct devtree d = { &m->cfg, &m->layout, &m->memory, &m->pv };
+	struct devtree d = { .cfg = &m->cfg,
+			     .layout = &m->layout,
+			     .memory = &m->memory,
+			     .pv = &m->pv };
 	void *fdt;
 
 	memset(m, 0, sizeof(*m));
