@@ -123,6 +123,11 @@ int kvm_set_gsi_routing(int vm, const struct kvm_irq_routing *r)
 	return ret(ioctl(vm, KVM_SET_GSI_ROUTING, r));
 }
 
+int kvm_set_msr_filter(int vm, const struct kvm_msr_filter *f)
+{
+	return ret(ioctl(vm, KVM_X86_SET_MSR_FILTER, f));
+}
+
 int kvm_irq_line(int vm, uint32_t irq, uint32_t level)
 {
 	struct kvm_irq_level l = { .irq = irq, .level = level };

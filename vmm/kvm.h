@@ -41,6 +41,7 @@ int kvm_create_irqchip(int vm);
 int kvm_create_pit2(int vm, uint32_t flags);
 int kvm_set_tss_addr(int vm, unsigned long gpa);
 int kvm_set_gsi_routing(int vm, const struct kvm_irq_routing *r);
+int kvm_set_msr_filter(int vm, const struct kvm_msr_filter *f);
 int kvm_irq_line(int vm, uint32_t irq, uint32_t level);
 int kvm_xen_config(int vm, uint32_t flags, uint32_t msr);
 /* Attributes whose value begins the union: all that are a number. */
