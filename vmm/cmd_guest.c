@@ -365,11 +365,15 @@ static int run_hypercall(struct request *rq, struct vcpu *v)
 		return err_unsupported(
 			&rq->err, "the guest's hypercall instruction raised "
 				  "#UD: this KVM does not run it");
-	if (op.out[0] != ST_OK)
+	if (op.out[0] == ST_FAULT)
 		return err_kvm(
 			&rq->err, 0,
 			"the hypercall instruction raised vector %" PRIu64,
 			op.out[1]);
+	if (op.out[0] != ST_OK)
+		return err_unsupported(&rq->err,
+				       "this guest's agent may not make "
+				       "hypercalls");
 	json_num(&rq->reply, "nr", rq->arg[0]);
 	json_hex(&rq->reply, "ret", op.out[1]);
 	return 0;

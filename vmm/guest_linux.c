@@ -20,7 +20,8 @@
  */
 static const char ours[] = "console=ttyS0 noxsave oops=panic panic=-1";
 
-/* The shell comes back when it is left; the machine ends with poweroff. */
+/* The shell comes back when it is left. The applets halt, poweroff and reboot send
+ * these signals to process 1, which must not wait where it cannot hear them. */
 static const char init[] = "#!/bin/busybox sh\n"
 			   "/bin/busybox mount -t devtmpfs dev /dev\n"
 			   "/bin/busybox mount -t proc proc /proc\n"
@@ -28,8 +29,9 @@ static const char init[] = "#!/bin/busybox sh\n"
 			   "/bin/busybox --install -s /bin\n"
 			   "export PATH=/bin HOME=/ TERM=linux PS1='linux# '\n"
 			   "gpcvm-agent &\n"
-			   "alias poweroff='poweroff -f' reboot='reboot -f'\n"
-			   "while :; do setsid cttyhack sh; done\n";
+			   "trap 'poweroff -f' USR1 USR2\n"
+			   "trap 'reboot -f' TERM\n"
+			   "while :; do setsid cttyhack sh & wait $!; done\n";
 
 static const char *const busyboxes[] = { "/bin/busybox", "/usr/bin/busybox" };
 
