@@ -34,6 +34,8 @@ build/fuzz/%: tests/fuzz/%.c build/fuzz/libgpcvm.a
 	$(Q)$(FUZZ_CC) $(CPPFLAGS) $(FUZZ_FLAGS) -fsanitize=fuzzer -o $@ $< \
 		build/fuzz/libgpcvm.a -Wl,--as-needed $(LIBS)
 
+$(FUZZ_BINS): $(wildcard tests/fuzz/*.h)
+
 -include $(wildcard build/fuzz/obj/*/*.d)
 
 .PHONY: fuzz-build fuzz-short

@@ -12,6 +12,7 @@ import time
 
 import lib
 import multiboot as mb
+from images import refused, write
 
 
 def boot(lab, *args, image="image.elf", status=mb.PASSED):
@@ -20,13 +21,6 @@ def boot(lab, *args, image="image.elf", status=mb.PASSED):
                             mb.image(lab.gpcvm, image), *args)
     assert got == status, (got, out, err)
     return out
-
-
-def write(lab, name, data):
-    path = os.path.join(lab.dir, name)
-    with open(path, "wb") as f:
-        f.write(data)
-    return path
 
 
 def waiting(lab, *args):
@@ -204,19 +198,6 @@ def test_the_map_is_that_of_a_pc(lab):
         "0x000000000x0009fc00 0x000000000x00000400 reserved",
         "0x000000000x000f0000 0x000000000x00010000 reserved",
         "0x000000000x00100000 0x000000000x01f00000 RAM"], out
-
-
-def refused(lab, path, *words, args=(), status=1):
-    """An error of one line; no output of a guest, and no socket."""
-    socket = os.path.join(lab.dir, "socket")
-    for mode in ("--memory", "anon"), ("--memory", "anon", "--bounce"):
-        got, out, err = lab.run("run", *mode, "--kernel", path, *args,
-                                "--control", socket)
-        assert got == status and not out, (got, out, err)
-        for w in words:
-            assert w in err, (w, err)
-        assert len(err.splitlines()) == 1, err
-        assert not os.path.lexists(socket), err
 
 
 def good_image(lab):

@@ -6,16 +6,13 @@
 #include <string.h>
 
 #include "unit.h"
-#include "boot.h"
+#include "fake_boot.h"
 
 #define MAGIC	 0x1badb002U
 #define KERNEL	 0x200000
 #define LEN	 1024
 #define HEADER	 512 /* where the Multiboot header is */
 #define SEARCHED 8192
-
-static struct boot boot;
-static struct err err;
 
 static void put32(uint8_t *at, uint32_t v)
 {
@@ -68,66 +65,6 @@ static Elf32_Phdr load_at(uint32_t gpa, uint32_t filesz, uint32_t memsz)
 			     .p_memsz = memsz };
 }
 
-/* With exactly @len bytes, so that a sanitizer sees what reads past them. */
-static int parse(const uint8_t *image, size_t len)
-{
-	uint8_t *copy = malloc(len);
-
-	assert_non_null(copy);
-	memcpy(copy, image, len);
-	boot.kernel = (struct bytes){ "KERNEL", copy, len };
-	boot.append = boot.append ? boot.append : "";
-	boot_make_map(&boot, 16 * MIB, 0);
-	memset(&err, 0, sizeof(err));
-	return boot_parse(&boot, &err);
-}
-
-static int done(void **state)
-{
-	(void)state;
-	boot_free(&boot);
-	memset(&boot, 0, sizeof(boot));
-	return 0;
-}
-
-static void refused(const uint8_t *image, size_t len, enum err_kind kind,
-		    const char *words)
-{
-	assert_int_equal(parse(image, len), -1);
-	assert_int_equal(err.kind, kind);
-	if (!strstr(err.msg, words) || !strstr(err.msg, "KERNEL"))
-		fail_msg("no '%s' in: %s", words, err.msg);
-	done(NULL);
-}
-
-/* Four bytes of what is told to the kernel. */
-static uint32_t told(uint32_t gpa)
-{
-	uint32_t v = 0;
-
-	for (unsigned int i = 0; i < boot.nr_pieces; i++) {
-		const struct boot_piece *p = &boot.pieces[i];
-
-		if (gpa >= p->gpa && gpa + 4 <= p->gpa + p->len) {
-			memcpy(&v, p->data + (gpa - p->gpa), 4);
-			return v;
-		}
-	}
-	fail_msg("gpa 0x%x is in no piece", gpa);
-	return 0;
-}
-
-static const char *told_text(uint32_t gpa)
-{
-	for (unsigned int i = 0; i < boot.nr_pieces; i++) {
-		const struct boot_piece *p = &boot.pieces[i];
-
-		if (gpa >= p->gpa && gpa < p->gpa + p->len)
-			return (const char *)p->data + (gpa - p->gpa);
-	}
-	return "";
-}
-
 static void an_elf_file_goes_to_its_physical_addresses(void **state)
 {
 	Elf32_Phdr p[] = { load_at(KERNEL, LEN, LEN + 100),
@@ -172,22 +109,13 @@ static void without_ends_a_flat_image_goes_to_the_end_of_the_file(void **state)
 
 static void the_kernel_is_told_of_its_memory_and_modules(void **state)
 {
-	static uint8_t module[3] = { 1, 2, 3 };
 	const Elf32_Phdr p = load_at(KERNEL, 100, 5000);
 	uint32_t info, mods;
 
 	(void)state;
 	boot.append = "two words";
-	boot.nr_modules = 2;
-	for (int i = 0; i < 2; i++) {
-		uint8_t *copy = malloc(sizeof(module));
-
-		assert_non_null(copy);
-		memcpy(copy, module, sizeof(module));
-		boot.modules[i].image =
-			(struct bytes){ "MODULE", copy, sizeof(module) };
-		boot.modules[i].args = i ? "args" : NULL;
-	}
+	add_module("MODULE", 3, NULL);
+	add_module("MODULE", 3, "args");
 	assert_int_equal(parse(elf(&p, 1, KERNEL), LEN), 0);
 	info = (uint32_t)boot.regs.rbx;
 	assert_int_equal(told(info) & 0x24d, 0x24d);

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Any bytes as a Linux bzImage. */
+#include "boot_image.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct boot *b = fuzz_loader(&linux_loader, data, size);
+
+	if (b) {
+		look_at_boot(b, b->regs.rsi);
+		end_boot(b);
+	}
+	return 0;
+}
