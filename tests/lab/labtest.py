@@ -195,12 +195,12 @@ class Lab:
         self.root = os.path.dirname(os.path.dirname(HERE))
         self.used = []
 
-    def box(self, name="lean", linux=False):
+    def box(self, name="lean", linux=False, extra=()):
         """A kernel of BUILT, or another of the lab's by name; @linux: for Linux
-        guests."""
-        key = name, linux
+        guests; @extra: as Box has it."""
+        key = name, linux, extra
         if key not in _boxes:
-            _boxes[key] = Box(name, self.gpcvm, linux=linux)
+            _boxes[key] = Box(name, self.gpcvm, extra, linux)
         box = _boxes[key]
         if box not in self.used:
             self.used.append(box)
