@@ -9,7 +9,7 @@ include tests/bench/build.mk
 include tests/lab/build.mk
 include tests/multiboot/build.mk
 
-.PHONY: deps-build deps-lab deps-test deps-bench host host-short lab matrix matrix-short suite suite-short faults faults-short soak mutants lint demo-run check-run test-run
+.PHONY: deps-build deps-lab deps-test deps-bench host host-short lab matrix matrix-short suite suite-short faults faults-short soak linux mutants lint demo-run check-run test-run
 
 # SKIP_DEPS=1: everything is there, do not look.
 deps-build deps-lab deps-test deps-bench:
@@ -96,6 +96,12 @@ soak:
 	$(Q)GPCVM=$(O)/gpcvm tests/lab/lab run --kernel reference --kmemleak \
 		--timeout 7200 --file tests/lab/soak:/soak -- \
 		gpcvm suite --timeout 1200 /soak
+
+# Linux guests on 1, 2 and 4 vCPUs, in every mode of the lab's kernels.
+linux:
+	$(Q)$(MAKE) --no-print-directory deps-lab
+	$(Q)$(MAKE) --no-print-directory $(O)/gpcvm $(O)/tests/lab/agent
+	$(Q)tests/lab/linux --gpcvm $(O)/gpcvm $(K)
 
 # A broken judge has to be noticed by a scenario.
 mutants: $(O)/tests/lab/agent
