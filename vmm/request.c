@@ -178,18 +178,15 @@ static void job_done(struct vcpu_job *job, bool ran)
 
 int request_has_agent(struct machine *m, struct err *e)
 {
-	if (guest_has_agent(m->cfg->guest))
+	const struct config *cfg = m->cfg;
+
+	if (guest_has_agent(cfg->guest))
 		return 0;
-	if (m->cfg->kernel)
-		return err_unsupported(e,
-				       "--kernel %s runs no agent of gpcvm: "
-				       "--guest agent, clockwatch or linux "
-				       "does",
-				       m->cfg->kernel);
 	return err_unsupported(e,
-			       "guest %s runs no agent: --guest agent or "
-			       "clockwatch does",
-			       m->cfg->guest);
+			       "%s %s runs no agent of gpcvm: --guest agent, "
+			       "clockwatch or linux does",
+			       cfg->kernel ? "--kernel" : "--guest",
+			       cfg->kernel ?: cfg->guest);
 }
 
 int request_may_agent(struct machine *m, struct vcpu *v, struct err *e)
