@@ -367,6 +367,7 @@ static const struct {
 	{ open_guest, machine_free_boot, false },
 	{ make_guest, NULL, true },
 	{ machine_make_vcpus, machine_free_vcpus, true },
+	{ machine_boot_done, NULL, true },
 	{ start_pv, NULL, true },
 };
 

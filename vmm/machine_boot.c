@@ -16,6 +16,9 @@
  * the BIOS of a PC, and in no slot of ours. */
 #define TSS_ADDR  0xfffbd000UL
 
+/* The kernels of distributions take half of that. */
+#define FIRST_MAX (128 * MIB)
+
 #define LIST_ROWS 16
 #define LIST_AT	  (LOADER_BASE + PAGE_SIZE)
 #define STAGE_AT  (LIST_AT + PAGE_SIZE)
@@ -286,9 +289,42 @@ int machine_boot(struct machine *m, bool bounce, struct err *e)
 		b->window = (struct boot_range){ WINDOW_BASE, WINDOW_SIZE, 0 };
 	if (boot_parse(b, e) || load(m, bounce, e))
 		return -1;
-	if (bounce)
-		return start_feed(m, e);
-	boot_free(b); /* all of it is in the guest's memory */
+	return bounce ? start_feed(m, e) : 0;
+}
+
+/*
+ * A bzImage unpacks itself into all of its place, and each page of that would be
+ * an exit of its own. A hint, which counts for nothing where it cannot be done:
+ * pages that are missing come with the exits. Backed first: what is only looked
+ * at KVM maps as the zero page (virt/kvm/kvm_main.c, hva_to_pfn_slow).
+ */
+static void map_first(struct machine *m, const struct boot_piece *p)
+{
+	uint64_t gpa = align_up(p->gpa, PAGE_SIZE);
+	uint64_t end = (p->gpa + p->size) & ~(PAGE_SIZE - 1), len;
+	int r;
+
+	if (end <= gpa)
+		return;
+	len = end - gpa < FIRST_MAX ? end - gpa : FIRST_MAX;
+	if (memory_back(&m->memory, gpa, len))
+		return;
+	do
+		r = kvm_pre_fault_memory(m->vcpus->fd, &gpa, &len);
+	while (len && (!r || r == -EINTR));
+}
+
+int machine_boot_done(struct machine *m, struct err *e)
+{
+	const struct boot *b = m->boot;
+
+	(void)e;
+	if (!b || m->feed) /* that has not even begun */
+		return 0;
+	for (unsigned int i = 0; i < b->nr_pieces; i++)
+		if (b->loader == &linux_loader && is_kernel(b, &b->pieces[i]))
+			map_first(m, &b->pieces[i]);
+	boot_free(m->boot); /* all of it is in the guest's memory */
 	return 0;
 }
 

@@ -13,6 +13,9 @@ int machine_open_boot(struct machine *m, struct err *e);
 /* Find their place, and put them there: with @bounce vCPU 0 does, from the
  * window, when it runs. */
 int machine_boot(struct machine *m, bool bounce, struct err *e);
+/* The vCPUs are there and do not run yet: have KVM map what the kernel writes
+ * first, and give back its files. */
+int machine_boot_done(struct machine *m, struct err *e);
 /* Its device tree, as of boot.tree; to be freed. */
 void *machine_tree(void *machine, size_t *len, struct err *e);
 void machine_free_boot(struct machine *m);

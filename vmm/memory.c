@@ -359,6 +359,20 @@ int memory_populate(const struct mem_piece *p)
 	return 0;
 }
 
+int memory_back(struct memory *m, uint64_t gpa, uint64_t len)
+{
+	struct mem_piece p;
+
+	if (memory_check(m, gpa, len, 1, NULL))
+		return -1;
+	for (; len && memory_piece(m, gpa, len, &p); len -= p.len) {
+		if (memory_populate(&p))
+			return -1;
+		gpa += p.len;
+	}
+	return 0;
+}
+
 int memory_load(struct memory *m, uint64_t gpa, const void *data, uint64_t len,
 		struct err *e)
 {

@@ -211,6 +211,9 @@ void memory_scan(struct memory *m, unsigned int most,
 /* Before the guest runs: what the host can write there (see memory_peek). */
 int memory_load(struct memory *m, uint64_t gpa, const void *data, uint64_t len,
 		struct err *e);
+/* Before the guest runs: pages to all that the host can write there. A hint, with no
+ * error to tell of. */
+int memory_back(struct memory *m, uint64_t gpa, uint64_t len);
 /* The pfn behind @gpa as the host's page tables have it now; -1: unknown. */
 int memory_pfn(struct memory *m, uint64_t gpa, uint64_t *pfn);
 /* Where the host has mapped @gpa, whose slot may be deleted; -1 (range). */
