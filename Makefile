@@ -77,7 +77,7 @@ help:
 	@echo 'mutants  whether the scenarios notice that a judge is broken'
 	@echo 'lint     clang-format and clang-tidy'
 	@echo 'multiboot  the image of the tests that is booted with --kernel'
-	@echo 'bench    ratios against bare ioctls and QEMU, and of two kernels in the lab'
+	@echo 'bench    ratios against bare ioctls and QEMU; in the lab: two kernels, Linux'
 	@echo 'install  into $$DESTDIR$$PREFIX'
 	@echo 'format   rewrite the sources in the project style'
 	@echo 'clean    remove build/'

@@ -45,7 +45,7 @@ demo:
 bench:
 	$(Q)$(MAKE) --no-print-directory deps-bench deps-lab
 	$(Q)$(MAKE) --no-print-directory $(O)/gpcvm $(BENCH_BINS) \
-		$(O)/tests/lab/agent
+		$(O)/tests/lab/agent $(LAB_VMMS)
 	$(Q)tests/bench/run --build $(O)
 	$(Q)tests/lab/bench --gpcvm $(O)/gpcvm --json $(O)/bench-lab.json
 
@@ -53,7 +53,7 @@ bench:
 lab:
 	$(Q)$(MAKE) --no-print-directory deps-lab
 	$(Q)$(MAKE) --no-print-directory $(O)/gpcvm $(O)/tests/lab/agent \
-		$(O)/tests/lab/emulate $(MB_IMAGES)
+		$(O)/tests/lab/emulate $(LAB_VMMS) $(MB_IMAGES)
 	$(Q)tests/host/run --dir tests/lab --fixture labtest --jobs 2 \
 		--gpcvm $(O)/gpcvm --counts $(O)/lab.counts $(T)
 

@@ -9,6 +9,22 @@ $(O)/tests/lab/agent: $(LAB_AGENT) tests/lab/agent.h
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(BASE) -static -o $@ $(LAB_AGENT)
 
+# How long VMMs take to a guest's /init, and the /init that says so.
+LAB_VMMS := $(O)/tests/lab/stopwatch $(O)/tests/lab/init
+
+$(O)/tests/lab/stopwatch: tests/lab/stopwatch.c
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(BASE) -static -o $@ $<
+
+$(O)/tests/lab/init: tests/lab/init.c
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -O2 -std=gnu11 $(WARN) -ffreestanding -fno-stack-protector \
+		-fcf-protection=none -fno-pie -fno-asynchronous-unwind-tables \
+		-static -nostdlib -no-pie -Wl,--build-id=none -Wl,-z,noseparate-code \
+		-s -o $@ $<
+
 # A VM of its own, for what the machine does not do.
 $(O)/tests/lab/emulate: tests/lab/emulate.c vmm/abi.h
 	$(call say,CC,$@)

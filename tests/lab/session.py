@@ -34,14 +34,15 @@ NEEDS = "BLK_DEV_INITRD, DEVTMPFS, BINFMT_ELF and two ports of SERIAL_8250"
 
 def gpcvm():
     """The program: $GPCVM, or built from this tree."""
-    return os.environ.get("GPCVM") or _built("build/gpcvm")
+    return os.environ.get("GPCVM") or built("build/gpcvm")
 
 
 def agent():
-    return os.environ.get("GPCVM_LAB_AGENT") or _built("build/tests/lab/agent")
+    return os.environ.get("GPCVM_LAB_AGENT") or built("build/tests/lab/agent")
 
 
-def _built(name):
+def built(name):
+    """A program of this tree."""
     cache.tool(["make", "-s", "-C", ROOT, name], f"make {name}", env=cache.env())
     return os.path.join(ROOT, name)
 
