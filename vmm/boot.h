@@ -37,6 +37,7 @@ struct boot_range {
 struct boot_piece {
 	uint64_t gpa, size;
 	uint32_t type; /* of the memory that it is for; 0: RAM */
+	bool unpacks;  /* itself: all of it is written before anything else */
 	const uint8_t *data;
 	uint64_t len;
 	char what[32]; /* "segment 2", for messages */

@@ -119,7 +119,9 @@ static int put_kernel(struct boot *b, const struct setup_header *h,
 {
 	const struct bytes *im = &b->kernel;
 	uint64_t at = ((h->setup_sects ?: 4U) + 1) * SECTOR;
-	struct boot_piece p = { .what = "the kernel", .size = h->init_size };
+	struct boot_piece p = { .what = "the kernel",
+				.size = h->init_size,
+				.unpacks = true };
 
 	p.len = (uint64_t)h->syssize * 16;
 	p.data = bytes_at(im, at, p.len, "the protected-mode part", e);

@@ -322,7 +322,7 @@ int machine_boot_done(struct machine *m, struct err *e)
 	if (!b || m->feed) /* that has not even begun */
 		return 0;
 	for (unsigned int i = 0; i < b->nr_pieces; i++)
-		if (b->loader == &linux_loader && is_kernel(b, &b->pieces[i]))
+		if (b->pieces[i].unpacks)
 			map_first(m, &b->pieces[i]);
 	boot_free(m->boot); /* all of it is in the guest's memory */
 	return 0;
