@@ -63,6 +63,66 @@ static void too_little_memory_is_refused_with_what_would_do(void **state)
 	assert_non_null(strstr(e.msg, "at least"));
 }
 
+/* The last slot is all that the kernel is not told of, and is not the kernel's. */
+static void is_spare(const struct layout *l, uint64_t gpa)
+{
+	const struct mem_slot_plan *s = &l->plan.slots[l->plan.nr - 1];
+
+	assert_true(s->gpa == gpa && s->size == LINUX_SPARE);
+	assert_true(l->own_end == gpa);
+	assert_true(s->offset == plan_bytes(l) - LINUX_SPARE);
+}
+
+static void linux_leaves_the_end_of_memory_to_commands(void **state)
+{
+	struct config cfg = {
+		.mem = 256 * MIB, .vcpus = 1, .kernel = "x", .agent = true
+	};
+	struct layout l;
+
+	(void)state;
+	assert_int_equal(make(&l, &cfg, NULL), 0);
+	is_spare(&l, 240 * MIB);
+	assert_true(l.low == 240 * MIB && !l.high);
+	assert_true(plan_bytes(&l) == cfg.mem);
+	cfg.mem = 4 * GIB;
+	assert_int_equal(make(&l, &cfg, NULL), 0);
+	is_spare(&l, 5 * GIB - LINUX_SPARE);
+	assert_true(l.low == 3 * GIB && l.high == GIB - LINUX_SPARE);
+	assert_true(plan_bytes(&l) == cfg.mem);
+}
+
+static void linux_needs_more_than_what_it_leaves(void **state)
+{
+	struct config cfg = { .mem = LINUX_SPARE + MEM_MIN,
+			      .vcpus = 1,
+			      .kernel = "x",
+			      .agent = true };
+	struct layout l;
+	struct err e;
+
+	(void)state;
+	assert_int_equal(make(&l, &cfg, &e), -1);
+	assert_int_equal(e.kind, ERR_RANGE);
+	assert_non_null(strstr(e.msg, "18M"));
+	cfg.mem = 3 * GIB + LINUX_SPARE;
+	assert_int_equal(make(&l, &cfg, &e), -1);
+}
+
+static void only_the_kernels_own_memory_becomes_shared(void **state)
+{
+	struct config cfg = {
+		.mem = 4 * GIB, .vcpus = 1, .kernel = "x", .agent = true
+	};
+	struct layout l;
+
+	(void)state;
+	assert_int_equal(make(&l, &cfg, NULL), 0);
+	layout_share(&l);
+	for (unsigned int i = 0; i < l.plan.nr; i++)
+		assert_int_equal(l.plan.slots[i].shared, i + 1 < l.plan.nr);
+}
+
 static void memory_above_3g_goes_above_4g_in_the_same_file(void **state)
 {
 	struct config cfg = { .mem = 5 * GIB, .vcpus = 1 };
@@ -292,6 +352,9 @@ int main(void)
 			too_little_memory_is_refused_with_what_would_do),
 		cmocka_unit_test(
 			a_kernel_has_all_of_ram_but_what_lies_behind_a_hole),
+		cmocka_unit_test(linux_leaves_the_end_of_memory_to_commands),
+		cmocka_unit_test(linux_needs_more_than_what_it_leaves),
+		cmocka_unit_test(only_the_kernels_own_memory_becomes_shared),
 		cmocka_unit_test(
 			memory_above_3g_goes_above_4g_in_the_same_file),
 		cmocka_unit_test(biggest_memory_fits_the_slots),

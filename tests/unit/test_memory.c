@@ -106,6 +106,18 @@ static void slot_is_read_with_its_options(void **state)
 	assert_true(p.gpa == 4 * GIB && p.size == 2 * MIB);
 	assert_int_equal(p.file, 3);
 	assert_true(p.offset == 64 * KIB);
+	assert_false(p.shared);
+}
+
+static void slot_may_begin_shared(void **state)
+{
+	struct mem_slot_plan p;
+
+	(void)state;
+	assert_int_equal(mem_slot_parse("4G,2M,shared,file=3", &p, NULL), 0);
+	assert_true(p.shared);
+	assert_int_equal(p.file, 3);
+	assert_int_equal(mem_slot_parse("4G,2M,shared=1", &p, NULL), -1);
 }
 
 static void slot_may_have_no_file(void **state)
@@ -301,6 +313,7 @@ int main(void)
 		cmocka_unit_test(every_mode_name_reads_back),
 		cmocka_unit_test(only_private_memory_needs_another_type_of_vm),
 		cmocka_unit_test(slot_is_read_with_its_options),
+		cmocka_unit_test(slot_may_begin_shared),
 		cmocka_unit_test(slot_may_have_no_file),
 		cmocka_unit_test(malformed_slot_is_refused),
 		cmocka_unit_test(
