@@ -16,6 +16,7 @@ import kernels
 # Where they are in the lab. The bzImage is where --guest linux looks for it.
 BZIMAGE = "/" + kernels.GUEST
 VMLINUX = "/guest/vmlinux"
+DEBIAN = "/guest/debian"  # as distributions build them: modules, KASLR, zstd
 INITRD = "/guest/initrd"
 MORE = "/guest/more"  # a second archive, with one file
 MORE_TEXT = "from the second archive"
@@ -98,6 +99,7 @@ def files():
         bzimage = kernels.guest_file().partition(":")[0]
         _made["files"] = (
             f"{_memfd('vmlinux', unpack(bzimage))}:{VMLINUX}",
+            f"{kernels.get('debian').image}:{DEBIAN}",
             f"{_archive(_busybox)}:{INITRD}",
             f"{_archive(lambda i: i.add('more', MORE_TEXT.encode()))}:{MORE}",
         )

@@ -36,6 +36,8 @@ ANON = ("--memory", "anon")
 test_a_bzimage_reaches_userspace_with_4_cpus_and_powers_off = reaches(4, *ANON)
 test_a_vmlinux_reaches_userspace_by_pvh_and_restarts = reaches(
     2, *ANON, kernel=lg.VMLINUX, words="restart", status=14)
+test_a_distributions_kernel_reaches_userspace_and_powers_off = reaches(
+    2, *ANON, kernel=lg.DEBIAN)
 test_a_bzimage_reaches_userspace_through_the_window = reaches(
     1, *ANON, "--bounce")
 test_a_vmlinux_reaches_userspace_through_the_window = reaches(
