@@ -56,13 +56,14 @@ def processes_in(directory):
 class Guest(lib.Talk):
     """A gpcvm run with a control socket, in a box."""
 
-    def __init__(self, box, number, *args, connect=True):
+    def __init__(self, box, number, *args, connect=True, stdin=False):
         self.box = box
         self.path = f"/run/{number}.sock"
         self.proc = box.m.spawn(
             ["gpcvm", "run", "--quiet", "--control", self.path, *args]
         )
-        self.proc.write(b"")
+        if not stdin:
+            self.proc.write(b"")
         self.links = []
         if connect:
             self.client = self.connect()

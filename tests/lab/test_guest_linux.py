@@ -4,11 +4,29 @@ to it is in tests/scenarios/linux, which the suite plays."""
 
 import os
 
+import labtest
 import lib
 import playing
 
 LIMIT = 300
 FAR = 10_000_000_000  # ns: no kernel is off by that much
+
+
+class Linux(labtest.Guest):
+    """Its serial port is at hand."""
+
+    def __init__(self, lab, *args):
+        box = lab.box(linux=True)
+        box.guests.append(self)
+        super().__init__(box, "linux", "--guest", "linux", *args, stdin=True)
+
+    def said(self, text):
+        def there():
+            return text.encode() in bytes(self.proc.out)
+
+        lib.eventually(f"Linux says {text}",
+                       lambda: there() or self.proc.status is not None, LIMIT)
+        assert there(), (self.proc.status, bytes(self.proc.out), self.stderr())
 
 
 def pages(g):
@@ -25,11 +43,11 @@ def reports(g):
     return [v["reports"] for v in g.ok("status")["vcpus"]]
 
 
-def test_linux_tells_where_its_clocks_are_and_that_they_are_good(lab):
-    g = ready(lab.linux("--memory", "anon", "--vcpus", "2"))
+def where_its_clocks_are(g):
     at = pages(g)
     assert set(at) == {"clock0", "clock1", "steal0", "steal1"}, at
     assert at["clock0"] & ~0xFFF == at["clock1"] & ~0xFFF, at
+    assert int(g.ok("guest 0 rdmsr 0x4b564d01")["value"], 16) == at["clock0"] | 1
     assert g.ok("check all")["verdict"] == "fresh"
     for n in (0, 1):
         t = g.ok(f"guest {n} time")
@@ -37,9 +55,7 @@ def test_linux_tells_where_its_clocks_are_and_that_they_are_good(lab):
     assert reports(g) == [0, 0]
 
 
-def test_linux_serves_what_the_tiny_guest_serves(lab):
-    g = ready(lab.linux("--memory", "anon", "--vcpus", "1"))
-    spare = int(g.ok("status")["own_end"], 16)
+def what_the_tiny_guest_serves(g, spare):
     g.ok(f"guest 0 write {spare:#x} 0x1122334455667788")
     assert g.ok(f"guest 0 read {spare:#x}")["value"] == "0x1122334455667788"
     assert g.ok(f"mem {spare:#x} 8")["data"] == "8877665544332211"
@@ -48,8 +64,9 @@ def test_linux_serves_what_the_tiny_guest_serves(lab):
     g.ok(f"guest 0 canary {spare:#x} plant")
     assert g.ok(f"guest 0 canary {spare:#x} check")["state"] == "intact"
     assert g.ok(f"guest 0 touch {spare:#x} 16M write")["pages"] == 4096
-    clock = pages(g)["clock0"]
-    assert int(g.ok("guest 0 rdmsr 0x4b564d01")["value"], 16) == clock | 1
+
+
+def what_is_refused(g):
     g.fails("guest 0 rdmsr 0x12345678", "kvm")
     # A program may do neither.
     g.fails("guest 0 halt", "unsupported")
@@ -57,6 +74,21 @@ def test_linux_serves_what_the_tiny_guest_serves(lab):
     # What is Linux's own is left alone.
     g.fails("punch clock0", "state")
     g.fails("punch 0x1000000", "state")
+
+
+def test_linux_serves_tells_where_its_clocks_are_and_has_a_shell(lab):
+    g = Linux(lab, "--memory", "anon", "--vcpus", "2")
+    ready(g)
+    where_its_clocks_are(g)
+    what_the_tiny_guest_serves(g, int(g.ok("status")["own_end"], 16))
+    what_is_refused(g)
+    g.said("linux# ")
+    g.proc.write(b"cat /sys/devices/system/clocksource/*/current_clocksource\n")
+    g.said("kvm-clock\r\n")
+    g.proc.write(b"echo $(nproc) CPUs and $((6 * 7))\n")
+    g.said("2 CPUs and 42")
+    g.proc.write(b"poweroff\n")
+    assert g.wait() == 0, g.stderr()
 
 
 def test_a_clock_that_is_wrong_is_reported_and_is_a_drift(lab):
@@ -71,24 +103,6 @@ def test_a_clock_that_is_wrong_is_reported_and_is_a_drift(lab):
                    lambda: reports(g)[0] > 0, LIMIT)
     text = "\n".join(e["text"] for e in g.ok("log 100")["events"])
     assert "clock went backwards" in text, text
-
-
-def test_linux_has_a_shell_on_the_serial_port_and_ends_with_poweroff(lab):
-    p = lab.box(linux=True).m.spawn(["gpcvm", "run", "--quiet", "--memory", "anon",
-                                     "--guest", "linux", "--vcpus", "2"])
-
-    def said(text):
-        lib.eventually(f"Linux says {text}", lambda: p.status is not None or
-                       text.encode() in bytes(p.out), LIMIT)
-        assert text.encode() in bytes(p.out), (p.status, bytes(p.out), bytes(p.err))
-
-    said("linux# ")
-    p.write(b"cat /sys/devices/system/clocksource/*/current_clocksource\n")
-    said("kvm-clock\r\n")
-    p.write(b"echo $(nproc) CPUs and $((6 * 7))\n")
-    said("2 CPUs and 42")
-    p.write(b"poweroff\n")
-    assert p.wait(LIMIT) == 0, (bytes(p.out), bytes(p.err))
 
 
 def test_one_reference_for_two_clocks_of_linux_is_seen(lab):
