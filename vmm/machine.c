@@ -126,6 +126,19 @@ static int choose_mode(struct machine *m, enum mem_mode *mode, bool *ndm,
 	return mem_mode_check(&m->offer, *mode, *ndm, e);
 }
 
+/* Linux without its clocks does not get far, and only KVM of that family reaches
+ * them in private memory. */
+static void share_linux(struct machine *m)
+{
+	if (m->cfg->nr_slots || m->offer.family == GMEM_DIRECT_2024)
+		return;
+	layout_share(&m->layout);
+	event_add(&m->events, EVENT_MACHINE,
+		  "Linux begins in shared memory: KVM of the family %s does "
+		  "not reach clocks in private memory",
+		  gmem_family_name(m->offer.family));
+}
+
 static int make_vm(struct machine *m, struct err *e)
 {
 	enum mem_mode mode;
@@ -139,10 +152,8 @@ static int make_vm(struct machine *m, struct err *e)
 	    layout_make(&m->layout, m->cfg, mode, ndm,
 			m->image.end - IMAGE_BASE, e))
 		return -1;
-	/* Only KVM of that family reaches a clock in private memory. */
-	if (m->cfg->agent && !m->cfg->nr_slots && mode == MEM_GMEM_PRIVATE &&
-	    m->offer.family != GMEM_DIRECT_2024)
-		layout_share(&m->layout);
+	if (m->cfg->agent && mode == MEM_GMEM_PRIVATE)
+		share_linux(m);
 	r = kvm_check_extension(m->kvm, KVM_CAP_MAX_VCPUS);
 	if (r > 0 && m->cfg->vcpus > (unsigned int)r)
 		return err_range(e, "--vcpus %u: this KVM has at most %d",
