@@ -14,11 +14,8 @@
 
 #define BUSYBOX_MAX (64 * MIB)
 
-/*
- * noxsave: a KVM on emulated SVM offers XSAVE, and does not run it. A kernel that
- * cannot go on is to end the machine.
- */
-static const char ours[] = "console=ttyS0 noxsave oops=panic panic=-1";
+/* A kernel that cannot go on is to end the machine. */
+static const char ours[] = "console=ttyS0 oops=panic panic=-1";
 
 /* The shell comes back when it is left. The applets halt, poweroff and reboot send
  * these signals to process 1, which must not wait where it cannot hear them. */

@@ -48,10 +48,9 @@ static bool map_page(uint64_t gpa)
 
 	if (!mincore((void *)gpa, PAGE, &in))
 		return true;
-	return map(gpa & ~(PIECE - 1), PIECE) &&
-			       !mincore((void *)gpa, PAGE, &in)
-		       ? true
-		       : map(gpa, PAGE);
+	if (map(gpa & ~(PIECE - 1), PIECE) && !mincore((void *)gpa, PAGE, &in))
+		return true;
+	return map(gpa, PAGE);
 }
 
 bool map_range(struct machine *m UNUSED, uint64_t gpa, uint64_t len)

@@ -20,8 +20,7 @@ DEBIAN = "/guest/debian"  # as distributions build them: modules, KASLR, zstd
 INITRD = "/guest/initrd"
 MORE = "/guest/more"  # a second archive, with one file
 MORE_TEXT = "from the second archive"
-# noxsave: a KVM on emulated SVM offers XSAVE, and does not run it.
-APPEND = "console=ttyS0 noxsave quiet oops=panic panic=-1"
+APPEND = "console=ttyS0 quiet oops=panic panic=-1"
 
 # Words of the command line: what it does in the end, and whether the tree is
 # printed. "is" is that of lines that the tests read.

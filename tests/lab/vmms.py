@@ -20,8 +20,8 @@ MIB = 1 << 20
 MEM = 256 * MIB
 MARK = "init is here"  # tests/lab/init.c
 GOAL = 0.7
-# noxsave: vmm/guest_linux.c tells why. Quiet: to print is most of a boot otherwise.
-APPEND = "console=ttyS0 quiet noxsave panic=-1"
+# Quiet: to print is most of a boot otherwise.
+APPEND = "console=ttyS0 quiet panic=-1"
 KERNEL, INITRD = f"/{kernels.GUEST}", "/initrd"
 QEMU = "qemu-system-x86_64"
 # What a microvm starts a bzImage with, with ACPI and without.
