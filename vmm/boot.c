@@ -298,7 +298,5 @@ void boot_free(struct boot *b)
 		free(b->modules[i].path);
 	}
 	bytes_free(&b->kernel);
-	free(b->own_append);
-	b->own_append = NULL;
 	b->nr_pieces = b->nr_modules = 0;
 }

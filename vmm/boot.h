@@ -64,8 +64,8 @@ struct boot {
 	struct boot_module modules[CONFIG_MAX_MODULES + 1]; /* ours first */
 	unsigned int nr_modules;
 	const char *append; /* "" */
-	char *own_append;   /* owned; append, where that is made here */
-	char path[320];	    /* of the kernel; kernel.name */
+	char *own_append; /* append, where that is made here; outlives boot_free() */
+	char path[320]; /* of the kernel; kernel.name */
 	struct boot_range map[BOOT_MAX_RANGES];
 	unsigned int nr_ranges;
 	struct boot_range window; /* where nothing may lie; len 0: none */

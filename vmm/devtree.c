@@ -177,7 +177,7 @@ static void root(struct tree *t, const struct devtree *m)
 	str(t, "model", "gpcvm " GPCVM_VERSION);
 	cells(t, 2, 2);
 	begin(t, "chosen");
-	str(t, "bootargs", m->cfg->kernel ? m->cfg->append ?: "" : args);
+	str(t, "bootargs", m->cfg->kernel ? m->append ?: "" : args);
 	str(t, "stdout-path", "/ports/serial@3f8");
 	if (m->initrd_len) {
 		u64(t, "linux,initrd-start", m->initrd);

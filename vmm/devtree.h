@@ -12,6 +12,7 @@ struct devtree {
 	const struct memory *memory;
 	const struct pv_vm *pv;
 	uint64_t initrd, initrd_len; /* its gpa; 0: none */
+	const char *append;	     /* a kernel's command line; NULL: none */
 };
 
 /* Returns a tree of at most layout->fdt.len bytes, to be freed by the caller;

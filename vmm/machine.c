@@ -320,13 +320,16 @@ static int start_pv(struct machine *m, struct err *e)
 void *machine_tree(void *machine, size_t *len, struct err *e)
 {
 	struct machine *m = machine;
-	struct devtree d = { m->cfg,
-			     &m->layout,
-			     &m->memory,
-			     &m->pv,
-			     m->boot ? m->boot->initrd.gpa : 0,
-			     m->boot ? m->boot->initrd.len : 0 };
+	struct devtree d = { .cfg = m->cfg,
+			     .layout = &m->layout,
+			     .memory = &m->memory,
+			     .pv = &m->pv };
 
+	if (m->boot) {
+		d.initrd = m->boot->initrd.gpa;
+		d.initrd_len = m->boot->initrd.len;
+		d.append = m->boot->append;
+	}
 	return devtree_build(&d, len, e);
 }
 

@@ -330,8 +330,10 @@ int machine_boot_done(struct machine *m, struct err *e)
 
 void machine_free_boot(struct machine *m)
 {
-	if (m->boot)
+	if (m->boot) {
 		boot_free(m->boot);
+		free(m->boot->own_append);
+	}
 	free(m->boot);
 	free(m->feed);
 }
