@@ -151,7 +151,8 @@ static void pv_pages(struct tree *t, const struct pv_vm *pv)
 {
 	begin(t, "pv");
 	cells(t, 2, 2);
-	for (unsigned int i = 0; i < pv->nr; i++) {
+	/* Of those that the guest places nobody knows yet where they are. */
+	for (unsigned int i = 0; i < pv->nr && !pv->guests; i++) {
 		const struct pv_page *p = &pv->pages[i];
 
 		begin(t, "%s@%" PRIx64, p->kind->name, p->gpa);
