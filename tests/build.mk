@@ -46,7 +46,7 @@ bench:
 	$(Q)$(MAKE) --no-print-directory deps-bench deps-lab
 	$(Q)$(MAKE) --no-print-directory $(O)/gpcvm $(BENCH_BINS) \
 		$(O)/tests/lab/agent $(LAB_VMMS)
-	$(Q)tests/bench/run --build $(O)
+	$(Q)tests/bench/run --build $(O) $(if $(BEFORE),--before $(BEFORE))
 	$(Q)tests/lab/bench --gpcvm $(O)/gpcvm --json $(O)/bench-lab.json
 
 # The lab builds the kernels that it lacks: minutes, once.
