@@ -39,8 +39,7 @@ struct client {
 
 struct control {
 	struct machine *m;
-	const char *path;
-	int fd;
+	struct control_socket socket;
 	struct loop_source accept, events;
 	struct client *clients;
 	unsigned int nr, max;
@@ -400,7 +399,8 @@ static void on_accept(void *arg, uint32_t events)
 {
 	struct control *ctl = arg;
 	struct err e;
-	int fd = accept4(ctl->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int fd = accept4(ctl->socket.fd, NULL, NULL,
+			 SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	(void)events;
 	if (fd < 0)
@@ -440,14 +440,12 @@ struct control *control_open(struct machine *m, const char *path, struct err *e)
 		return NULL;
 	}
 	ctl->m = m;
-	ctl->path = path;
 	ctl->max = client_limit(m);
-	ctl->fd = socket_listen(path, e);
-	if (ctl->fd < 0) {
+	if (socket_listen(&ctl->socket, path, e)) {
 		free(ctl);
 		return NULL;
 	}
-	ctl->accept = (struct loop_source){ ctl->fd, on_accept, ctl };
+	ctl->accept = (struct loop_source){ ctl->socket.fd, on_accept, ctl };
 	ctl->events = (struct loop_source){ m->events.wake, on_events, ctl };
 	if (loop_add(&m->loop, &ctl->accept, EPOLLIN) ||
 	    loop_add(&m->loop, &ctl->events, EPOLLIN)) {
@@ -475,6 +473,6 @@ void control_close(struct control *ctl)
 		json_free(&ctl->spare->reply);
 		free(ctl->spare);
 	}
-	socket_remove(ctl->path, ctl->fd);
+	socket_remove(&ctl->socket);
 	free(ctl);
 }

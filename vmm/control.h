@@ -4,6 +4,8 @@
 #ifndef GPCVM_CONTROL_H
 #define GPCVM_CONTROL_H
 
+#include <sys/types.h>
+
 #include "commands.h"
 #include "machine.h"
 
@@ -19,10 +21,21 @@ void control_close(struct control *c);
 /* Send events to this client from now on, or no longer. */
 void control_subscribe(struct client *cl, bool on);
 
-/* control_socket.c */
-int socket_listen(const char *path, struct err *e);
-/* Close @fd, and remove @path if nobody else has taken it over. */
-void socket_remove(const char *path, int fd);
+/* control_socket.c: a socket that listens, and its place. */
+struct control_socket {
+	int fd;		  /* owned */
+	int dir;	  /* its directory, O_PATH; owned */
+	const char *path; /* as given; the caller's */
+	const char *name; /* the last part of it */
+	dev_t dev;	  /* what was made there */
+	ino_t ino;
+};
+
+/* @path exists from when it listens; @path stays the caller's until
+ * socket_remove(). Replaces the socket of a gpcvm that is gone, nothing else. */
+int socket_listen(struct control_socket *s, const char *path, struct err *e);
+/* Remove the path if it is still this socket's, and close it. */
+void socket_remove(struct control_socket *s);
 /* May the process at the other end give orders? */
 int socket_check_peer(int fd, struct err *e);
 

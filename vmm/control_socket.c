@@ -2,19 +2,23 @@
 /* Making the listening socket, and knowing who connects. */
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "control.h"
+#include "socket_lock.h"
 
-static int address(const char *path, struct sockaddr_un *a, struct err *e)
+#define PUBLISH_TRIES 100
+
+/* The address of @path; *@name is its last part. */
+static int address(const char *path, struct sockaddr_un *a, const char **name,
+		   struct err *e)
 {
+	const char *slash = strrchr(path, '/');
+
 	memset(a, 0, sizeof(*a));
 	a->sun_family = AF_UNIX;
 	if (!*path)
@@ -26,6 +30,10 @@ static int address(const char *path, struct sockaddr_un *a, struct err *e)
 			"(%zu)",
 			path, strlen(path), sizeof(a->sun_path) - 1);
 	strcpy(a->sun_path, path);
+	*name = slash ? slash + 1 : path;
+	if (!**name)
+		return err_usage(e, "--control %s: the name of a directory",
+				 path);
 	return 0;
 }
 
@@ -81,82 +89,122 @@ static int clear_path(const struct sockaddr_un *a, struct err *e)
 	}
 }
 
-/* Two gpcvm that start at once must not both find the path free: the look and
- * the bind are one step under a lock of the directory. */
-static int lock_dir(const char *path, struct err *e)
+/* O_PATH: reading the directory takes a right that using it does not. */
+static int open_dir(const char *path, const char *name, struct err *e)
 {
-	char *copy = strdup(path);
-	int fd = -1;
+	char copy[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	size_t n = (size_t)(name - path);
+	int fd;
 
-	if (copy)
-		fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	memcpy(copy, path, n);
+	copy[n] = 0;
+	fd = open(n ? copy : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? err_os(e, errno, "--control %s: its directory", path)
+		      : fd;
+}
+
+/* Bind within @lock, where nobody else can connect to it, and listen. */
+static int bind_and_listen(const struct socket_lock *lock,
+			   const struct sockaddr_un *at, struct err *e)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
 	if (fd < 0)
-		err_os(e, copy ? errno : ENOMEM, "--control %s: its directory",
-		       path);
-	else
-		flock(fd, LOCK_EX);
-	free(copy);
+		return err_os(e, errno, "--control %s: socket", at->sun_path);
+	socket_lock_path(lock, at->sun_path, a.sun_path, sizeof(a.sun_path));
+	/* unix(7): it is made with the mode of the socket less the umask. */
+	if (fchmod(fd, 0600) ||
+	    bind(fd, (const struct sockaddr *)&a, sizeof(a)) ||
+	    listen(fd, SOMAXCONN)) {
+		err_os(e, errno, "--control %s", at->sun_path);
+		close(fd);
+		return -1;
+	}
 	return fd;
 }
 
-static int bind_and_listen(int fd, const struct sockaddr_un *a, struct err *e)
+/* Give the listening socket its name. link(2), unlike rename(2), replaces
+ * nothing, and any file system that has sockets has it. */
+static int publish(struct control_socket *s, const struct socket_lock *lock,
+		   const struct sockaddr_un *a, struct err *e)
 {
-	mode_t old = umask(0177); /* the socket is born with mode 0600 */
-	int r = bind(fd, (const struct sockaddr *)a, sizeof(*a));
-	int bind_errno = errno;
+	struct stat st;
 
-	umask(old);
-	if (r)
-		return err_os(e, bind_errno, "--control %s", a->sun_path);
-	if (listen(fd, SOMAXCONN)) {
-		r = err_os(e, errno, "--control %s: listen", a->sun_path);
-		unlink(a->sun_path);
+	for (int try = 0; try < PUBLISH_TRIES; try++) {
+		if (clear_path(a, e))
+			return -1;
+		if (!linkat(lock->fd, SOCKET_LOCK_ENTRY, s->dir, s->name, 0)) {
+			if (fstatat(lock->fd, SOCKET_LOCK_ENTRY, &st, 0))
+				return err_os(e, errno, "--control %s",
+					      a->sun_path);
+			s->dev = st.st_dev;
+			s->ino = st.st_ino;
+			return 0;
+		}
+		if (errno != EEXIST)
+			return err_os(e, errno, "--control %s", a->sun_path);
 	}
+	return err_state(e, "--control %s: something comes there all the time",
+			 a->sun_path);
+}
+
+static int listen_under_lock(struct control_socket *s,
+			     const struct sockaddr_un *a, struct err *e)
+{
+	struct socket_lock lock;
+	int r;
+
+	if (socket_lock_take(&lock, s->dir, s->name, a->sun_path, e))
+		return -1;
+	s->fd = bind_and_listen(&lock, a, e);
+	r = s->fd < 0 ? -1 : publish(s, &lock, a, e);
+	socket_lock_drop(&lock);
 	return r;
 }
 
-int socket_listen(const char *path, struct err *e)
+int socket_listen(struct control_socket *s, const char *path, struct err *e)
 {
 	struct sockaddr_un a;
-	int dir, fd = -1;
+	mode_t old;
+	int r;
 
-	if (address(path, &a, e))
+	*s = (struct control_socket){ .fd = -1, .dir = -1, .path = path };
+	if (address(path, &a, &s->name, e))
 		return -1;
-	dir = lock_dir(path, e);
-	if (dir < 0)
+	s->dir = open_dir(path, s->name, e);
+	if (s->dir < 0)
 		return -1;
-	if (!clear_path(&a, e)) {
-		fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
-			    0);
-		if (fd < 0) {
-			err_os(e, errno, "socket");
-		} else if (bind_and_listen(fd, &a, e)) {
-			close(fd);
-			fd = -1;
-		}
-	}
-	close(dir); /* and with it the lock */
-	return fd;
+	old = umask(0077); /* what it makes has exactly the mode it asks for */
+	r = listen_under_lock(s, &a, e);
+	umask(old);
+	if (!r)
+		return 0;
+	if (s->fd >= 0)
+		close(s->fd);
+	close(s->dir);
+	s->fd = s->dir = -1;
+	return -1;
 }
 
-void socket_remove(const char *path, int fd)
+/* It goes before it stops to listen: no other gpcvm takes a path where
+ * somebody answers. And its inode is its own for as long as it is open. It
+ * takes no memory and no further file, which there may be none of. */
+void socket_remove(struct control_socket *s)
 {
-	struct sockaddr_un a;
 	struct stat st;
-	struct err e;
-	int dir;
+	bool there = !fstatat(s->dir, s->name, &st, AT_SYMLINK_NOFOLLOW);
 
-	if (address(path, &a, &e))
-		return;
-	close(fd); /* from here on nobody answers at the path but another one */
-	dir = lock_dir(path, &e);
-	if (dir < 0)
-		return;
-	if (!lstat(path, &st) && S_ISSOCK(st.st_mode) && !probe_live(&a) &&
-	    unlink(path))
-		complain("--control %s: removing it: %s", path,
+	if (there && st.st_dev == s->dev && st.st_ino == s->ino &&
+	    unlinkat(s->dir, s->name, 0))
+		complain("--control %s: removing it: %s", s->path,
 			 strerrordesc_np(errno));
-	close(dir);
+	else if (!there && errno != ENOENT)
+		complain("--control %s: it may still be there: %s", s->path,
+			 strerrordesc_np(errno));
+	close(s->fd);
+	close(s->dir);
+	s->fd = s->dir = -1;
 }
 
 int socket_check_peer(int fd, struct err *e)
