@@ -137,6 +137,7 @@ int cmd_status(struct request *rq)
 	else
 		json_null(j, "ready_ns");
 	json_num(j, "events", events_last(&m->events));
+	json_num(j, "events_left_out", events_left_out(&m->events));
 	json_num(j, "kernel_messages", events_kernel(&m->events));
 	json_bool(j, "storm", __atomic_load_n(&m->storm, __ATOMIC_ACQUIRE));
 	faults_json(m, j);

@@ -13,15 +13,17 @@ int cmd_log(struct request *rq)
 {
 	struct events *ev = &rq->m->events;
 	uint64_t n = LOG_DEFAULT, last = events_last(ev), seq;
-	struct event e;
+	struct event e = { 0 };
 
 	if (rq->argc && num_parse_range(rq->argv[0], "how many events", 1,
 					EVENTS_KEPT, &n, &rq->err))
 		return -1;
 	json_array(&rq->reply, "events");
-	for (seq = last > n ? last - n + 1 : 1; seq <= last; seq++)
-		if (event_get(ev, seq, &e))
-			event_json(&e, &rq->reply, NULL);
+	seq = events_before(ev, n);
+	while (event_next(ev, seq, &e) && e.seq <= last) {
+		event_json(&e, &rq->reply, NULL);
+		seq = e.seq;
+	}
 	json_array_end(&rq->reply);
 	return 0;
 }

@@ -99,16 +99,14 @@ static void append(struct client *cl, struct json *reply)
 static void send_events(struct client *cl)
 {
 	struct events *ev = &cl->ctl->m->events;
-	uint64_t last = events_last(ev);
 	struct event e;
 
-	if (cl->seen + EVENTS_KEPT < last)
-		cl->seen = last - EVENTS_KEPT; /* the gap in seq says so */
-	while (cl->seen < last && out_left(cl) < OUT_LIMIT && !cl->broken) {
-		if (event_get(ev, ++cl->seen, &e)) {
-			event_json(&e, &cl->out, NULL);
-			json_newline(&cl->out);
-		}
+	/* A gap in seq says that some are gone. */
+	while (out_left(cl) < OUT_LIMIT && !cl->broken &&
+	       event_next(ev, cl->seen, &e)) {
+		cl->seen = e.seq;
+		event_json(&e, &cl->out, NULL);
+		json_newline(&cl->out);
 	}
 }
 

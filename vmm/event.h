@@ -2,6 +2,10 @@
 /*
  * The event log: the last EVENTS_KEPT things that happened, in memory. Any
  * thread may add; the main thread hands new ones to subscribers.
+ *
+ * What a guest can cause (EVENT_GUEST, EVENT_EXIT) is kept apart, so that it
+ * pushes out none of the others, and limited: an event says how many like it were
+ * left out before.
  */
 #ifndef GPCVM_EVENT_H
 #define GPCVM_EVENT_H
@@ -12,9 +16,14 @@
 
 #include "err.h"
 #include "json.h"
+#include "limit.h"
 
-#define EVENTS_KEPT 1024
-#define EVENT_TEXT  224
+#define EVENTS_KEPT  1024
+#define EVENTS_GUEST 512 /* that a guest caused */
+/* From one source: so many at once, and again after so long. */
+#define EVENTS_BURST 64
+#define EVENTS_AGAIN (2 * NS_PER_SEC)
+#define EVENT_TEXT   224
 
 enum event_type {
 	EVENT_CONTROL, /* a request and how it ended */
@@ -32,13 +41,20 @@ struct event {
 	char text[EVENT_TEXT];
 };
 
+struct event_ring {
+	struct event *events; /* owned */
+	unsigned int size;
+	uint64_t put; /* ever */
+};
+
 struct events {
 	pthread_mutex_t lock;
-	struct event *ring; /* owned */
-	uint64_t last;	    /* seq of the newest; 0: none yet */
-	uint64_t kernel;    /* how many EVENT_KERNEL there were; atomic */
-	int wake;	    /* eventfd, owned: signalled while armed */
-	bool armed;	    /* somebody subscribes */
+	struct event_ring rings[2]; /* [1]: what a guest caused */
+	struct limits limits;
+	uint64_t last;	 /* seq of the newest; 0: none yet */
+	uint64_t kernel; /* how many EVENT_KERNEL there were; atomic */
+	int wake;	 /* eventfd, owned: signalled while armed */
+	bool armed;	 /* somebody subscribes */
 };
 
 int events_init(struct events *ev, struct err *e);
@@ -50,9 +66,13 @@ void event_add(struct events *ev, enum event_type type, const char *fmt, ...)
  * called for each request). @outcome is NULL or follows in brackets. */
 void event_add_request(struct events *ev, const char *line, size_t len,
 		       const char *outcome);
-/* Copy event @seq; false if it is not there (yet, or no longer). */
-bool event_get(struct events *ev, uint64_t seq, struct event *out);
+/* Copy the first event after @seq that is still there; false: there is none. */
+bool event_next(struct events *ev, uint64_t seq, struct event *out);
 uint64_t events_last(struct events *ev);
+/* The seq after which there are the last @n events. */
+uint64_t events_before(struct events *ev, uint64_t n);
+/* How many were left out, as a guest caused too many of the kind. */
+uint64_t events_left_out(struct events *ev);
 /* How many kernel messages there were. */
 uint64_t events_kernel(struct events *ev);
 /* Write an event as one JSON object. */

@@ -123,17 +123,17 @@ static void add_note(struct record *r, struct machine *m, const char *what,
 /* What the kernel had to say meanwhile. */
 static void note_kernel(struct record *r, struct machine *m)
 {
-	uint64_t last, n = events_kernel(&m->events);
+	uint64_t n = events_kernel(&m->events);
 	struct event ev;
 
 	if (n == r->kernel)
 		return;
 	r->kernel = n;
-	last = events_last(&m->events);
-	while (r->seen < last)
-		if (event_get(&m->events, ++r->seen, &ev) &&
-		    ev.type == EVENT_KERNEL)
+	while (event_next(&m->events, r->seen, &ev)) {
+		r->seen = ev.seq;
+		if (ev.type == EVENT_KERNEL)
 			add_note(r, m, "kernel", ev.text);
+	}
 }
 
 /* ---- a request begins --------------------------------------------------- */
