@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The guest's agent: how operations reach it and reports come from it. */
+#include <errno.h>
 #include <inttypes.h>
 #include <libfdt.h>
+#include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "board.h"
 #include "clock.h"
 #include "devices/doorbell.h"
+#include "limit.h"
 #include "status.h"
 
 static const char *const vectors[32] = {
@@ -20,6 +24,15 @@ static const char *vector_name(uint64_t vector)
 {
 	return vector < 32 && vectors[vector] ? vectors[vector] : "exception";
 }
+
+/* A guest in distress is worth some lines, one that loops is not worth a disk. */
+#define PRINTED 8
+
+struct doorbell {
+	struct board *board;
+	pthread_mutex_t lock;
+	struct limits printed;
+};
 
 /* ---- reports ------------------------------------------------------------ */
 
@@ -63,32 +76,54 @@ static void report(struct board *b, struct vcpu *v, const uint64_t *w)
 			  rows[w[0]].what);
 }
 
-static void exception(struct board *b, struct vcpu *v, const uint64_t *w)
+/* For a person: a few times, as a guest may go on for ever. */
+static bool may_print(struct doorbell *d, const char *what)
 {
-	event_add(b->events, EVENT_GUEST,
+	uint64_t missed;
+	bool r;
+
+	pthread_mutex_lock(&d->lock);
+	r = limit_pass(&d->printed, what, now_ns(), &missed);
+	pthread_mutex_unlock(&d->lock);
+	if (r && missed)
+		complain("%" PRIu64 " more %s were not printed", missed, what);
+	return r;
+}
+
+static void exception(struct doorbell *d, struct vcpu *v, const uint64_t *w)
+{
+	event_add(d->board->events, EVENT_GUEST,
 		  "vcpu %u: unexpected %s (vector %" PRIu64
 		  "), error code 0x%" PRIx64 ", rip 0x%" PRIx64
 		  ", cr2 0x%" PRIx64,
 		  v->index, vector_name(w[0]), w[0], w[1], w[2], w[7]);
-	fprintf(stderr,
-		"gpcvm: vCPU %u: unexpected %s in the guest\n"
-		"  error %016" PRIx64 "  rip %016" PRIx64 "  cs %04" PRIx64
-		"  rflags %08" PRIx64 "\n  rsp   %016" PRIx64 "  ss  %04" PRIx64
-		"  cr2 %016" PRIx64 "\n",
-		v->index, vector_name(w[0]), w[1], w[2], w[3], w[4], w[5], w[6],
-		w[7]);
+	if (!may_print(d, "exceptions in the guest"))
+		return;
+	complain_lines("gpcvm: vCPU %u: unexpected %s in the guest\n"
+		       "  error %016" PRIx64 "  rip %016" PRIx64
+		       "  cs %04" PRIx64 "  rflags %08" PRIx64
+		       "\n  rsp   %016" PRIx64 "  ss  %04" PRIx64
+		       "  cr2 %016" PRIx64 "\n",
+		       v->index, vector_name(w[0]), w[1], w[2], w[3], w[4],
+		       w[5], w[6], w[7]);
 }
 
-static void exception_regs(const uint64_t *w, bool low)
+static void exception_regs(struct doorbell *d, const uint64_t *w, bool low)
 {
 	static const char *const names[2][8] = {
 		{ "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "cr3" },
 		{ "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15" },
 	};
+	const char *const *n = names[!low];
 
-	for (int i = 0; i < 8; i++)
-		fprintf(stderr, "  %-5s %016" PRIx64 "%s", names[!low][i], w[i],
-			i % 4 == 3 ? "\n" : "");
+	if (!may_print(d, low ? "exceptions' registers rax to cr3"
+			      : "exceptions' registers r8 to r15"))
+		return;
+	for (int i = 0; i < 8; i += 4)
+		complain_lines("  %-5s %016" PRIx64 "  %-5s %016" PRIx64
+			       "  %-5s %016" PRIx64 "  %-5s %016" PRIx64 "\n",
+			       n[i], w[i], n[i + 1], w[i + 1], n[i + 2],
+			       w[i + 2], n[i + 3], w[i + 3]);
 }
 
 static void panic(struct board *b, struct vcpu *v, const uint64_t *w)
@@ -154,8 +189,10 @@ static void ready(struct board *b, struct vcpu *v, const uint64_t *w)
 	b->ready(b->machine, v);
 }
 
-static void call(struct board *b, struct vcpu *v, const struct kvm_regs *regs)
+static void call(struct doorbell *d, struct vcpu *v,
+		 const struct kvm_regs *regs)
 {
+	struct board *b = d->board;
 	uint64_t w[DB_WORDS];
 
 	words_from_regs(regs, w);
@@ -176,13 +213,13 @@ static void call(struct board *b, struct vcpu *v, const struct kvm_regs *regs)
 		report(b, v, w);
 		break;
 	case DB_EXCEPTION:
-		exception(b, v, w);
+		exception(d, v, w);
 		break;
 	case DB_EXC_REGS0:
-		exception_regs(w, true);
+		exception_regs(d, w, true);
 		break;
 	case DB_EXC_REGS1:
-		exception_regs(w, false);
+		exception_regs(d, w, false);
 		b->end(b->machine, STATUS_GUEST,
 		       "vCPU %u: an exception that the guest did not expect",
 		       v->index);
@@ -349,12 +386,27 @@ bool agent_overdue(struct vcpu *v, uint64_t now)
 
 static int claim(struct board *b, void **state, uint16_t port, struct err *e)
 {
-	struct bus_range r = { port, 4, "doorbell", b, port_access };
+	struct doorbell *d = calloc(1, sizeof(*d));
+	struct bus_range r = { port, 4, "doorbell", d, port_access };
 
-	*state = NULL;
+	*state = d;
+	if (!d)
+		return err_os(e, ENOMEM, "memory for the doorbell");
+	d->board = b;
+	d->printed.burst = PRINTED;
+	pthread_mutex_init(&d->lock, NULL);
 	if (bus_claim(&b->bus, &r))
 		return err_state(e, "port 0x%x is taken", port);
 	return 0;
+}
+
+static void doorbell_free(struct board *b, void *state)
+{
+	struct doorbell *d = state;
+
+	(void)b;
+	pthread_mutex_destroy(&d->lock);
+	free(d);
 }
 
 static int init(struct board *b, void **state, struct err *e)
@@ -396,6 +448,7 @@ const struct device doorbell_device = {
 	.name = "doorbell",
 	.boards = BOARD_TINY,
 	.init = init,
+	.free = doorbell_free,
 	.fdt = fdt_node,
 };
 
@@ -404,5 +457,6 @@ const struct device doorbell_pc_device = {
 	.name = "doorbell-pc",
 	.boards = BOARD_PC,
 	.init = init_pc,
+	.free = doorbell_free,
 	.fdt = fdt_node_pc,
 };

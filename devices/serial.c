@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "board.h"
+#include "out.h"
 #include "vcpu.h"
 
 #define PORT	0x3f8
@@ -45,25 +46,23 @@ struct serial {
 	bool line; /* as it was last raised */
 	struct loop_source in;
 	bool listening;	 /* stdin is in the loop */
-	bool out_failed; /* said once */
+	bool out_failed; /* said once; atomic */
 	bool raw;	 /* the terminal is ours: restore it */
 	struct termios saved;
 };
 
+/* Where nobody reads stdout the vCPU waits, as a transmitter that is not empty
+ * would have it do: between two entries, where it still does as it is told. */
 static void put(struct serial *s, struct vcpu *v, uint8_t c)
 {
-	ssize_t n;
-
-	/* Where nobody reads it sleeps: the vCPU must still be able to end. */
-	do {
-		n = write(STDOUT_FILENO, &c, 1);
-	} while (n < 0 && errno == EINTR &&
-		 !__atomic_load_n(&v->stop, __ATOMIC_ACQUIRE));
-	if (n != 1 && !s->out_failed) {
-		s->out_failed = true;
+	out_guest(&c, 1);
+	if (out_full())
+		v->wait = out_full;
+	if (out_error() &&
+	    !__atomic_exchange_n(&s->out_failed, true, __ATOMIC_RELAXED))
 		event_add(s->board->events, EVENT_MACHINE,
-			  "serial output is lost: %s", strerrordesc_np(errno));
-	}
+			  "serial output is lost: %s",
+			  strerrordesc_np(out_error()));
 }
 
 static void push(struct serial *s, uint8_t c)
@@ -133,7 +132,7 @@ static uint8_t read_reg(struct serial *s, unsigned int reg)
 	}
 }
 
-/* Is @c to be sent? That is done without the lock: stdout may block. */
+/* Is @c to be sent? */
 static bool write_reg(struct serial *s, unsigned int reg, uint8_t c)
 {
 	bool dlab = s->lcr & LCR_DLAB;

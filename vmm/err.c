@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "err.h"
+#include "out.h"
 
 static const char *const kind_names[] = {
 	[ERR_NONE] = "none",
@@ -44,19 +45,44 @@ int err_set(struct err *e, enum err_kind kind, int os_errno, const char *fmt,
 	return -1;
 }
 
+/* Before the machine runs there is no buffer, and nobody who must not wait. */
+static void print_message(const char *text, size_t len)
+{
+	if (!out_message(text, len))
+		fwrite(text, 1, len, stderr);
+}
+
 void complain(const char *fmt, ...)
 {
 	char line[1024];
+	size_t len = strlen(strcpy(line, "gpcvm: "));
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(line, sizeof(line), fmt, ap);
+	vsnprintf(line + len, sizeof(line) - len - 1, fmt, ap);
 	va_end(ap);
 	/* One write, so that the lines of several processes do not mix. */
-	fprintf(stderr, "gpcvm: %s\n", line);
+	len = strlen(line);
+	line[len] = '\n';
+	print_message(line, len + 1);
 }
 
 void complain_err(const struct err *e)
 {
 	complain("%s", e->msg);
+}
+
+void complain_lines(const char *fmt, ...)
+{
+	char text[2048];
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (n > 0)
+		print_message(text, (size_t)n < sizeof(text)
+					    ? (size_t)n
+					    : sizeof(text) - 1);
 }

@@ -50,8 +50,11 @@ static inline int err_minus_one(int r)
 #define err_kvm(e, en, ...) err_minus_one(err_set(e, ERR_KVM, en, __VA_ARGS__))
 #define err_os(e, en, ...)  err_minus_one(err_set(e, ERR_OS, en, __VA_ARGS__))
 
-/* "gpcvm: <message>" on stderr; for a person, never for a protocol. */
+/* "gpcvm: <message>" on stderr; for a person, never for a protocol. While a
+ * machine runs it never blocks: out.h. */
 void complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void complain_err(const struct err *e);
+/* The same for whole lines, as they are: what belongs to a message. */
+void complain_lines(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

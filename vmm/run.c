@@ -14,6 +14,7 @@
 #include "guests.h"
 #include "kmsg.h"
 #include "num.h"
+#include "out.h"
 #include "play.h"
 #include "poison.h"
 #include "privs.h"
@@ -90,6 +91,14 @@ static void say_hello(const struct run *r)
 			"without --control nobody can talk to the guest; Ctrl-C ends it");
 }
 
+/* What is printed from here on does not block this thread. */
+static int start_output(struct run *r, struct err *e)
+{
+	int error = out_start(r->m.cfg->vcpus);
+
+	return error ? err_os(e, error, "the threads that print") : 0;
+}
+
 /* Everything up to the first instruction of the guest. */
 static int start(struct run *r, struct err *e)
 {
@@ -101,7 +110,7 @@ static int start(struct run *r, struct err *e)
 	sigbus_init(); /* before the first thread that may get one */
 	if (cfg->poison && poison_open(&r->m.poisoner, &r->m.memory, e))
 		return -1;
-	if (privs_drop(e) || machine_prepare(&r->m, e))
+	if (privs_drop(e) || start_output(r, e) || machine_prepare(&r->m, e))
 		return -1;
 	/* Without privileges, so that what makes the socket can remove it. */
 	if (cfg->control) {
@@ -142,6 +151,7 @@ static void finish(struct run *r, int status)
 		/* Its thread uses all the rest: what matters is what others have, too. */
 		machine_free_devices(&r->m);
 		delays_close(&r->m.delays);
+		out_finish();
 		_exit(status);
 	}
 	poison_close(r->m.poisoner); /* before the memory that it knows */
@@ -150,6 +160,7 @@ static void finish(struct run *r, int status)
 	if (r->signal_fd >= 0)
 		close(r->signal_fd);
 	machine_destroy(&r->m);
+	out_finish();
 }
 
 /* Many vCPUs or clients want many files. */
@@ -177,6 +188,8 @@ int run_main(int argc, char **argv)
 	raise_file_limit();
 	if (machine_create(&r.m, &cfg, &e) ||
 	    (cfg.dump_dtb ? dump_dtb(&r, &e) : start(&r, &e))) {
+		if (r.signal_fd >= 0) /* no signal ends a write any more */
+			out_start(cfg.vcpus);
 		complain_err(&e);
 		status = STATUS_FAILED;
 	} else if (cfg.dump_dtb) {

@@ -17,6 +17,8 @@
 /* How long the end of a machine waits for a vCPU in the kernel. */
 #define JOIN_NS	    (10 * NS_PER_SEC)
 #define VCPU_STACK  (256 * KIB)
+/* How often a device is asked whether the guest may go on. */
+#define DEVICE_NS   (10 * NS_PER_MS)
 
 #define load(p)	    __atomic_load_n(p, __ATOMIC_ACQUIRE)
 #define store(p, x) __atomic_store_n(p, x, __ATOMIC_RELEASE)
@@ -72,7 +74,8 @@ const char *vcpu_state_name(enum vcpu_state s)
 	static const char *const names[] = {
 		[VCPU_NEW] = "new",	  [VCPU_RUNNING] = "running",
 		[VCPU_IDLE] = "idle",	  [VCPU_HALTED] = "halted",
-		[VCPU_PAUSED] = "paused", [VCPU_ENDED] = "ended",
+		[VCPU_PAUSED] = "paused", [VCPU_WRITING] = "writing",
+		[VCPU_ENDED] = "ended",
 	};
 
 	return names[s];
@@ -99,9 +102,7 @@ static void interrupt(struct vcpu *v)
 	/* immediate_exit closes the gap between the vCPU's last look at its
 	 * flags and KVM_RUN (Documentation/virt/kvm/api.rst, KVM_RUN). */
 	store(&v->run->immediate_exit, 1);
-	/* A vCPU that is to stop may also sleep in write() to a console that
-	 * nobody reads. */
-	if (load(&v->in_run) || load(&v->stop))
+	if (load(&v->in_run))
 		pthread_kill(v->thread, SIGKICK);
 }
 
@@ -239,13 +240,33 @@ static enum vcpu_state why_waiting(const struct vcpu *v)
 		return VCPU_NEW;
 	if (v->pause)
 		return VCPU_PAUSED;
+	if (v->wait)
+		return VCPU_WRITING;
 	return v->halted ? VCPU_HALTED : VCPU_IDLE;
 }
 
 static bool must_wait(const struct vcpu *v)
 {
-	return load(&v->hold) || load(&v->pause) || v->halted ||
+	return load(&v->hold) || load(&v->pause) || v->wait || v->halted ||
 	       v->agent.waiting;
+}
+
+/* With the lock held: until somebody asks for something, or a device may have
+ * changed its mind. */
+static void wait_for_work(struct vcpu *v)
+{
+	struct timespec t;
+	uint64_t until;
+
+	v->state = why_waiting(v);
+	if (!v->wait) {
+		pthread_cond_wait(&v->cond, &v->lock);
+		return;
+	}
+	until = now_ns() + DEVICE_NS;
+	t.tv_sec = (time_t)(until / NS_PER_SEC);
+	t.tv_nsec = (long)(until % NS_PER_SEC);
+	pthread_cond_clockwait(&v->cond, &v->lock, CLOCK_MONOTONIC, &t);
 }
 
 static void finish(struct vcpu_job *job, struct vcpu *v, bool agent)
@@ -274,6 +295,8 @@ static void service(struct vcpu *v, bool agent)
 	while (!load(&v->stop)) {
 		bool can = agent && agent_here(v) && !v->pause && !v->hold;
 
+		if (v->wait && !v->wait())
+			v->wait = NULL;
 		job = take(v, can);
 		/* A halted vCPU wakes for the job, which will find the agent
 		 * at the doorbell once the guest has gone on after HLT. */
@@ -289,13 +312,13 @@ static void service(struct vcpu *v, bool agent)
 			pthread_mutex_lock(&v->lock);
 			continue;
 		}
-		if (!must_wait(v) || (!agent && !v->pause && !v->hold))
+		if (!must_wait(v) ||
+		    (!agent && !v->pause && !v->hold && !v->wait))
 			break;
 		/* The operation that this is inside of, in a pause. */
 		if (!agent && load(&v->agent.give_up))
 			break;
-		v->state = why_waiting(v);
-		pthread_cond_wait(&v->cond, &v->lock);
+		wait_for_work(v);
 	}
 	v->state = VCPU_RUNNING;
 	/* The kicks up to here have been answered; a later one comes after. */
@@ -379,11 +402,11 @@ static enum step enter(struct vcpu *v)
 enum step vcpu_step(struct vcpu *v)
 {
 	/* A relaxed look is enough: a kick repeats itself as immediate_exit. */
-	if (load(&v->queue) || load(&v->pause) || load(&v->stop))
+	if (load(&v->queue) || load(&v->pause) || load(&v->stop) || v->wait)
 		service(v, false);
 	if (load(&v->stop))
 		return STEP_END;
-	if (load(&v->pause) && load(&v->agent.give_up))
+	if ((load(&v->pause) || v->wait) && load(&v->agent.give_up))
 		return STEP_GO;
 	return enter(v);
 }

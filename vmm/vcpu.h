@@ -24,6 +24,7 @@ enum vcpu_state {
 	VCPU_IDLE,    /* at the doorbell: the guest waits for an operation */
 	VCPU_HALTED,  /* executed HLT: woken by the next operation */
 	VCPU_PAUSED,  /* by `vcpu N pause` */
+	VCPU_WRITING, /* its output waits for a reader of stdout */
 	VCPU_ENDED,   /* its thread has left the guest for good */
 };
 
@@ -99,6 +100,9 @@ struct vcpu {
 	bool stop;   /* atomic */
 	bool in_run; /* atomic: inside KVM_RUN, needs a signal */
 	bool halted; /* vCPU thread only */
+	/* From a device, in an exit: do not enter the guest while this says so.
+	 * It is asked every now and then. NULL: none. vCPU thread only. */
+	bool (*wait)(void);
 	struct agent agent;
 	uint64_t mmio; /* accesses to where no slot is; vCPU thread only */
 	struct seen_pages mmio_seen, fault_seen;

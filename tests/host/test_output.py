@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""stdout and stderr that nobody reads, and guests that never stop talking."""
+import fcntl
+import os
+import select
+import signal
+import struct
+
+import lib
+import multiboot as mb
+from images import write
+
+HERE = 0x200000
+DOORBELL = 0x530    # a kernel's: guest/doorbell.h
+SERIAL = 0x3f8
+EXCEPTION, REPORT, START_APS, PANIC = 6, 5, 4, 9
+
+
+def mov(register, value):
+    """32-bit code: eax, ecx, edx, ebx, esi, edi."""
+    n = {"eax": 0, "ecx": 1, "edx": 2, "ebx": 3, "esi": 6, "edi": 7}[register]
+    return bytes([0xb8 + n]) + struct.pack("<I", value)
+
+
+def out(port, size=4):
+    """al or eax to a port; edx changes."""
+    return mov("edx", port) + (b"\xef" if size == 4 else b"\xee")
+
+
+def forever(code):
+    jump = len(code) + 5
+    return code + b"\xe9" + struct.pack("<i", -jump)
+
+
+# Nothing to find a handler in: the next exception is a triple fault.
+TRIPLE_FAULT = b"\x0f\x01\x1d" + struct.pack("<I", HERE + 0xf00) + b"\x0f\x0b"
+HALT = b"\xf4\xeb\xfd"
+
+
+def guest(lab, code, name="guest.elf"):
+    """A kernel that is these bytes."""
+    image = bytearray(mb.elf32([(HERE, 0, 4096, 4096)], entry=HERE + 0x400))
+    assert len(code) < 0x800
+    image[0x400:0x400 + len(code)] = code
+    return write(lab, name, bytes(image))
+
+
+def full_pipe():
+    """A pipe that takes no more: (read end, write end)."""
+    r, w = os.pipe()
+    fcntl.fcntl(w, fcntl.F_SETPIPE_SZ, 4096)
+    while select.select([], [w], [], 0)[1]:
+        os.write(w, b"x" * 4096)
+    return r, w
+
+
+class Deaf:
+    """Files whose other end nobody reads."""
+
+    def __init__(self, *which):
+        self.ends = {name: full_pipe() for name in which}
+        self.kw = {name: w for name, (_, w) in self.ends.items()}
+
+    def close(self):
+        for r, w in self.ends.values():
+            os.close(r)
+            os.close(w)
+
+    def read(self, name):
+        """All that was written, the writers being gone."""
+        r, w = self.ends[name]
+        os.close(w)
+        text = b""
+        while part := os.read(r, 65536):
+            text += part
+        os.close(r)
+        del self.ends[name]
+        return text
+
+
+def ends(m, status):
+    """By itself, and leaves nothing."""
+    assert m.proc.wait(lib.LIMIT) == status, m.proc.returncode
+    assert not os.path.exists(m.path), "the socket is still there"
+
+
+def deaf_machine(lab, which, code, vcpus=1, **kw):
+    deaf = Deaf(*which)
+    m = lab.machine("--memory", "anon", "--kernel", guest(lab, code),
+                    "--vcpus", str(vcpus), **kw, **deaf.kw)
+    return deaf, m
+
+
+# ---- nobody reads -----------------------------------------------------------
+
+SAY_EXCEPTION = mov("eax", EXCEPTION) + out(DOORBELL)
+SAY_CHARACTER = mov("eax", ord("a")) + out(SERIAL, 1)
+
+
+def test_exception_reports_to_a_stderr_that_nobody_reads_stop_nothing(lab):
+    deaf, m = deaf_machine(lab, ["stderr"], forever(SAY_EXCEPTION))
+    for _ in range(20):
+        m.alive()
+    m.ok("vcpu 0 regs")
+    m.proc.send_signal(signal.SIGTERM)
+    ends(m, 143)
+    deaf.close()
+
+
+@lib.alone     # KVM may log a triple fault
+def test_a_triple_fault_with_full_pipes_ends_with_10(lab):
+    for which in ["stderr"], ["stdout", "stderr"]:
+        deaf, m = deaf_machine(lab, which, TRIPLE_FAULT, connect=False)
+        ends(m, 10)
+        deaf.close()
+
+
+def test_a_console_that_nobody_reads_stops_nothing_but_its_vcpu(lab):
+    deaf, m = deaf_machine(lab, ["stdout"], forever(SAY_CHARACTER))
+    state = lambda: m.ok("status")["vcpus"][0]["state"]
+    lib.eventually("the guest waits", lambda: state() == "writing")
+    exits = m.ok("status")["vcpus"][0]["exits"]
+    m.ok("vcpu 0 regs")
+    m.ok("vcpu 0 pause")
+    m.ok("vcpu 0 resume")
+    assert m.ok("status")["vcpus"][0]["exits"] == exits, "it ran on"
+    m.client.send("quit 7\n")
+    ends(m, 7)
+    assert "bytes of the guest's output are lost" in m.stderr(), m.stderr()
+    deaf.close()
+
+
+def test_many_vcpus_and_two_deaf_files_still_end(lab):
+    # Each vCPU comes here by SIPI; they all write.
+    trampoline = bytes.fromhex("b041baf803eeebfa")  # 16-bit: mov al; dx; out
+    code = b"".join(
+        b"\xc6\x05" + struct.pack("<IB", 0x8000 + i, b)
+        for i, b in enumerate(trampoline))
+    for command in 0xc4500, 0xc4608:        # INIT and SIPI to all others
+        code += b"\xc7\x05" + struct.pack("<II", 0xfee00300, command)
+    code += forever(SAY_EXCEPTION + SAY_CHARACTER)
+    deaf, m = deaf_machine(lab, ["stdout", "stderr"], code, vcpus=8)
+    lib.eventually("all of them wait", lambda: all(
+        v["state"] == "writing" for v in m.ok("status")["vcpus"]))
+    m.proc.send_signal(signal.SIGINT)
+    ends(m, 130)
+    deaf.close()
+
+
+def test_a_refused_start_with_a_full_stderr_ends(lab):
+    deaf = Deaf("stderr")
+    p = lab.spawn("run", "--memory", "anon", "--kernel",
+                  guest(lab, HALT), "--control", "/nonexistent/x", **deaf.kw)
+    assert p.wait(lib.LIMIT) == 1
+    deaf.close()
+
+
+# ---- somebody reads, late ---------------------------------------------------
+
+def test_a_slow_reader_gets_all_of_the_console(lab):
+    n = 600000  # more than the buffer and the pipe hold
+    code = mov("ecx", n) + SAY_CHARACTER + b"\xe2\xf3"
+    code += mov("eax", 0) + out(0xf4)
+    deaf, m = deaf_machine(lab, ["stdout"], code)
+    before = 4096
+    lib.eventually("the guest waits", lambda: m.ok("status")
+                   ["vcpus"][0]["state"] == "writing")
+    text = deaf.read("stdout")
+    assert len(text) == before + n and text.count(b"a") == n, len(text)
+    ends(m, 1)
+    assert m.stderr() == "", m.stderr()
+
+
+@lib.alone     # KVM may log a triple fault
+def test_messages_and_console_on_one_file_keep_their_order(lab):
+    code = mov("eax", ord("A")) + out(SERIAL, 1) + TRIPLE_FAULT
+    r, w = os.pipe()
+    m = lab.spawn("run", "--memory", "anon", "--kernel", guest(lab, code),
+                  stdout=w, stderr=w)
+    os.close(w)
+    text = b""
+    while part := os.read(r, 65536):
+        text += part
+    os.close(r)
+    assert m.wait(lib.LIMIT) == 10
+    assert text.index(b"A") < text.index(b"vCPU 0:\n"), text
+
+
+# ---- a guest that talks -----------------------------------------------------
+
+def floods():
+    """Every way in which a guest can have gpcvm say something."""
+    yield "exceptions", SAY_EXCEPTION
+    yield "registers", mov("eax", 7) + out(DOORBELL)
+    yield "reports", mov("ebx", 2) + mov("eax", REPORT) + out(DOORBELL)
+    yield "unknown reports", mov("ebx", 99) + mov("eax", REPORT) + \
+        out(DOORBELL)
+    yield "unknown calls", mov("eax", 0x7777) + out(DOORBELL)
+    yield "starts", mov("ebx", HERE) + mov("eax", START_APS) + out(DOORBELL)
+    # A byte at every page of a gap of the map, round and round.
+    yield "no slot", b"\x81\xc7\x00\x10\x00\x00" + \
+        b"\x81\xe7\x00\xf0\xff\x0f" + b"\x8a\x87\x00\x00\x00\xc0"
+    # Every port.
+    yield "ports", b"\x89\xfa\xec\x66\x47\x66\x81\xff\x00\x20\x77\x05" + \
+        b"\x66\xbf\x00\x20\x90"
+
+
+def test_a_guest_that_never_stops_fills_neither_log_nor_disk(lab):
+    for what, code in floods():
+        m = lab.machine("--memory", "anon", "--vcpus", "2", "--kernel",
+                        guest(lab, forever(code)))
+        m.ok("help status")
+        exits = m.ok("status")["vcpus"][0]["exits"]
+        lib.eventually(f"many {what}", lambda: m.ok("status")["vcpus"][0]
+                       ["exits"] > exits + 20000)
+        s = m.ok("status")
+        events = m.ok("log 1000")["events"]
+        assert any(e["text"] == "help status" for e in events), \
+            f"{what}: the guest flushed the log"
+        guests = [e for e in events if e["event"] in ("guest", "exit")]
+        assert len(guests) <= 512, (what, len(guests))
+        # What is missing is told; a burst at first, and now and then.
+        bursts = 1 + s["up_ns"] // 1_000_000_000
+        assert s["events"] < 200 + 2 * 80 * bursts, (what, s["events"])
+        assert what == "registers" or s["events_left_out"] > 10000, (what, s)
+        m.quit()
+        assert len(m.stderr()) < 20000, (what, len(m.stderr()))
+
+
+def test_what_the_log_leaves_out_is_told_in_it(lab):
+    m = lab.machine("--memory", "anon", "--kernel",
+                    guest(lab, forever(SAY_EXCEPTION)))
+    lib.eventually("a gap", lambda: any(
+        "left out before" in e["text"] for e in m.ok("log 100")["events"]))
