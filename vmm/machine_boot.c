@@ -78,33 +78,6 @@ static int wire(struct machine *m, struct err *e)
 	return r ? err_kvm(e, -r, "KVM_SET_GSI_ROUTING") : 0;
 }
 
-/*
- * AMD's performance counters, which Linux tries whatever CPUID says
- * (arch/x86/events/amd/core.c, amd_pmu_init), and a KVM that has its PMU off logs as
- * an error. Behind the filter such an access is a #GP and nothing else. A KVM
- * before 5.10 has none.
- */
-static void hide_counters(struct machine *m)
-{
-	static uint8_t none[2];
-	struct kvm_msr_filter f = {
-		.flags = KVM_MSR_FILTER_DEFAULT_ALLOW,
-		.ranges = { { .flags = KVM_MSR_FILTER_READ |
-				       KVM_MSR_FILTER_WRITE,
-			      .base = 0xc0010000, /* K7_EVNTSEL0.. */
-			      .nmsrs = 8,
-			      .bitmap = none },
-			    { .flags = KVM_MSR_FILTER_READ |
-				       KVM_MSR_FILTER_WRITE,
-			      .base = 0xc0010200, /* F15H_PERF_CTL.. */
-			      .nmsrs = 12,
-			      .bitmap = none } },
-	};
-
-	if (kvm_check_extension(m->vm, KVM_CAP_X86_MSR_FILTER) > 0)
-		kvm_set_msr_filter(m->vm, &f);
-}
-
 int machine_make_chips(struct machine *m, struct err *e)
 {
 	int r = kvm_set_tss_addr(m->vm, TSS_ADDR);
@@ -117,7 +90,7 @@ int machine_make_chips(struct machine *m, struct err *e)
 	r = kvm_create_pit2(m->vm, KVM_PIT_SPEAKER_DUMMY);
 	if (r)
 		return err_kvm(e, -r, "KVM_CREATE_PIT2: --kernel needs it");
-	hide_counters(m);
+	machine_hide_counters(m);
 	m->tsc_deadline =
 		kvm_check_extension(m->vm, KVM_CAP_TSC_DEADLINE_TIMER) > 0;
 	return wire(m, e);

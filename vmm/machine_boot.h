@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Between machine.c and machine_boot.c only: a --kernel and its PC. */
+/* Between machine*.c only: a --kernel and its PC. */
 #ifndef GPCVM_MACHINE_BOOT_H
 #define GPCVM_MACHINE_BOOT_H
 
@@ -7,6 +7,8 @@
 
 /* KVM's interrupt controllers and timer, before there are vCPUs. */
 int machine_make_chips(struct machine *m, struct err *e);
+/* machine_msr.c: without a PMU in KVM, show a kernel no performance counters. */
+void machine_hide_counters(struct machine *m);
 void machine_irq(void *machine, unsigned int line, bool level);
 /* Read the files. */
 int machine_open_boot(struct machine *m, struct err *e);

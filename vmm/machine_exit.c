@@ -160,6 +160,9 @@ static enum step dispatch(struct machine *m, struct vcpu *v)
 	case GPC_EXIT_MEMORY_FAULT:
 	case VCPU_EXIT_SIGBUS:
 		return machine_memory_fault(m, v);
+	case KVM_EXIT_X86_RDMSR:
+	case KVM_EXIT_X86_WRMSR:
+		return machine_msr(v);
 	case KVM_EXIT_SYSTEM_EVENT:
 		return on_system(m, v);
 	case KVM_EXIT_SHUTDOWN:

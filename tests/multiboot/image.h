@@ -102,6 +102,33 @@ static inline uint32_t cpuid_apic(void)
 	return b >> 24;
 }
 
+/* Is this CPU one of AMD's, by CPUID's leaf 0? */
+static inline bool is_amd(void)
+{
+	uint32_t a = 0, b, c, d;
+
+	__asm__ volatile("cpuid" : "+a"(a), "=b"(b), "=c"(c), "=d"(d));
+	return b == 0x68747541; /* "Auth" */
+}
+
+#define MSR_K7_EVNTSEL0 0xc0010000
+#define MSR_K7_PERFCTR0 0xc0010004
+#define K7_COUNTERS	4
+
+/* AMD's performance counters, which are there whatever CPUID says: zeroed, as
+ * kvm-unit-tests do at their start. What is left in them. */
+static inline uint64_t zero_counters(void)
+{
+	uint64_t left = 0;
+
+	for (uint32_t i = 0; i < K7_COUNTERS; i++) {
+		wrmsr(MSR_K7_EVNTSEL0 + i, 0);
+		wrmsr(MSR_K7_PERFCTR0 + i, 0);
+		left |= rdmsr(MSR_K7_EVNTSEL0 + i) | rdmsr(MSR_K7_PERFCTR0 + i);
+	}
+	return left;
+}
+
 /* print.c: to the serial port. */
 void print(const char *s);
 void print_hex(uint32_t v);

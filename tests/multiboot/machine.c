@@ -247,6 +247,7 @@ static void check_rest(const struct info *info)
 {
 	uint32_t ram = fw_cfg(FW_RAM);
 
+	check("performance counters take a zero", !zero_counters(), 0);
 	check("fw_cfg RAM", ram == 0x100000 + info->mem_upper * 1024, ram);
 	check_rtc();
 	check("PS/2 absent", in8(0x64) == 0xff && in8(0x60) == 0xff, in8(0x64));

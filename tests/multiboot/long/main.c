@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What the start of kvm-unit-tests (lib/x86) asks of a machine, in its order: the
- * local APIC reset by its MSR, the PICs masked, one module as the environment,
- * the number of CPUs from fw_cfg, INIT and SIPI without a pause, x2APIC, a
- * function on every CPU by an interrupt, the status by debug-exit.
+ * local APIC reset by its MSR, the PICs masked, the performance counters zeroed,
+ * one module as the environment, the number of CPUs from fw_cfg, INIT and SIPI
+ * without a pause, x2APIC, a function on every CPU by an interrupt, the status by
+ * debug-exit.
  */
 #include "../image.h"
 
@@ -24,6 +25,7 @@
 #define FW_CPUS	       5
 #define COM1	       0x3f8
 #define DEBUG_EXIT     0xf4
+#define VEC_PROTECTION 13
 #define VEC_IPI	       0x20
 #define MAX_CPUS       64
 #define SPINS	       500000 /* each is an exit */
@@ -40,6 +42,8 @@ void on_exception(void);
 
 extern struct gate idt[256];
 extern char trampoline[], trampoline_end[], ipi_entry[], exception[];
+extern char protection[];
+extern volatile uint32_t protections; /* that WRMSR ended in */
 extern char image_end[];
 
 static volatile uint32_t online, answers;
@@ -188,6 +192,25 @@ static void check_cpus(void)
 	print("\n");
 }
 
+/* Linux (arch/x86/events/core.c, check_hw_exists) takes a counter for one that is
+ * there if what it writes is read back, and for absent if the write is a #GP. */
+static void check_counters(void)
+{
+	const uint64_t value = 0xabcd;
+
+	check("performance counters take a zero", !zero_counters(), 0);
+	if (!is_amd())
+		return;
+	set_gate(VEC_PROTECTION, protection);
+	wrmsr(MSR_K7_PERFCTR0, value);
+	set_gate(VEC_PROTECTION, exception);
+	check("performance counters count or are absent",
+	      protections == 1 ? !rdmsr(MSR_K7_PERFCTR0)
+			       : rdmsr(MSR_K7_PERFCTR0) == value,
+	      protections);
+	zero_counters();
+}
+
 static void check_info(const struct info *info)
 {
 	const struct module *m = (const void *)text(info->mods_addr);
@@ -219,6 +242,7 @@ void long_main(uint32_t info)
 	out8(0x21, 0xff);
 	out8(0xa1, 0xff);
 	print("multiboot image, long mode\n");
+	check_counters();
 	check_info((const void *)text(info));
 	check_cpus();
 	print(failures ? "FAIL\n" : "PASS\n");

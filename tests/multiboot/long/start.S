@@ -97,6 +97,13 @@ ipi_entry:
 	pop	%\reg
 	.endr
 	iretq
+	/* #GP of a WRMSR: go on behind it. */
+	.globl	protection
+protection:
+	lock incl protections(%rip)
+	add	$8, %rsp	/* the error code */
+	addq	$2, (%rsp)
+	iretq
 	.globl	exception
 exception:
 	call	on_exception
@@ -133,6 +140,9 @@ idtr:
 	.quad	idt
 	.balign	4
 info:
+	.long	0
+	.globl	protections
+protections:
 	.long	0
 next_stack:
 	.long	stacks_end - STACK
