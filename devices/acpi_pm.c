@@ -2,7 +2,8 @@
 /*
  * The ports that the ACPI tables (vmm/acpi.c) name: PM1a event and control
  * blocks (ACPI Specification 6.5, 4.8.3), without any event, and always in ACPI
- * mode; and the reset register, which is the one of Intel's chipsets.
+ * mode; the PM timer (4.8.3.3); and the reset register, which is the one of
+ * Intel's chipsets.
  */
 #include <errno.h>
 #include <libfdt.h>
@@ -12,6 +13,7 @@
 
 #include "acpi.h"
 #include "board.h"
+#include "clock.h"
 #include "status.h"
 
 enum { STATUS_REG = 0, ENABLE_REG = 2, CONTROL_REG = ACPI_EVENT_LEN };
@@ -63,6 +65,24 @@ static void port_access(void *arg, struct vcpu *v, uint16_t port,
 	pthread_mutex_unlock(&pm->lock);
 }
 
+/* It counts up and wraps; no event says so. */
+static void timer_access(void *arg, struct vcpu *v, uint16_t port,
+			 unsigned int size, bool write, uint8_t *data)
+{
+	const uint64_t ns = now_ns();
+	const uint64_t ticks = ns / NS_PER_SEC * ACPI_TIMER_HZ +
+			       ns % NS_PER_SEC * ACPI_TIMER_HZ / NS_PER_SEC;
+	const uint32_t value = (uint32_t)ticks & 0xffffff;
+	const unsigned int at = port - ACPI_TIMER_PORT;
+
+	(void)arg;
+	(void)v;
+	for (unsigned int i = 0; !write && i < size; i++)
+		data[i] = at + i < ACPI_TIMER_LEN
+				  ? (uint8_t)(value >> 8 * (at + i))
+				  : 0xff;
+}
+
 static void reset_access(void *arg, struct vcpu *v, uint16_t port,
 			 unsigned int size, bool write, uint8_t *data)
 {
@@ -84,6 +104,8 @@ static int init(struct board *b, void **state, struct err *e)
 	struct pm *pm = calloc(1, sizeof(*pm));
 	struct bus_range regs = { ACPI_PM_PORT, LEN, "acpi pm", pm,
 				  port_access };
+	struct bus_range timer = { ACPI_TIMER_PORT, ACPI_TIMER_LEN, "pm timer",
+				   NULL, timer_access };
 	struct bus_range reset = { ACPI_RESET_PORT, 1, "reset", pm,
 				   reset_access };
 
@@ -93,8 +115,10 @@ static int init(struct board *b, void **state, struct err *e)
 	pm->board = b;
 	pthread_mutex_init(&pm->lock, NULL);
 	pm->regs[CONTROL_REG] = SCI_EN;
-	if (bus_claim(&b->bus, &regs) || bus_claim(&b->bus, &reset))
-		return err_state(e, "port 0x%x or 0x%x is taken", ACPI_PM_PORT,
+	if (bus_claim(&b->bus, &regs) || bus_claim(&b->bus, &timer) ||
+	    bus_claim(&b->bus, &reset))
+		return err_state(e, "port 0x%x, 0x%x or 0x%x is taken",
+				 ACPI_PM_PORT, ACPI_TIMER_PORT,
 				 ACPI_RESET_PORT);
 	return 0;
 }
@@ -125,6 +149,9 @@ static int fdt_node(void *fdt)
 {
 	int r = node(fdt, "acpi-pm@600", "gpcvm,acpi-pm", ACPI_PM_PORT, LEN);
 
+	if (!r)
+		r = node(fdt, "pm-timer@608", "gpcvm,pm-timer", ACPI_TIMER_PORT,
+			 ACPI_TIMER_LEN);
 	return r ? r
 		 : node(fdt, "reset@cf9", "gpcvm,reset", ACPI_RESET_PORT, 1);
 }

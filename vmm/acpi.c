@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * ACPI 2.0 tables (ACPI Specification 6.5, chapter 5): RSDP, XSDT, FADT, FACS,
- * MADT, and a DSDT with \_S5 alone. Not the hardware-reduced kind: Linux then
- * would use neither the PIT nor the IO-APIC's legacy lines.
+ * MADT, and a DSDT with \_S5 alone; and an RSDT, as kvm-unit-tests (lib/acpi.c)
+ * look into no XSDT. Not the hardware-reduced kind: Linux then would use neither
+ * the PIT nor the IO-APIC's legacy lines.
  */
 #include <errno.h>
 #include <stddef.h>
@@ -62,6 +63,11 @@ struct header {
 struct xsdt {
 	struct header h;
 	uint64_t fadt, madt;
+} __attribute__((packed));
+
+struct rsdt {
+	struct header h;
+	uint32_t fadt, madt;
 } __attribute__((packed));
 
 struct facs {
@@ -144,6 +150,7 @@ struct tables {
 	uint8_t pad[28];
 	struct facs facs;
 	struct xsdt xsdt;
+	struct rsdt rsdt;
 	struct fadt fadt;
 	struct dsdt dsdt;
 	struct madt madt;
@@ -194,6 +201,7 @@ static void make_rsdp(struct rsdp *r)
 	memcpy(r->oem, OEM, sizeof(r->oem));
 	r->revision = 2;
 	r->length = sizeof(*r);
+	r->rsdt = AT(rsdt);
 	r->xsdt = AT(xsdt);
 	r->checksum = checksum(r, offsetof(struct rsdp, length));
 	r->checksum_all = checksum(r, sizeof(*r));
@@ -212,6 +220,10 @@ static void make_fadt(struct fadt *f)
 	f->pm1_control_len = ACPI_CONTROL_LEN;
 	f->x_pm1a_control =
 		port(ACPI_PM_PORT + ACPI_EVENT_LEN, ACPI_CONTROL_LEN);
+	f->timer = ACPI_TIMER_PORT;
+	f->timer_len = ACPI_TIMER_LEN;
+	f->x_timer = port(ACPI_TIMER_PORT, ACPI_TIMER_LEN);
+	f->x_timer.access = 3; /* double words */
 	f->c2_latency = NO_C2;
 	f->c3_latency = NO_C3;
 	f->boot_flags = HAS_LEGACY | NO_VGA | NO_MSI;
@@ -261,6 +273,9 @@ int acpi_put(struct boot *b, uint64_t *rsdp, struct err *e)
 	t->xsdt.fadt = AT(fadt);
 	t->xsdt.madt = AT(madt);
 	finish(&t->xsdt.h, "XSDT", 1, sizeof(t->xsdt));
+	t->rsdt.fadt = AT(fadt);
+	t->rsdt.madt = AT(madt);
+	finish(&t->rsdt.h, "RSDT", 1, sizeof(t->rsdt));
 	make_fadt(&t->fadt);
 	memcpy(t->dsdt.aml, aml, sizeof(aml));
 	finish(&t->dsdt.h, "DSDT", 2, sizeof(t->dsdt));

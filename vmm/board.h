@@ -64,5 +64,6 @@ extern const struct device fw_cfg_device;
 extern const struct device rtc_device;
 extern const struct device ps2_device;
 extern const struct device acpi_pm_device;
+extern const struct device testdev_device;
 
 #endif

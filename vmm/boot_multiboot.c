@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "acpi.h"
 #include "elf_image.h"
 
 /* Section 3.1: where the header may be, and what is in it. */
@@ -338,9 +339,10 @@ static int load(struct boot *b, struct err *e)
 	uint64_t header = find_header(&b->kernel), entry;
 	uint64_t places[CONFIG_MAX_MODULES] = { 0 };
 	uint32_t flags = bytes_u32(&b->kernel, header + 4), info;
+	uint64_t rsdp; /* which the kernel has to look for */
 
 	if (check_flags(&b->kernel, flags, e) ||
-	    put_kernel(b, header, flags, &entry, e) ||
+	    put_kernel(b, header, flags, &entry, e) || acpi_put(b, &rsdp, e) ||
 	    put_modules(b, places, e) || put_info(b, places, &info, e))
 		return -1;
 	b->regs = (struct kvm_regs){

@@ -14,6 +14,12 @@ CHIPS = ["local APIC", "CPUID has its number", "local APIC timer",
          "TSC deadline in CPUID", "TSC deadline", "IO-APIC",
          "PIT through pin 2", "speaker port", "PIT channel 2", "serial idle",
          "serial interrupt 4", "serial receive pending", "serial loop"]
+TEST_DEVICE = ["test device, " + x for x in (
+    "a line that is low", "a line is raised", "once an edge",
+    "it is raised again", "4 bytes", "2 bytes", "1 byte", "each byte has its place")]
+ACPI = ["RSDP in the BIOS area", "RSDT", "FADT", "MADT", "PM timer in the FADT",
+        "PM timer has 24 bits", "PM timer goes", "PM timer does not go too fast"]
+CHIPS += TEST_DEVICE + ACPI
 APS = ["APs wait for the SIPI", "APs begin at the SIPI",
        "APs begin in a copy"]
 COUNTERS = ["performance counters take a zero"]

@@ -182,7 +182,8 @@ def test_the_tree_of_linux_passes_dtcs_checks_and_has_its_initrd(lab):
         for line in ('bootargs = "console=ttyS0 quiet";',
                      f"linux,initrd-start = <0x00 {at:#x}>;",
                      f"linux,initrd-end = <0x00 {at + 5000:#x}>;",
-                     "cpu@3 {", "acpi-pm@600 {", "reset@cf9 {"):
+                     "cpu@3 {", "acpi-pm@600 {", "pm-timer@608 {",
+                     "reset@cf9 {", "testdev@e0 {"):
             assert line in dts, (line, dts)
         assert "linux,initrd" not in tree(lab, kernel)
 

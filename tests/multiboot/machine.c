@@ -29,9 +29,18 @@
 #define FW_RAM		  3
 #define FW_CPUS		  5
 
+#define TEST_LINES	  0x2000
+#define TEST_ECHO	  0xe0
+#define TEST_ECHO_BYTES	  0xe8
+#define LINE		  14 /* nobody else's */
+
+#define PM_TIMER_HZ	  3579545
+#define PM_TIMER_MASK	  0xffffff
+
 #define VEC_TIMER	  0x20
 #define VEC_PIT		  0x21
 #define VEC_TSC		  0x22
+#define VEC_LINE	  0x23
 #define VEC_SERIAL	  0x24
 
 #define SPINS		  500000 /* seconds, where each is an exit */
@@ -84,6 +93,15 @@ static bool comes(unsigned int vector)
 	r = interrupts[vector - 0x20];
 	__asm__ volatile("cli");
 	return r;
+}
+
+/* What is pending. */
+static void let_in(void)
+{
+	__asm__ volatile("sti");
+	for (unsigned int i = 0; i < 100; i++)
+		in8(0x64);
+	__asm__ volatile("cli");
 }
 
 static void check_apics(void)
@@ -147,6 +165,114 @@ static void check_serial(void)
 	out8(COM1 + MCR, 0x03); /* from here on it prints again */
 	check("serial receive pending", (pending & 0xf) == 4, pending);
 	check("serial loop", looped == 'x', looped);
+}
+
+/* QEMU's device for KVM's unit tests (hw/misc/pc-testdev.c). */
+static void check_test_device(void)
+{
+	route(LINE, VEC_LINE);
+	out8(TEST_LINES + LINE, 0);
+	check("test device, a line that is low", !interrupts[VEC_LINE - 0x20],
+	      interrupts[VEC_LINE - 0x20]);
+	out8(TEST_LINES + LINE, 1);
+	check("test device, a line is raised", comes(VEC_LINE), 0);
+	out8(TEST_LINES + LINE, 1); /* as it is: no edge */
+	let_in();
+	check("test device, once an edge", interrupts[VEC_LINE - 0x20] == 1,
+	      interrupts[VEC_LINE - 0x20]);
+	out8(TEST_LINES + LINE, 0);
+	let_in();
+	interrupts[VEC_LINE - 0x20] = 0;
+	out8(TEST_LINES + LINE, 0x80);
+	check("test device, it is raised again", comes(VEC_LINE), 0);
+	out8(TEST_LINES + LINE, 0);
+	ioapic_write(0x10 + 2 * LINE, 0x10000);
+	out32(TEST_ECHO, 0x44332211);
+	check("test device, 4 bytes", in32(TEST_ECHO) == 0x44332211,
+	      in32(TEST_ECHO));
+	out16(TEST_ECHO, 0x6655);
+	check("test device, 2 bytes", in16(TEST_ECHO) == 0x6655,
+	      in16(TEST_ECHO));
+	out8(TEST_ECHO_BYTES + 3, 0x77);
+	check("test device, 1 byte", in8(TEST_ECHO + 3) == 0x77,
+	      in8(TEST_ECHO + 3));
+	check("test device, each byte has its place",
+	      in32(TEST_ECHO_BYTES) == 0x77336655, in32(TEST_ECHO_BYTES));
+}
+
+static uint8_t sum(uint32_t at, uint32_t len)
+{
+	uint8_t s = 0;
+
+	while (len--)
+		s = (uint8_t)(s + *(const uint8_t *)at++);
+	return s;
+}
+
+static uint32_t word(uint32_t at)
+{
+	return *(const volatile uint32_t *)at;
+}
+
+/* ACPI Specification 6.5, 5.2.5.1; kvm-unit-tests look no further than the
+ * signature, and take the RSDT, as ACPI 1.0 has it. */
+static uint32_t find_rsdp(void)
+{
+	for (uint32_t at = 0xe0000; at < 0x100000; at += 16)
+		if (word(at) == 0x20445352 && word(at + 4) == 0x20525450)
+			return at;
+	return 0;
+}
+
+/* By its signature, among those that the RSDT names; 0: it is not there. */
+static uint32_t find_table(uint32_t rsdt, uint32_t signature)
+{
+	for (uint32_t at = rsdt + 36; at < rsdt + word(rsdt + 4); at += 4)
+		if (word(word(at)) == signature)
+			return word(at);
+	return 0;
+}
+
+/* Against the PIT's channel 2: neither bound depends on who runs when. */
+static void check_pm_timer(uint16_t port)
+{
+	const uint32_t ms = 10, ticks = PM_TIMER_HZ / 1000 * ms;
+	const uint32_t before = in32(port);
+	uint32_t begin, last, now;
+
+	out8(0x61, 1);
+	out8(0x43, 0xb0); /* channel 2, mode 0 */
+	out8(0x42, (uint8_t)(1193 * ms));
+	out8(0x42, (uint8_t)(1193 * ms >> 8));
+	begin = last = now = in32(port);
+	while (!(in8(0x61) & 0x20)) {
+		last = now; /* before it was over */
+		now = in32(port);
+	}
+	now = in32(port);
+	check("PM timer has 24 bits", !((before | now) & ~PM_TIMER_MASK), now);
+	now = (now - before) & PM_TIMER_MASK;
+	check("PM timer goes", now > ticks - ticks / 10, now);
+	last = (last - begin) & PM_TIMER_MASK;
+	check("PM timer does not go too fast", last < ticks + ticks / 10, last);
+}
+
+static void check_acpi(void)
+{
+	const uint32_t rsdp = find_rsdp(), rsdt = rsdp ? word(rsdp + 16) : 0;
+	uint32_t fadt = 0;
+
+	check("RSDP in the BIOS area", rsdp && !sum(rsdp, 20), rsdp);
+	check("RSDT",
+	      rsdt && word(rsdt) == 0x54445352 && !sum(rsdt, word(rsdt + 4)),
+	      rsdt);
+	if (rsdt)
+		fadt = find_table(rsdt, 0x50434146);
+	check("FADT", fadt && !sum(fadt, word(fadt + 4)), fadt);
+	check("MADT", rsdt && find_table(rsdt, 0x43495041), rsdt);
+	check("PM timer in the FADT", fadt && word(fadt + 76), fadt);
+	if (fadt && word(fadt + 76))
+		check_pm_timer((uint16_t)word(fadt + 76));
 }
 
 static uint32_t fw_cfg(uint16_t key)
@@ -266,6 +392,8 @@ void check_machine(const struct info *info, bool flat)
 	check_apics();
 	check_pit();
 	check_serial();
+	check_test_device();
+	check_acpi();
 	check_aps(flat, !has_word((const char *)info->cmdline, "nocopy"));
 	check_rest(info);
 }

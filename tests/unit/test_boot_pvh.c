@@ -245,7 +245,7 @@ static uint64_t load_tables(unsigned int vcpus)
 
 static void acpi_tables_are_found_and_their_sums_are_right(void **state)
 {
-	uint64_t rsdp = load_tables(2), xsdt, fadt;
+	uint64_t rsdp = load_tables(2), xsdt, rsdt, fadt;
 
 	(void)state;
 	assert_true(rsdp);
@@ -254,13 +254,19 @@ static void acpi_tables_are_found_and_their_sums_are_right(void **state)
 	xsdt = table(word(rsdp + 24, 8), "XSDT");
 	fadt = table(word(xsdt + 36, 8), "FACP");
 	table(word(xsdt + 44, 8), "APIC");
+	/* kvm-unit-tests look for them here. */
+	rsdt = table(word(rsdp + 16, 4), "RSDT");
+	assert_true(word(rsdt + 36, 4) == word(xsdt + 36, 8));
+	assert_true(word(rsdt + 40, 4) == word(xsdt + 44, 8));
+	assert_int_equal(word(rsdt + 4, 4), 44);
 	table(word(fadt + 40, 4), "DSDT");
 	assert_true(word(fadt + 140, 8) == word(fadt + 40, 4));
 	assert_memory_equal(told_bytes(word(fadt + 36, 4), 4), "FACS", 4);
 	assert_true(word(fadt + 36, 4) % 64 == 0);
 }
 
-static void fadt_says_how_to_power_off_and_reset(void **state)
+static void
+fadt_says_how_to_power_off_and_reset_and_where_the_timer_is(void **state)
 {
 	/* Name (\_S5, Package (4) { 5, 5, 0, 0 }) */
 	static const uint8_t s5[] = { 0x08, '_',  'S', '5',  '_', 0x12, 8,
@@ -271,7 +277,11 @@ static void fadt_says_how_to_power_off_and_reset(void **state)
 	(void)state;
 	assert_int_equal(word(fadt + 56, 4), 0x600);
 	assert_int_equal(word(fadt + 64, 4), 0x604);
-	assert_int_equal(word(fadt + 48, 4), 0); /* always in ACPI mode */
+	assert_int_equal(word(fadt + 76, 4), 0x608);
+	assert_int_equal(word(fadt + 91, 1), 4);
+	assert_int_equal(word(fadt + 212, 8), 0x608);
+	assert_true(!(word(fadt + 112, 4) & 1 << 8)); /* 24 bits */
+	assert_int_equal(word(fadt + 48, 4), 0);      /* always in ACPI mode */
 	assert_int_equal(word(fadt + 116, 1), 1);
 	assert_int_equal(word(fadt + 120, 8), 0xcf9);
 	assert_int_equal(word(fadt + 128, 1), 6);
@@ -327,7 +337,7 @@ int main(void)
 		TEST(notes_that_are_cut_off_are_none),
 		TEST(every_truncation_is_refused),
 		TEST(acpi_tables_are_found_and_their_sums_are_right),
-		TEST(fadt_says_how_to_power_off_and_reset),
+		TEST(fadt_says_how_to_power_off_and_reset_and_where_the_timer_is),
 		TEST(madt_has_every_cpu_and_the_timers_pin),
 	};
 
