@@ -25,9 +25,13 @@ ifdef SAN
 BASE	+= -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer
 LINK	:= -fsanitize=$(SAN) -pthread
 else
-LINK	:= -static -pthread
+# Without optimization glibc only warns that it cannot fortify.
+BASE	+= -fPIE -fstack-protector-strong $(if $(filter -O1 -O2 -O3 -Os,$(CFLAGS)), \
+	   -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
+HARDEN	:= -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack
+LINK	:= -static-pie -pthread $(HARDEN)
 endif
-LIBS	:= -lfdt -lcap
+LIBS	:= -lfdt -lcap -lseccomp
 
 SRCS	:= $(filter-out vmm/main.c,$(wildcard vmm/*.c)) $(wildcard devices/*.c)
 OBJS	:= $(SRCS:%.c=$(O)/%.o)

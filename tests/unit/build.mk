@@ -18,7 +18,7 @@ $(O)/libgpcvm.a: $(OBJS) $(O)/guest/image.o $(UNIT_SHARED:%.c=$(O)/%.o)
 
 $(UNIT_BINS): $(O)/tests/unit/%: $(O)/tests/unit/%.o $(O)/libgpcvm.a
 	$(call say,LD,$@)
-	$(Q)$(CC) $(CFLAGS) $(filter-out -static,$(LINK)) $(LDFLAGS) -o $@ $< \
+	$(Q)$(CC) $(CFLAGS) $(filter-out -static-pie,$(LINK)) $(LDFLAGS) -o $@ $< \
 		$(O)/libgpcvm.a -Wl,--as-needed $(LIBS) -lcmocka
 
 .PHONY: unit unit-build
