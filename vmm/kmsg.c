@@ -13,20 +13,40 @@
 #define KERN_WARNING 4
 
 /*
- * What a kernel writes, once or rarely, because the machine that it runs on is
- * slow or shared: hrtimer_interrupt() in kernel/time/hrtimer.c,
- * perf_duration_warn() in kernel/events/core.c. It tells of no defect, and comes
- * when it likes.
+ * Messages of WARNING level or worse that only say that the machine is slow or
+ * shared: something took too long and the kernel goes on. They come when they
+ * like and tell of no defect. One that says that something is stuck (a stall of
+ * RCU, a lockup, a hung task) or that two clocks disagree ("Marking clocksource
+ * ... as unstable") is not here: a kernel that is wrong writes those, too.
  */
-static const char *const of_load[] = {
-	"hrtimer: interrupt took ",
-	"perf: interrupt took too long ",
+static const struct {
+	const char *prefix, *has;
+} of_load[] = {
+	/* kernel/time/hrtimer.c, hrtimer_interrupt() */
+	{ "hrtimer: interrupt took ", "" },
+	/* kernel/events/core.c, perf_duration_warn() */
+	{ "perf: interrupt took too long ", "" },
+	/* kernel/sched/deadline.c, replenish_dl_entity() */
+	{ "sched: DL replenish lagged too much", "" },
+	/* kernel/sched/rt.c, sched_rt_runtime_exceeded() */
+	{ "sched: RT throttling activated", "" },
+	/* kernel/workqueue.c, wq_cpu_intensive_report() */
+	{ "workqueue: ", " hogged CPU for >" },
+	/* kernel/time/clocksource.c, cs_watchdog_read() */
+	{ "clocksource: timekeeping watchdog on CPU",
+	  " excessive read-back delay of " },
+	/* kernel/time/clocksource.c, clocksource_watchdog() */
+	{ "clocksource: Long readout interval, skipping watchdog check", "" },
+	/* arch/x86/kernel/nmi.c, nmi_check_duration() */
+	{ "INFO: NMI handler ", " took too long to run: " },
 };
 
 static bool is_of_load(const char *text)
 {
 	for (unsigned int i = 0; i < ARRAY_SIZE(of_load); i++)
-		if (!strncmp(text, of_load[i], strlen(of_load[i])))
+		if (!strncmp(text, of_load[i].prefix,
+			     strlen(of_load[i].prefix)) &&
+		    strstr(text, of_load[i].has))
 			return true;
 	return false;
 }
