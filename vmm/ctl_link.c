@@ -119,6 +119,16 @@ void link_close(struct ctl_link *l)
 	*l = (struct ctl_link){ .fd = -1, .closed = true };
 }
 
+pid_t link_peer(const struct ctl_link *l)
+{
+	struct ucred peer = { 0 };
+	socklen_t len = sizeof(peer);
+
+	if (getsockopt(l->fd, SOL_SOCKET, SO_PEERCRED, &peer, &len))
+		return 0;
+	return peer.pid;
+}
+
 static int make_room(struct ctl_link *l)
 {
 	size_t cap = l->cap ? l->cap : (size_t)4 * READ_BYTES;

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "ctl_args.h"
 #include "ctl_render.h"
@@ -25,6 +26,8 @@ struct ctl_link {
 int link_open(struct ctl_link *l, const char *path, unsigned int wait_s,
 	      struct err *e);
 void link_close(struct ctl_link *l);
+/* The process that listens; 0: not known. */
+pid_t link_peer(const struct ctl_link *l);
 
 /* Send one request. -1: the connection is lost. Takes in what arrives
  * meanwhile, so that two full buffers do not block each other. */

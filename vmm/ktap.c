@@ -74,14 +74,50 @@ static void put_json(const char *name, const struct outcome *o)
 	json_free(&j);
 }
 
-static void put_ktap(unsigned int number, const char *name,
-		     const struct outcome *o)
+/* FNV-1a of the line @s without its digits. */
+static uint64_t hash_note(const char *s, size_t n)
+{
+	uint64_t h = UINT64_C(0xcbf29ce484222325);
+
+	for (size_t i = 0; i < n; i++)
+		if (s[i] < '0' || s[i] > '9')
+			h = (h ^ (unsigned char)s[i]) * UINT64_C(0x100000001b3);
+	return h;
+}
+
+static bool was_said(struct ktap *k, const char *s, size_t n)
+{
+	uint64_t h = hash_note(s, n);
+
+	for (unsigned int i = 0; i < k->nr_said; i++)
+		if (k->said[i] == h)
+			return true;
+	if (k->nr_said < KTAP_HOST_NOTES)
+		k->said[k->nr_said++] = h;
+	return false;
+}
+
+static void put_notes(struct ktap *k, const char *s)
+{
+	const size_t mark = strlen(KTAP_HOST_NOTE);
+
+	for (size_t n; *s; s += n) {
+		n = strcspn(s, "\n");
+		n += s[n] ? 1 : 0;
+		if (strncmp(s, KTAP_HOST_NOTE, mark))
+			fwrite(s, 1, n, stdout);
+		else if (!was_said(k, s, n))
+			printf("# %.*s", (int)(n - mark), s + mark);
+	}
+}
+
+static void put_ktap(struct ktap *k, const char *name, const struct outcome *o)
 {
 	if (o->notes)
-		fputs(o->notes, stdout);
+		put_notes(k, o->notes);
 	else if (o->result == RESULT_FAIL)
 		printf("# %s\n", o->why);
-	printf("%sok %u ", o->result == RESULT_FAIL ? "not " : "", number);
+	printf("%sok %u ", o->result == RESULT_FAIL ? "not " : "", k->done);
 	put_name(name);
 	if (o->result == RESULT_SKIP)
 		printf(" # SKIP %s", o->why);
@@ -96,7 +132,7 @@ void ktap_result(struct ktap *k, const char *name, const struct outcome *o)
 	if (k->json)
 		put_json(name, o);
 	else
-		put_ktap(k->done, name, o);
+		put_ktap(k, name, o);
 	fflush(stdout);
 }
 

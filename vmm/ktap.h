@@ -5,13 +5,23 @@
 #define GPCVM_KTAP_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "scenario_run.h"
 
+/*
+ * What a note of the host begins with: the terminal shows it as "# ", and once
+ * in a run for what differs in numbers alone, such as "process 7 has a VM".
+ */
+#define KTAP_HOST_NOTE	"#\t"
+#define KTAP_HOST_NOTES 16 /* different ones; of more each is printed */
+
 struct ktap {
 	bool json;
-	unsigned int nr, done;	/* planned; reported */
-	unsigned int counts[3]; /* by enum result */
+	unsigned int nr, done;		/* planned; reported */
+	unsigned int counts[3];		/* by enum result */
+	uint64_t said[KTAP_HOST_NOTES]; /* hashes of the host's notes */
+	unsigned int nr_said;
 };
 
 /* The plan. */

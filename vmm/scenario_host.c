@@ -19,12 +19,35 @@ void host_begin(struct player *p)
 	watch_open(&p->watch);
 }
 
+/* A machine that came and went between two looks is not seen. */
+static void look_for_others(struct player *p)
+{
+	pthread_mutex_lock(&p->other_lock);
+	if (!p->other[0])
+		leak_other_vm(PROC, vm_pid(&p->vm), p->other);
+	pthread_mutex_unlock(&p->other_lock);
+}
+
+void host_look(struct player *p)
+{
+	bool more;
+
+	watch_read(&p->watch);
+	pthread_mutex_lock(&p->watch.lock);
+	more = p->watch.nr != p->looked_at;
+	p->looked_at = p->watch.nr;
+	pthread_mutex_unlock(&p->watch.lock);
+	if (more)
+		look_for_others(p);
+}
+
 void host_count(struct player *p)
 {
 	if (p->counted)
 		return;
 	p->counted = true;
 	leak_count_before(&p->memory, PROC);
+	look_for_others(p);
 }
 
 /* All of the kernel's report, but for what was expected. */
@@ -50,18 +73,25 @@ static void show_messages(struct player *p)
 
 static void check_kernel(struct player *p)
 {
+	struct branch *b = &p->main;
 	char why[JUDGE_WHY];
 
 	if (p->watch.kmsg < 0) {
-		branch_note(&p->main,
-			    "kernel messages: not looked at: /dev/kmsg: %s",
-			    strerrordesc_np(p->watch.kmsg_errno));
+		branch_note_host(
+			&p->main,
+			"kernel messages: not looked at: /dev/kmsg: %s",
+			strerrordesc_np(p->watch.kmsg_errno));
 		return;
 	}
-	watch_read(&p->watch);
-	if (judge_kernel(&p->watch, why))
+	host_look(p);
+	if (judge_kernel(&p->watch, b->ended, p->other, why))
 		return;
-	branch_fail(&p->main, NULL, why);
+	if (b->ended && !b->failed) {
+		branch_fail(b, b->ended, why);
+		branch_show_reply_of(b, b->ended, &b->ended_reply);
+	} else {
+		branch_fail(b, NULL, why);
+	}
 	show_messages(p);
 }
 
@@ -71,8 +101,8 @@ static void check_taint(struct player *p)
 	char why[JUDGE_WHY];
 
 	if (!p->watch.has_taint || !watch_read_taint(TAINT, &now)) {
-		branch_note(&p->main,
-			    "taint: not looked at: " TAINT " cannot be read");
+		branch_note_host(&p->main, "taint: not looked at: " TAINT
+					   " cannot be read");
 		return;
 	}
 	if (!judge_taint(p->watch.taint, now, why))
@@ -135,9 +165,9 @@ static void check_memory(struct player *p)
 	if (!unknown && leak_in_doubt(&now, pages, why, sizeof(why)))
 		unknown = why;
 	if (unknown)
-		branch_note(&p->main,
-			    "memory after teardown: not looked at: %s",
-			    unknown);
+		branch_note_host(&p->main,
+				 "memory after teardown: not looked at: %s",
+				 unknown);
 	else if (!judge_leak(pages, why))
 		branch_fail(&p->main, NULL, why);
 }

@@ -23,14 +23,19 @@ static bool find(const struct reply_text *r, const char *path,
 	       field_each(r->text, r->n, path, keep, value) == FIELD_STOPPED;
 }
 
-/* What is no whole object with an "ok" that is true has failed as well. */
-static bool has_failed(const struct reply_text *r)
+static enum reply_kind kind_of(const struct reply_text *r)
 {
 	struct reply kind = { .kind = REPLY_BAD };
 
 	if (r->text)
 		reply_classify(r->text, r->n, &kind);
-	return kind.kind != REPLY_OK;
+	return kind.kind;
+}
+
+/* What is no whole object with an "ok" that is true has failed as well. */
+static bool has_failed(const struct reply_text *r)
+{
+	return kind_of(r) != REPLY_OK;
 }
 
 static void put_error(const struct reply_text *r, char *buf, size_t size)
@@ -52,9 +57,24 @@ bool judge_reply(const struct reply_text *r, bool may_fail,
 
 	if (may_fail || !has_failed(r))
 		return true;
-	put_error(r, error, sizeof(error));
-	snprintf(why, JUDGE_WHY, "the command failed: %s", error);
+	if (kind_of(r) == REPLY_FAILED) {
+		put_error(r, error, sizeof(error));
+		snprintf(why, JUDGE_WHY, "the command failed: %s", error);
+	} else {
+		snprintf(why, JUDGE_WHY,
+			 "the reply is no JSON object with \"ok\": expected "
+			 "one, got %zu bytes",
+			 r->n);
+	}
 	return false;
+}
+
+/* A command that goes on until it is told to end says what ended it. */
+bool judge_ended_by_kernel(const struct reply_text *r)
+{
+	struct jsonread value;
+
+	return find(r, "ended_by", &value) && jsonread_is(&value, "kernel");
 }
 
 bool judge_error(const struct reply_text *r, const char *want,
@@ -218,16 +238,25 @@ bool judge_excused(const struct watch *w, size_t i)
 	return false;
 }
 
-bool judge_kernel(struct watch *w, char why[static JUDGE_WHY])
+bool judge_kernel(struct watch *w, bool ended, const char *other,
+		  char why[static JUDGE_WHY])
 {
+	const char *what = ended ? "ended by the kernel" : "the kernel reports";
 	bool fine = true;
+	int n;
 
 	pthread_mutex_lock(&w->lock);
 	for (size_t i = 0; i < w->nr && fine; i++) {
 		fine = judge_excused(w, i);
-		if (!fine)
-			snprintf(why, JUDGE_WHY, "the kernel reports: %.440s",
-				 w->messages[i]);
+		if (fine)
+			continue;
+		n = snprintf(why, JUDGE_WHY, "%s: %.360s", what,
+			     w->messages[i]);
+		if (other[0])
+			snprintf(why + n, (size_t)(JUDGE_WHY - n),
+				 " (process %s also had a VM: the message may "
+				 "be about that one)",
+				 other);
 	}
 	pthread_mutex_unlock(&w->lock);
 	return fine;

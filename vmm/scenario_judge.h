@@ -39,8 +39,13 @@ bool judge_disagreement(const struct reply_text *r, const char *text,
 			char why[static JUDGE_WHY]);
 /* The exit status of a machine. */
 bool judge_exit(int status, int want, char why[static JUDGE_WHY]);
-/* A kernel message that no expect-kernel has named; w->lock is not held. */
-bool judge_kernel(struct watch *w, char why[static JUDGE_WHY]);
+/* Did a kernel message end the command, and not what the command waited for? */
+bool judge_ended_by_kernel(const struct reply_text *r);
+/* A kernel message that no expect-kernel has named; w->lock is not held.
+ * @ended: it ended a command. @other: the pid of another process that had a VM
+ * as well, or "": whose VM the message is about is not known then. */
+bool judge_kernel(struct watch *w, bool ended, const char *other,
+		  char why[static JUDGE_WHY]);
 /* Is message @i one that was expected? w->lock is held. */
 bool judge_excused(const struct watch *w, size_t i);
 /* A taint that was not there before. */

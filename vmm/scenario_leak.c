@@ -130,6 +130,24 @@ static int holds_vm(const char *proc, const char *pid)
 	return found;
 }
 
+bool leak_other_vm(const char *proc, pid_t own, char pid[static 24])
+{
+	const struct dirent *d;
+	DIR *dir = opendir(proc);
+	bool found = false;
+
+	while (dir && !found && (d = readdir(dir))) {
+		if (d->d_name[0] < '1' || d->d_name[0] > '9' ||
+		    strtol(d->d_name, NULL, 10) == own)
+			continue;
+		found = holds_vm(proc, d->d_name) > 0;
+		snprintf(pid, 24, "%.20s", found ? d->d_name : "");
+	}
+	if (dir)
+		closedir(dir);
+	return found;
+}
+
 static bool locks_memory(const char *proc, const char *pid)
 {
 	char path[PATH_MAX], line[128];

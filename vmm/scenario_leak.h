@@ -51,6 +51,9 @@ long leak_pages(const struct leak_count *before,
 bool leak_in_doubt(const struct leak_count *after, long pages, char *why,
 		   size_t size);
 
+/* Has a process other than @own a VM, as far as can be seen? Then its @pid. */
+bool leak_other_vm(const char *proc, pid_t own, char pid[static 24]);
+
 /* Is KVM's directory of a VM of process @pid still in @debugfs ("kvm/PID-FD")? */
 bool leak_vm_left(const char *debugfs, pid_t pid);
 

@@ -6,10 +6,9 @@
 #include <string.h>
 
 #include "clock.h"
+#include "ktap.h"
 #include "scenario_player.h"
 #include "text.h"
-
-#define SHOW_BYTES 3000 /* of a reply */
 
 /* ---- notes --------------------------------------------------------------- */
 
@@ -30,22 +29,37 @@ static void put_clean(FILE *f, const char *text, size_t n)
 	}
 }
 
-void branch_note(struct branch *b, const char *fmt, ...)
+static void put_note(struct branch *b, const char *mark, const char *fmt,
+		     va_list ap)
 {
 	char line[2048];
-	va_list ap;
-	int n;
+	int n = vsnprintf(line, sizeof(line), fmt, ap);
 
-	va_start(ap, fmt);
-	n = vsnprintf(line, sizeof(line), fmt, ap);
-	va_end(ap);
 	if (n < 0)
 		return;
 	if ((size_t)n >= sizeof(line))
 		n = (int)sizeof(line) - 1;
-	fputs("# ", b->notes);
+	fputs(mark, b->notes);
 	put_clean(b->notes, line, (size_t)n);
 	fputc('\n', b->notes);
+}
+
+void branch_note(struct branch *b, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	put_note(b, "# ", fmt, ap);
+	va_end(ap);
+}
+
+void branch_note_host(struct branch *b, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	put_note(b, KTAP_HOST_NOTE, fmt, ap);
+	va_end(ap);
 }
 
 void branch_show(struct branch *b, const char *what, const char *text, size_t n)
@@ -63,18 +77,19 @@ void branch_show(struct branch *b, const char *what, const char *text, size_t n)
 	}
 }
 
+void branch_show_reply_of(struct branch *b, const struct stmt *s,
+			  const struct reply_text *r)
+{
+	if (!r->text)
+		return;
+	if (s)
+		branch_note(b, "  command: line %u: %s", s->line, s->text);
+	branch_show(b, "reply", r->text, r->n);
+}
+
 void branch_show_reply(struct branch *b)
 {
-	size_t n = b->reply.n < SHOW_BYTES ? b->reply.n : SHOW_BYTES;
-
-	if (!b->reply.text)
-		return;
-	if (b->asked)
-		branch_note(b, "  command: line %u: %s", b->asked->line,
-			    b->asked->text);
-	branch_show(b, "reply", b->reply.text, n);
-	if (n < b->reply.n)
-		branch_note(b, "  reply: ... (%zu bytes)", b->reply.n);
+	branch_show_reply_of(b, b->asked, &b->reply);
 }
 
 void branch_show_output(struct branch *b)
@@ -131,6 +146,7 @@ void branch_free(struct branch *b)
 	free(b->notes_text);
 	link_close(&b->link);
 	free((char *)b->reply.text);
+	free((char *)b->ended_reply.text);
 	json_free(&b->verdicts);
 }
 
@@ -239,9 +255,11 @@ static void conclude(struct player *p, struct outcome *out)
 void scenario_play(const struct scenario *s, const struct play_options *o,
 		   struct outcome *out)
 {
-	struct player p = {
-		.s = s, .o = o, .vm.pidfd = -1, .types = waited_for(s->first)
-	};
+	struct player p = { .s = s,
+			    .o = o,
+			    .vm.pidfd = -1,
+			    .types = waited_for(s->first),
+			    .other_lock = PTHREAD_MUTEX_INITIALIZER };
 	uint64_t start = now_ns();
 	struct err e = { 0 };
 

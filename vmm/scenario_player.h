@@ -32,6 +32,9 @@ struct branch {
 	bool failed, skipped;
 	unsigned int line;
 	char why[JUDGE_WHY];
+	/* The first command that a kernel message ended; NULL: none. */
+	const struct stmt *ended;
+	struct reply_text ended_reply; /* its; the text is owned */
 };
 
 struct player {
@@ -41,6 +44,11 @@ struct player {
 	struct watch watch;
 	struct leak_count memory; /* before the first machine */
 	bool counted;
+	/* Another process that had a VM when the first machine was started, when
+	 * a kernel message came, or at the end; "": none was seen. */
+	char other[24];
+	pthread_mutex_t other_lock; /* of it: branches look */
+	size_t looked_at;	    /* of the messages; with watch.lock held */
 	pid_t pids[16]; /* of the machines that were, as far as they fit */
 	unsigned int nr_pids;
 	struct vm vm;
@@ -64,11 +72,16 @@ int branch_fail(struct branch *b, const struct stmt *s, const char *why);
 /* A line of text for people; what is not printable in it is made so. */
 void branch_note(struct branch *b, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
+/* The same of what is not the scenario's affair: printed once a run (ktap.c). */
+void branch_note_host(struct branch *b, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 /* Another line or more of a failure: indented, @text of @n bytes. */
 void branch_show(struct branch *b, const char *what, const char *text,
 		 size_t n);
-/* The last reply, for a failure. */
+/* The last reply, whole, for a failure. */
 void branch_show_reply(struct branch *b);
+void branch_show_reply_of(struct branch *b, const struct stmt *s,
+			  const struct reply_text *r);
 /* What the machine has printed. */
 void branch_show_output(struct branch *b);
 
@@ -92,6 +105,8 @@ int machine_finish(struct branch *b, const struct stmt *s);
 void host_begin(struct player *p);
 /* Before the first machine. */
 void host_count(struct player *p);
+/* If the kernel has reported something new: look who else has a VM just now. */
+void host_look(struct player *p);
 /* After the last: judge the host; into the main branch. */
 void host_judge(struct player *p);
 

@@ -60,12 +60,31 @@ static bool add_verdict(void *arg, const struct jsonread *value)
 	return true;
 }
 
+/* Where the kernel ended the command, the rest follows from that. */
 static int fail_with_reply(struct branch *b, const struct stmt *s,
 			   const char *why)
 {
-	branch_fail(b, s, why);
+	char ended[JUDGE_WHY];
+
+	if (b->ended && b->ended == b->asked &&
+	    !judge_kernel(&b->p->watch, true, b->p->other, ended)) {
+		branch_fail(b, s, ended);
+		branch_note(b, "  %s", why);
+	} else {
+		branch_fail(b, s, why);
+	}
 	branch_show_reply(b);
 	return -1;
+}
+
+/* Whether that was expected is known at the end only. */
+static void keep_ended(struct branch *b, const struct stmt *s)
+{
+	if (b->ended || !judge_ended_by_kernel(&b->reply))
+		return;
+	b->ended = s;
+	b->ended_reply.text = strndup(b->reply.text, b->reply.n);
+	b->ended_reply.n = b->ended_reply.text ? b->reply.n : 0;
 }
 
 int run_command(struct branch *b, const struct stmt *s)
@@ -85,6 +104,8 @@ int run_command(struct branch *b, const struct stmt *s)
 		return machine_lost(b, s);
 	if (wait_reply(b, s))
 		return -1;
+	host_look(b->p);
+	keep_ended(b, s);
 	field_each_named(b->reply.text, b->reply.n, "verdict", add_verdict,
 			 &b->verdicts);
 	if (!judge_reply(&b->reply, s->may_fail, why) ||
@@ -278,6 +299,11 @@ static void merge(struct branch *to, struct branch *from, bool ok)
 	}
 	if (from->place > to->place)
 		to->place = from->place;
+	if (from->ended && !to->ended) {
+		to->ended = from->ended;
+		to->ended_reply = from->ended_reply;
+		from->ended_reply = (struct reply_text){ 0 };
+	}
 	branch_free(from);
 }
 

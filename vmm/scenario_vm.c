@@ -150,6 +150,11 @@ int vm_wait(struct vm *vm, const struct halt *h, int ms)
 	return r ? r : note_end(vm);
 }
 
+pid_t vm_pid(const struct vm *vm)
+{
+	return vm->remote ? vm->remote_pid : vm->pid;
+}
+
 void vm_kill(struct vm *vm)
 {
 	int st;
@@ -288,6 +293,7 @@ int vm_adopt(struct vm *vm, const char *path, unsigned int types,
 	    listener_init(&vm->events, -1, types, e))
 		return -1;
 	vm->there = true;
+	vm->remote_pid = link_peer(main);
 	return listener_start(&vm->events, path, false, h, e);
 }
 

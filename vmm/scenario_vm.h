@@ -16,6 +16,7 @@ struct vm {
 	bool there;  /* it was started, or found */
 	bool remote; /* it is not ours */
 	pid_t pid;   /* ours */
+	pid_t remote_pid;
 	int pidfd;
 	pthread_mutex_t lock; /* of ended and status: branches may ask both */
 	bool ended;	      /* ours: and has been waited for; see vm_wait() */
@@ -46,6 +47,8 @@ int vm_adopt(struct vm *vm, const char *path, unsigned int types,
 /* Wait until ours has ended. 0; 1: not within @ms (-1: no limit); -1: all is to
  * end. */
 int vm_wait(struct vm *vm, const struct halt *h, int ms);
+/* Its process; 0: there is none. */
+pid_t vm_pid(const struct vm *vm);
 /* Kill ours. */
 void vm_kill(struct vm *vm);
 /* It is over, and has ended: remove what is left of it. Its output stays, until

@@ -38,6 +38,9 @@ static void failure_that_nobody_expects_is_seen(void **state)
 	assert_true(reply(bad, true));
 	assert_false(reply("no json", false));
 	assert_false(reply("{}", false));
+	assert_false(reply("{\"ok\":true,\"pages\":[{", false));
+	assert_null(strstr(why, "?:"));
+	assert_non_null(strstr(why, "21 bytes"));
 	assert_false(reply("{\"ok\":true", false));
 	assert_false(reply("{\"ok\":\"true\"}", false));
 	assert_false(reply("{\"ok\":true}x", false));
@@ -162,19 +165,25 @@ static void kernel_message_that_nobody_expects_is_seen(void **state)
 	struct watch w = { .kmsg = -1, .lock = PTHREAD_MUTEX_INITIALIZER };
 
 	(void)state;
-	assert_true(judge_kernel(&w, why));
+	assert_true(judge_kernel(&w, false, "", why));
 	watch_add(&w, "BUG: one");
 	watch_add(&w, "WARNING: two");
-	assert_false(judge_kernel(&w, why));
+	assert_false(judge_kernel(&w, false, "", why));
 	assert_string_equal(why, "the kernel reports: BUG: one");
+	assert_false(judge_kernel(&w, true, "", why));
+	assert_string_equal(why, "ended by the kernel: BUG: one");
+	assert_false(judge_kernel(&w, false, "7", why));
+	assert_string_equal(why,
+			    "the kernel reports: BUG: one (process 7 also had "
+			    "a VM: the message may be about that one)");
 	assert_true(watch_expect(&w, "BUG"));
-	assert_false(judge_kernel(&w, why));
+	assert_false(judge_kernel(&w, false, "", why));
 	assert_string_equal(why, "the kernel reports: WARNING: two");
 	assert_true(watch_expect(&w, "two"));
-	assert_true(judge_kernel(&w, why));
+	assert_true(judge_kernel(&w, false, "", why));
 	/* From then on, and those from before. */
 	watch_add(&w, "another BUG");
-	assert_true(judge_kernel(&w, why));
+	assert_true(judge_kernel(&w, false, "", why));
 	watch_close(&w);
 }
 
@@ -191,7 +200,7 @@ static void message_is_expected_once_for_each_time_it_is_named(void **state)
 	assert_true(watch_expect(&w, "new"));
 	assert_true(watch_expect(&w, "new"));
 	assert_false(watch_expect(&w, "new"));
-	assert_false(judge_kernel(&w, why)); /* the old one */
+	assert_false(judge_kernel(&w, false, "", why)); /* the old one */
 	watch_close(&w);
 }
 
