@@ -41,10 +41,14 @@ static bool has_failed(const struct reply_text *r)
 static void put_error(const struct reply_text *r, char *buf, size_t size)
 {
 	struct jsonread kind, message;
-	char k[32] = "?", m[400] = "";
+	char k[32] = "", m[400] = "";
 
 	if (find(r, "error.kind", &kind))
 		jsonread_string(&kind, k, sizeof(k));
+	if (!k[0]) {
+		snprintf(buf, size, "the reply has no error.kind");
+		return;
+	}
 	if (find(r, "error.message", &message))
 		jsonread_string(&message, m, sizeof(m));
 	snprintf(buf, size, "%s: %s", k, m);

@@ -10,6 +10,9 @@
 #include "scenario_player.h"
 #include "text.h"
 
+/* Of a reply: all of a storm's with its threads, or of a check of many pages. */
+#define SHOW_BYTES 65536
+
 /* ---- notes --------------------------------------------------------------- */
 
 /* Control characters may come from the guest; a terminal would obey them. */
@@ -80,11 +83,15 @@ void branch_show(struct branch *b, const char *what, const char *text, size_t n)
 void branch_show_reply_of(struct branch *b, const struct stmt *s,
 			  const struct reply_text *r)
 {
+	size_t n = r->n < SHOW_BYTES ? r->n : SHOW_BYTES;
+
 	if (!r->text)
 		return;
 	if (s)
 		branch_note(b, "  command: line %u: %s", s->line, s->text);
-	branch_show(b, "reply", r->text, r->n);
+	branch_show(b, "reply", r->text, n);
+	if (n < r->n)
+		branch_note(b, "  reply: ... (%zu bytes in all)", r->n);
 }
 
 void branch_show_reply(struct branch *b)
