@@ -8,24 +8,40 @@
 #include "record.h"
 
 #define LOG_DEFAULT 20
+#define LOG_PART    16 /* events at a time: some kB */
+
+/* Events that are overwritten meanwhile are missing. */
+static int log_part(struct request *rq)
+{
+	struct events *ev = &rq->m->events;
+	uint64_t *seen = &rq->arg[0], last = rq->arg[1];
+	struct event e = { 0 };
+
+	for (unsigned int i = 0; i < LOG_PART; i++) {
+		if (!event_next(ev, *seen, &e) || e.seq > last) {
+			json_array_end(&rq->reply);
+			return 0;
+		}
+		event_json(&e, &rq->reply, NULL);
+		*seen = e.seq;
+	}
+	return REQUEST_PARTS;
+}
 
 int cmd_log(struct request *rq)
 {
 	struct events *ev = &rq->m->events;
-	uint64_t n = LOG_DEFAULT, last = events_last(ev), seq;
-	struct event e = { 0 };
+	uint64_t n = LOG_DEFAULT;
 
 	if (rq->argc && num_parse_range(rq->argv[0], "how many events", 1,
 					EVENTS_KEPT, &n, &rq->err))
 		return -1;
 	json_array(&rq->reply, "events");
-	seq = events_before(ev, n);
-	while (event_next(ev, seq, &e) && e.seq <= last) {
-		event_json(&e, &rq->reply, NULL);
-		seq = e.seq;
-	}
-	json_array_end(&rq->reply);
-	return 0;
+	rq->arg[0] = events_before(ev, n);
+	rq->arg[1] = events_last(ev);
+	rq->part = log_part;
+	/* The first ones now: the event of this request takes one's place. */
+	return log_part(rq);
 }
 
 int cmd_subscribe(struct request *rq)

@@ -16,7 +16,8 @@ struct request;
 /*
  * A handler, on the main thread: fills rq->reply with fields and returns 0, or
  * fills rq->err and returns -1, or hands the rest to a vCPU or to a thread with
- * request_on_vcpu() or request_on_thread() and returns what that returns.
+ * request_on_vcpu() or request_on_thread() and returns what that returns. One
+ * whose reply may be long sets rq->part and returns REQUEST_PARTS.
  */
 typedef int (*command_fn)(struct request *rq);
 typedef int (*request_vcpu_fn)(struct request *rq, struct vcpu *v);
@@ -24,6 +25,7 @@ typedef int (*request_vcpu_fn)(struct request *rq, struct vcpu *v);
 typedef int (*request_agent_fn)(void *arg, struct vcpu *v, struct err *e);
 
 #define REQUEST_PENDING 1
+#define REQUEST_PARTS	2 /* a long reply: rq->part adds to it */
 
 struct command {
 	const char *name;
@@ -62,7 +64,9 @@ struct request {
 	 * atomic. */
 	int stuck;
 	struct err stuck_why;
-	command_fn then;	 /* main thread, after it; NULL: finished */
+	command_fn part; /* adds to rq->reply, cannot fail; REQUEST_PARTS: not
+			     the last */
+	command_fn then; /* main thread, after it; NULL: finished */
 	bool started, over, ran; /* started, over: atomic */
 	int result;
 	struct request *next; /* in the list of pending ones */
@@ -81,9 +85,12 @@ const struct command *command_find(const char *name);
 /*
  * Parse rq->line (changed) and run it. Returns 0 or -1 when it is over, with
  * the reply complete in rq->reply, or REQUEST_PENDING: rq->finished is called
- * later. @line_len: bytes of rq->line, without newline.
+ * later, or REQUEST_PARTS: what is in rq->reply is the beginning of it, and
+ * request_part() adds the rest. @line_len: bytes of rq->line, without newline.
  */
 int request_run(struct request *rq, size_t line_len);
+/* Add a part to rq->reply. 0: the reply is complete; REQUEST_PARTS: not yet. */
+int request_part(struct request *rq);
 /* A reply to what never became a request. */
 void request_refuse(struct json *reply, const struct err *e);
 /* Nobody waits any more: end it early. */

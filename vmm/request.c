@@ -11,7 +11,6 @@
 #include "clock.h"
 #include "commands.h"
 #include "devices/doorbell.h"
-#include "guests.h"
 #include "num.h"
 #include "record.h"
 
@@ -115,6 +114,13 @@ static void begin_reply(struct request *rq)
 	json_str(&rq->reply, "cmd", rq->cmd->name);
 }
 
+static int reply_whole(struct request *rq, const char *word, int r)
+{
+	conclude(rq, word, r);
+	record_end(rq, r, &rq->err);
+	return r;
+}
+
 int request_run(struct request *rq, size_t len)
 {
 	struct events *ev = &rq->m->events;
@@ -140,9 +146,14 @@ int request_run(struct request *rq, size_t len)
 		record_pending(rq);
 		return r;
 	}
-	conclude(rq, word, r);
-	record_end(rq, r, &rq->err);
-	return r;
+	return r == REQUEST_PARTS ? r : reply_whole(rq, word, r);
+}
+
+int request_part(struct request *rq)
+{
+	int r = rq->part(rq);
+
+	return r == REQUEST_PARTS ? r : reply_whole(rq, rq->cmd->name, r);
 }
 
 /* ---- on a vCPU ---------------------------------------------------------- */
@@ -174,34 +185,6 @@ static void set_over(struct request *rq, bool ran)
 static void job_done(struct vcpu_job *job, bool ran)
 {
 	set_over(of_job(job), ran);
-}
-
-int request_has_agent(struct machine *m, struct err *e)
-{
-	const struct config *cfg = m->cfg;
-
-	if (guest_has_agent(cfg->guest))
-		return 0;
-	return err_unsupported(e,
-			       "%s %s runs no agent of gpcvm: --guest agent, "
-			       "clockwatch or linux does",
-			       cfg->kernel ? "--kernel" : "--guest",
-			       cfg->kernel ?: cfg->guest);
-}
-
-int request_may_agent(struct machine *m, struct vcpu *v, struct err *e)
-{
-	if (request_has_agent(m, e))
-		return -1;
-	if (vcpu_pausing(v))
-		return err_state(e, "vCPU %u is paused: vcpu %u resume",
-				 v->index, v->index);
-	if (load(&v->agent.lost))
-		return err_state(e,
-				 "vCPU %u has not come back from an operation "
-				 "that was given up",
-				 v->index);
-	return 0;
 }
 
 static void arm_timer(struct pending *p, bool on)

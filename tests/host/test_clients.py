@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Clients that do not behave, many of them, and what they leave behind."""
+import fcntl
 import os
 import resource
 import signal
 import subprocess
 import sys
+import termios
+import time
 
 import lib
 
@@ -243,3 +246,141 @@ def test_200000_requests_leave_no_memory(lab):
     m.client.pipeline(["guest 0 nop", "check clock0"] * 1000)
     assert m.rss() - before < 4 << 20, (before, m.rss())
     m.healthy()
+
+
+def cpu_ns(m):
+    """What the main thread has run, without its vCPUs."""
+    with open(f"/proc/{m.proc.pid}/task/{m.proc.pid}/schedstat") as f:
+        return int(f.read().split()[0])
+
+
+def cost_of_requests(m, nr):
+    """The main thread's processor time for so many, the median of five."""
+    costs = []
+    for _ in range(5):
+        before = cpu_ns(m)
+        m.client.pipeline(["help status"] * nr)
+        costs.append(cpu_ns(m) - before)
+    return sorted(costs)[2]
+
+
+def deaf(m, nr, line):
+    """So many clients that send lines as long as they are taken, and read
+    nothing."""
+    clients = [m.connect() for _ in range(nr)]
+    for c in clients:
+        c.sock.setblocking(False)
+    lib.eventually("nothing more is taken", lambda: not any(
+        [send_some(c, line * 100) for c in clients]))
+    return clients
+
+
+def send_some(client, data):
+    try:
+        return client.sock.send(data)
+    except BlockingIOError:
+        return 0
+
+
+def unread(client):
+    """How many bytes the kernel keeps for it."""
+    n = fcntl.ioctl(client.sock, termios.FIONREAD, bytes(4))
+    return int.from_bytes(n, sys.byteorder)
+
+
+def test_deaf_subscribers_cost_nothing_for_each_event(lab):
+    m = lab.plain()
+    m.healthy()
+    alone = cost_of_requests(m, 1000)
+    clients = [m.connect() for _ in range(100)]
+    for c in clients:
+        c.send("subscribe\n")
+        assert c.line()["subscribed"]
+    full = None
+    while full != (now := [unread(c) for c in clients]):
+        full = now
+        m.client.pipeline(["help status"] * 1000)
+    beside = cost_of_requests(m, 1000)
+    assert beside < 3 * alone, f"{beside / alone:.1f} times as long"
+    for c in clients:
+        c.close()
+    m.healthy()
+
+
+def test_what_a_deaf_client_is_sent_takes_little_memory(lab):
+    m = lab.plain(env=SMALL_QUARANTINE)
+    m.client.pipeline(["help " + "x" * 200] * 1100)
+    m.healthy()
+    rss = m.rss()
+    clients = deaf(m, 50, b"log 1024\n")
+    m.healthy()
+    each = (m.rss() - rss) / len(clients)
+    assert each < 80 << 10, f"{each / 1024:.0f} KiB a client"
+    for c in clients:
+        c.close()
+    m.healthy()
+
+
+def test_a_long_log_comes_whole_and_in_order(lab):
+    m = lab.plain()
+    m.client.pipeline(["help " + "x" * 200] * 1100)
+    m.client.send("subscribe\nlog 1024\nlog 1024\nstatus\n")
+    for cmd in "subscribe", "log", "log", "status":
+        r = m.client.reply()
+        assert r["ok"] and r["cmd"] == cmd and list(r)[-1] == "ns", (cmd, r)
+        if cmd == "log":
+            seqs = [e["seq"] for e in r["events"]]
+            assert seqs == list(range(seqs[0], seqs[0] + 1024)), len(seqs)
+    m.healthy()
+
+
+def ticks(pid):
+    with open(f"/proc/{pid}/stat") as f:
+        fields = f.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def spin(seconds):
+    """Until this process has run for so long."""
+    end = time.process_time() + seconds
+    while time.process_time() < end:
+        pass
+
+
+def allow_files(m, nr):
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.prlimit(m.proc.pid, resource.RLIMIT_NOFILE, (nr, hard))
+
+
+def test_who_knocks_where_no_file_is_left_is_told_so(lab):
+    m = lab.plain()
+    m.healthy()
+    allow_files(m, m.fds())
+    for _ in range(5):
+        c, r = knock(m)
+        assert r["error"]["kind"] == "os", r
+        assert r["error"]["errno"] == "EMFILE", r
+        assert hung_up(c)
+        c.close()
+    m.healthy()
+    m.quit()
+
+
+def test_who_knocks_where_no_file_can_be_had_waits_and_costs_nothing(lab):
+    m = lab.plain()
+    m.healthy()
+    allow_files(m, 0)
+    waiting = [m.connect() for _ in range(3)]
+    before = ticks(m.proc.pid)
+    spin(1)
+    used = ticks(m.proc.pid) - before
+    assert used < 0.2, f"gpcvm ran for {used} s while this test ran for 1 s"
+    log = m.ok("log 1024")["events"]
+    told = [e for e in log if "connections have to wait" in e["text"]]
+    assert len(told) == 1, told
+    allow_files(m, 1000)
+    for c in waiting:
+        c.ok("status")
+        c.close()
+    m.healthy()
+    m.quit()
