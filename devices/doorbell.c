@@ -56,6 +56,8 @@ static void report(struct board *b, struct vcpu *v, const uint64_t *w)
 		[REPORT_TIME_FROZEN] = { "the kernel's time stands still, ns",
 					 1 },
 		[REPORT_TIME_BACK] = { "the kernel's time goes on, ns", 1 },
+		[REPORT_CLOCK_AHEAD] = { "clock is ahead of KVM_GET_CLOCK", 2 },
+		[REPORT_CLOCK_BEHIND] = { "clock is behind KVM_GET_CLOCK", 2 },
 	};
 
 	__atomic_add_fetch(&v->reports, 1, __ATOMIC_RELAXED);
@@ -189,6 +191,15 @@ static void ready(struct board *b, struct vcpu *v, const uint64_t *w)
 	b->ready(b->machine, v);
 }
 
+static void answer_time(struct board *b, struct vcpu *v,
+			const struct kvm_regs *regs)
+{
+	struct kvm_regs answer = *regs;
+
+	answer.rbx = b->clock(b->machine); /* word 0 */
+	vcpu_set_regs(v, &answer);
+}
+
 static void call(struct doorbell *d, struct vcpu *v,
 		 const struct kvm_regs *regs)
 {
@@ -211,6 +222,9 @@ static void call(struct doorbell *d, struct vcpu *v,
 		break;
 	case DB_REPORT:
 		report(b, v, w);
+		break;
+	case DB_TIME:
+		answer_time(b, v, regs);
 		break;
 	case DB_EXCEPTION:
 		exception(d, v, w);

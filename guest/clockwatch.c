@@ -9,6 +9,10 @@
 
 #define POLL_EVERY   32
 #define SILENT_POLLS 64 /* each is a KVM_RUN, and each updates steal time */
+#define TIME_POLLS   64 /* after so many, ask what KVM makes of the time */
+/* No clock may be off by so much, however long ago KVM wrote it (every 300 s at
+ * least: arch/x86/kvm/x86.c, KVMCLOCK_SYNC_PERIOD). */
+#define FAR_NS	     1000000000ULL
 
 void clockwatch_report(uint64_t what, uint64_t a, uint64_t b)
 {
@@ -37,9 +41,47 @@ static void set_now(struct watch *w, uint64_t now, uint64_t backwards)
 	w->last = now;
 }
 
-/* False when it took very long: the host may be waiting. */
-static bool watch_clock(struct percpu *pc, struct watch *w)
+/* Against KVM_GET_CLOCK: @what, or 0 where it is as it should be again. */
+static void set_off(struct clockwatch *c, uint64_t what, uint64_t a, uint64_t b)
 {
+	if (what == c->off)
+		return;
+	c->off = what;
+	clockwatch_report(what ? what : REPORT_CLOCK_BACK, a, b);
+}
+
+/* KVM's time is read after the last reading and before the next, so that neither
+ * may be on the wrong side of it. */
+static void compare_last(struct percpu *pc, struct clockwatch *c)
+{
+	uint64_t w[DB_WORDS] = { 0 };
+
+	c->polls = 0;
+	c->host = 0;
+	if (!(pc->clock & 1) || c->clock.fault)
+		return;
+	db_call(DB_TIME, w);
+	if (w[0] && c->clock.last > w[0] + FAR_NS)
+		set_off(c, REPORT_CLOCK_AHEAD, c->clock.last, w[0]);
+	else
+		c->host = w[0];
+}
+
+static void compare_next(struct clockwatch *c, uint64_t now, uint32_t version)
+{
+	if (!c->host)
+		return;
+	if (now + FAR_NS < c->host)
+		set_off(c, REPORT_CLOCK_BEHIND, now, c->host);
+	else
+		set_off(c, 0, version, 0);
+	c->host = 0;
+}
+
+/* False when it took very long: the host may be waiting. */
+static bool watch_clock(struct percpu *pc, struct clockwatch *cw)
+{
+	struct watch *w = &cw->clock;
 	struct clock_copy c;
 	uint64_t fault = 0;
 
@@ -53,8 +95,10 @@ static bool watch_clock(struct percpu *pc, struct watch *w)
 		fault = REPORT_CLOCK_SILENT;
 	}
 	set_fault(w, fault, REPORT_CLOCK_BACK, c.t.version);
-	if (!fault)
+	if (!fault) {
 		set_now(w, pv_now(&c), REPORT_CLOCK_BACKWARDS);
+		compare_next(cw, w->last, c.t.version);
+	}
 	return fault != REPORT_CLOCK_ODD;
 }
 
@@ -142,10 +186,12 @@ uint32_t clockwatch_round(struct percpu *pc, struct clockwatch *c,
 
 	for (uint32_t i = 0; i < readings && quick; i++) {
 		if (pc->clock & 1)
-			quick = watch_clock(pc, &c->clock);
+			quick = watch_clock(pc, c);
 		if (pc->steal & 1)
 			quick &= watch_steal(pc, &c->steal);
 	}
+	if (++c->polls >= TIME_POLLS)
+		compare_last(pc, c);
 	return poll(pc, &c->steal);
 }
 

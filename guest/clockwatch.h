@@ -18,6 +18,9 @@ struct steal_watch {
 
 struct clockwatch {
 	struct watch clock;
+	uint64_t off;	/* REPORT_CLOCK_AHEAD or _BEHIND; 0: neither */
+	uint64_t host;	/* ns, KVM_GET_CLOCK's, for the next reading; 0: none */
+	uint32_t polls; /* since it was asked for */
 	struct steal_watch steal;
 };
 

@@ -4,7 +4,7 @@
  *
  * The guest loads eax with a call, eight words into rbx rcx rsi rdi r8 r9 r10
  * r11 (word 0..7) and executes OUT. One exit carries all of it: the host reads
- * the registers, and for DB_NEXT and DB_POLL writes its answer into them. No
+ * the registers, and for DB_NEXT, DB_POLL and DB_TIME writes its answer into them. No
  * memory is shared, so it works wherever the guest's memory comes from; OUT
  * with a register operand needs no instruction emulation (SVM and VMX report
  * its length), so it works where KVM cannot read the guest's memory.
@@ -33,6 +33,7 @@
 #define DB_EXC_REGS1 8	/* r8..r15; the host does not return from this one */
 #define DB_PANIC     9	/* w0..7: 64 bytes of text: the guest cannot go on */
 #define DB_EXIT	     10 /* w0 status: the guest ends the machine, as planned */
+#define DB_TIME	     11 /* answers KVM_GET_CLOCK's time in w0, ns; 0: not known */
 
 /*
  * DB_NEXT and DB_POLL: the answer has the operation in the low 16 bits of rax
@@ -60,7 +61,8 @@
 #define OP_HALT	 11 /* HLT, then -> */
 #define OP_CLOCK                                                               \
 	12 /* gpa -> version, tsc_timestamp, system_time,
-			 * mul | shift << 32 | flags << 40, tsc, tries */
+			 * mul | shift << 32 | flags << 40, tsc, tries,
+			 * pad0 | pad[0] << 32 | pad[1] << 40 */
 #define OP_STEAL                                                               \
 	13 /* gpa, 0 or a version to leave there -> version (before that),
 	    * steal, flags | preempted << 32, tries */
@@ -78,6 +80,7 @@
 #define OP_RUNSTATE    18 /* gpa -> state, state_entry_time, time[0..3], tries */
 
 #define OP_TIME	       19 /* -> the kernel's own time since its start, ns, raw */
+#define OP_SPIN	       20 /* ticks of the TSC -> : stays in the guest so long */
 
 #define HASH_INIT      0xcbf29ce484222325 /* FNV-1a, 64 bits, a word at a time */
 #define HASH_PRIME     0x100000001b3
@@ -126,6 +129,8 @@
 #define REPORT_TIME_BACKWARDS  9  /* before, on any CPU; now (ns) */
 #define REPORT_TIME_FROZEN     10 /* ns: stands still while the TSC goes on */
 #define REPORT_TIME_BACK       11 /* ns: it goes on again */
+#define REPORT_CLOCK_AHEAD     12 /* ns; KVM_GET_CLOCK's, read after it */
+#define REPORT_CLOCK_BEHIND    13 /* ns; KVM_GET_CLOCK's, read before it */
 
 /*
  * Entry. Every vCPU starts in 32-bit protected mode, flat segments, paging

@@ -38,6 +38,8 @@ struct board {
 	void (*start_aps)(void *machine, uint32_t entry);
 	/* One more vCPU serves operations. */
 	void (*ready)(void *machine, struct vcpu *v);
+	/* KVM_GET_CLOCK's time, ns; 0: it cannot be had. Any thread. */
+	uint64_t (*clock)(void *machine);
 	/* "vCPU 1: rip=..." for a vCPU that cannot go on. */
 	void (*show_regs)(void *machine, struct vcpu *v);
 };

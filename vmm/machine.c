@@ -70,6 +70,14 @@ static void board_show_regs(void *machine, struct vcpu *v)
 	machine_show_regs(machine, v);
 }
 
+static uint64_t board_clock(void *machine)
+{
+	struct machine *m = machine;
+	struct kvm_clock_data d = { 0 };
+
+	return kvm_get_clock(m->vm, &d) < 0 ? 0 : d.clock;
+}
+
 static void board_ready(void *machine, struct vcpu *v)
 {
 	struct machine *m = machine;
@@ -288,6 +296,7 @@ static int make_devices(struct machine *m, struct err *e)
 	m->board.start_aps = machine_start_aps;
 	m->board.ready = board_ready;
 	m->board.show_regs = board_show_regs;
+	m->board.clock = board_clock;
 	if (m->cfg->kernel)
 		m->board.irq = machine_irq;
 	m->device_state = calloc(devices_nr, sizeof(*m->device_state));

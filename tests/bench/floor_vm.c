@@ -241,6 +241,8 @@ static bool ring_rare(struct fvcpu *v, uint32_t eax, const uint64_t *w)
 			return true;
 		__atomic_add_fetch(&f->exceptions, 1, __ATOMIC_RELEASE);
 		return false;
+	case DB_TIME: /* not known here */
+		return true;
 	case DB_EXIT:
 		exit((int)w[0]);
 	case DB_PANIC:

@@ -131,6 +131,34 @@ def clock_that_goes_back_is_told(m, events):
     m.check("all")
 
 
+def off_by(m, events, ns, word):
+    """The guest puts its own clock so far from KVM's; KVM puts it right."""
+    at = int(m.page("clock1")["gpa"], 16) + 16
+
+    def spoil():
+        m.ok(f"guest 1 write {at:#x} {ns}")
+
+    e = until_told(m, events, spoil, f"vcpu 1: clock is {word} KVM_GET_CLOCK: ")
+    clock, kvm = e["text"].split(": ")[2].split(" then ")
+    assert abs(int(clock) - int(kvm)) > 1e9, e
+    m.ok("poke clock1")
+    told(m, events, "vcpu 1: clock is back")
+    m.check("all")
+
+
+@both
+def clock_that_is_far_ahead_is_told(m, events):
+    off_by(m, events, 10 ** 15, "ahead of")
+
+
+@both
+def clock_that_is_far_behind_is_told(m, events):
+    # A VM that has been there for longer than what may be luck.
+    lib.eventually("two seconds of the VM's clock", lambda:
+                   m.ok("poke clock0")["set"] > 2 * 10 ** 9)
+    off_by(m, events, 5, "behind")
+
+
 @both
 def version_that_stays_odd_is_told_and_its_end_too(m, events):
     until_told(m, events, lambda: m.ok("guest 0 write clock0 3 4"),
