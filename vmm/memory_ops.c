@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <linux/falloc.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include "kvm.h"
@@ -235,12 +236,50 @@ bool memory_is_private(struct memory *m, uint64_t gpa)
 	return r;
 }
 
-/* The page is mapped, as the host's own page tables have it. */
-static bool still_mapped(struct memory *m, const struct mem_piece *p)
+/* Anonymous memory, the only kind that huge pages are split up as below. */
+static bool is_anonymous(struct memory *m, const struct mem_piece *p)
+{
+	return m->mode != MEM_GMEM || !memory_file(m, p->slot);
+}
+
+/*
+ * Memory failure splits a transparent huge page, and that gives up its pages of
+ * zeros: 6.12 to 6.17 map the page that all zeros share in their place, also for
+ * the one that is lost (mm/migrate.c, try_to_map_unused_to_zeropage), so that
+ * nobody meets the poison. So there is something in the page before. True if it was
+ * of zeros.
+ */
+static bool touch_zeros(struct memory *m, const struct mem_piece *p)
+{
+	if (!is_anonymous(m, p) || p->hva[0] ||
+	    memcmp(p->hva, p->hva + 1, PAGE_SIZE - 1))
+		return false;
+	*(volatile uint8_t *)p->hva = 1;
+	return true;
+}
+
+/* Poisoned, the page is mapped no longer: has it gone, as the host's own page
+ * tables have it? */
+static int check_poisoned(struct memory *m, const struct mem_piece *p,
+			  const struct poisoned *done, struct err *e)
 {
 	uint64_t pfn;
 
-	return !memory_pfn_locked(m, p->gpa, &pfn);
+	if (memory_pfn_locked(m, p->gpa, &pfn))
+		return 0;
+	if (done->pfn && pfn && pfn != done->pfn)
+		return err_os(e, 0,
+			      "the kernel gave up pfn 0x%" PRIx64
+			      ", but has mapped another page, pfn 0x%" PRIx64
+			      ", at gpa 0x%" PRIx64
+			      ": the guest does not meet the poison",
+			      done->pfn, pfn, p->gpa);
+	return err_os(e, 0,
+		      "the kernel answered success, but the page at gpa "
+		      "0x%" PRIx64 " is still mapped: a filter in "
+		      "/sys/kernel/debug/hwpoison (corrupt-filter-enable) "
+		      "leaves it out, or dmesg says why",
+		      p->gpa);
 }
 
 int memory_poison(struct memory *m, uint64_t gpa, struct poisoner *p,
@@ -250,6 +289,8 @@ int memory_poison(struct memory *m, uint64_t gpa, struct poisoner *p,
 				 .gpa = gpa,
 				 .len = PAGE_SIZE };
 	struct mem_piece piece;
+	bool touched;
+	uint64_t pfn;
 	int r = -1;
 
 	/* For writing: while its pfn is used the page must stay. */
@@ -269,19 +310,18 @@ int memory_poison(struct memory *m, uint64_t gpa, struct poisoner *p,
 	/* For writing, or the page that all untouched memory shares would be
 	 * the one (mm/memory.c, do_anonymous_page). */
 	if (memory_populate(&piece)) {
-		err_os(e, errno, "bringing in the page at gpa 0x%" PRIx64, gpa);
+		err_os(e, errno, "faulting in the page at gpa 0x%" PRIx64, gpa);
 		goto out;
 	}
+	touched = touch_zeros(m, &piece);
 	memory_begin(m, &ch);
 	r = poison_mapped(p, (uintptr_t)piece.hva, out, e);
 	memory_end(m, &ch, r);
-	if (!r && still_mapped(m, &piece))
-		r = err_os(e, 0,
-			   "the kernel answered success, but the page at gpa "
-			   "0x%" PRIx64 " is mapped as before (is "
-			   "/sys/kernel/debug/hwpoison/corrupt-filter-enable "
-			   "set?)",
-			   gpa);
+	if (!r)
+		r = check_poisoned(m, &piece, out, e);
+	if (r && touched && !memory_pfn_locked(m, gpa, &pfn))
+		*(volatile uint8_t *)piece.hva =
+			0; /* it is still the guest's */
 out:
 	pthread_rwlock_unlock(&m->lock);
 	return r;
