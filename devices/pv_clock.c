@@ -11,6 +11,12 @@ static int check(struct pv_page *p, struct vcpu *v, struct json *j,
 	return pvclock_check(p, v, p->gpa, j, verdict, why, e);
 }
 
+static int look(struct pv_page *p, struct vcpu *v, struct json *j,
+		enum pv_verdict *verdict, char why[static 160], struct err *e)
+{
+	return pvclock_look(p, v, p->gpa, j, verdict, why, e);
+}
+
 const struct pv_kind pv_clock_kind = {
 	.name = "clock",
 	.compatible = "gpcvm,kvm-clock",
@@ -19,8 +25,10 @@ const struct pv_kind pv_clock_kind = {
 	.size = 32, /* struct pvclock_vcpu_time_info */
 	.stride = 32,
 	.align = 32,
+	.kept = PVCLOCK_FLAGS,
 	.msr = GPC_MSR_SYSTEM_TIME,
 	.poke = pvclock_poke,
 	.check = check,
+	.look = look,
 	.wrote = pvclock_wrote,
 };

@@ -90,8 +90,10 @@ static bool wrote(const struct pv_page *p, const uint8_t *bytes)
 	       word[2] + word[3] + word[4] + word[5] == word[1];
 }
 
-static int check(struct pv_page *p, struct vcpu *v, struct json *j,
-		 enum pv_verdict *verdict, char why[static 160], struct err *e)
+/* After what found.set says: have the guest read it, and judge. */
+static int read_and_judge(struct pv_page *p, struct vcpu *v, struct json *j,
+			  enum pv_verdict *verdict, char why[static 160],
+			  struct err *e)
 {
 	struct agent_op op = {
 		.op = OP_RUNSTATE,
@@ -99,14 +101,32 @@ static int check(struct pv_page *p, struct vcpu *v, struct json *j,
 	};
 	struct pv_found *f = &p->found;
 
-	if (pvclock_set(p->vm, &f->set, e) || agent_call(v, &op, e) ||
-	    pvclock_limit(p->vm, &f->limit, e))
+	if (agent_call(v, &op, e) || pvclock_limit(p->vm, &f->limit, e))
 		return -1;
 	*verdict = runstate_judge(&op, f->set, f->limit, why);
-	json_num(j, "set", f->set);
 	if (op.out[0] == ST_OK || op.out[0] == ST_TORN)
 		seen_json(&op, j);
 	return 0;
+}
+
+static int check(struct pv_page *p, struct vcpu *v, struct json *j,
+		 enum pv_verdict *verdict, char why[static 160], struct err *e)
+{
+	if (pvclock_set(p->vm, &p->found.set, e))
+		return -1;
+	json_num(j, "set", p->found.set);
+	return read_and_judge(p, v, j, verdict, why, e);
+}
+
+/* KVM writes it whenever the vCPU is loaded, so also for the guest to read it:
+ * with a time from then on. */
+static int look(struct pv_page *p, struct vcpu *v, struct json *j,
+		enum pv_verdict *verdict, char why[static 160], struct err *e)
+{
+	if (pvclock_from(p->vm, &p->found.set, e))
+		return -1;
+	json_num(j, "clock", p->found.set);
+	return read_and_judge(p, v, j, verdict, why, e);
 }
 
 const struct pv_kind pv_runstate_kind = {
@@ -123,5 +143,6 @@ const struct pv_kind pv_runstate_kind = {
 	.activate = activate,
 	.poke = pvclock_poke,
 	.check = check,
+	.look = look,
 	.wrote = wrote,
 };

@@ -10,12 +10,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "clock.h"
 #include "devices/pv_read.h"
 #include "devices/pv_shinfo.h"
 #include "devices/xen_event.h"
 #include "num.h"
 
 #define PENDING	    0x800 /* evtchn_pending's offset in struct shared_info */
+#define WALL_CLOCK  0xc00 /* wc_version's */
 #define LANDS_TRIES 64
 
 static int activate(struct pv_page *p, struct vcpu *v,
@@ -82,6 +84,21 @@ enum pv_verdict shinfo_judge(const struct agent_op *first,
 	return VERDICT_FRESH;
 }
 
+enum pv_verdict shinfo_judge_look(const uint32_t wc[3], char why[static 160])
+{
+	if (wc[0] & 1)
+		snprintf(why, 160, "the wall clock's version is odd: %" PRIu32,
+			 wc[0]);
+	else if (wc[2] >= NS_PER_SEC)
+		snprintf(why, 160, "the wall clock has %" PRIu32 " ns", wc[2]);
+	else if (wc[0] || wc[1] || wc[2])
+		return VERDICT_FRESH;
+	if (why[0])
+		return VERDICT_TORN;
+	snprintf(why, 160, "the wall clock reads as zeros");
+	return VERDICT_STALE;
+}
+
 static void seen_json(const struct agent_op *op, struct json *j)
 {
 	json_object(j, "seen");
@@ -135,6 +152,31 @@ static int check(struct pv_page *p, struct vcpu *v, struct json *j,
 	return 0;
 }
 
+/*
+ * Without an event: KVM writes the wall clock when the page is set up, and never
+ * again. A page that has lost it reads as zeros, and KVM leaves it so.
+ */
+static int look(struct pv_page *p, struct vcpu *v, struct json *j,
+		enum pv_verdict *verdict, char why[static 160], struct err *e)
+{
+	uint64_t gpa = __atomic_load_n(&p->gpa, __ATOMIC_ACQUIRE);
+	struct agent_op op = { .op = OP_READ, .in = { gpa + WALL_CLOCK, 16 } };
+	uint32_t wc[3]; /* version, sec, nsec */
+
+	if (agent_call(v, &op, e))
+		return -1;
+	if (!pv_readable(&op, verdict, why))
+		return 0;
+	memcpy(wc, &op.out[1], sizeof(wc));
+	*verdict = shinfo_judge_look(wc, why);
+	json_object(j, "seen");
+	json_num(j, "wc_version", wc[0]);
+	json_num(j, "wc_sec", wc[1]);
+	json_num(j, "wc_nsec", wc[2]);
+	json_object_end(j);
+	return 0;
+}
+
 /* Is the pending bit of @port set, as the host sees it at @gpa? */
 static bool peek_pending(const struct pv_page *p, uint64_t gpa, uint32_t port,
 			 bool *pending)
@@ -184,5 +226,6 @@ const struct pv_kind pv_shinfo_kind = {
 	.activate = activate,
 	.poke = poke,
 	.check = check,
+	.look = look,
 	.lands = lands,
 };

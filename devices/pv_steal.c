@@ -7,12 +7,15 @@
  */
 #include <asm/kvm_para.h>
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <sys/random.h>
 
 #include "clock.h"
+#include "devices/pv_preempt.h"
 #include "devices/pv_read.h"
 #include "devices/pv_steal.h"
+#include "vcpu_sched.h"
 
 static int poke(struct pv_page *p, struct vcpu *v, struct json *j,
 		struct err *e)
@@ -61,8 +64,8 @@ enum pv_verdict steal_judge(const struct agent_op *first,
 		return verdict;
 	if (now == left) {
 		snprintf(why, 160,
-			 "the guest left version %" PRIu32
-			 " there, and KVM_RUN did not update it",
+			 "version %" PRIu32
+			 " was left there, and KVM_RUN did not update it",
 			 left);
 		return VERDICT_STALE;
 	}
@@ -98,21 +101,225 @@ static uint32_t draw_version(void)
 	return (r & ~UINT32_C(1)) | UINT32_C(0x40000000);
 }
 
+/*
+ * KVM adds to it what the thread has waited since it last did so, on each entry
+ * (record_steal_time, from current->sched_info.run_delay: the same number that is
+ * in /proc/PID/task/TID/schedstat). So both bounds are exact.
+ */
+enum pv_verdict steal_judge_amount(const struct agent_op *first,
+				   const struct agent_op *second,
+				   const struct steal_delay *d,
+				   char why[static 160])
+{
+	const uint64_t grown = second->out[2] - first->out[2];
+
+	if (!d->known)
+		return VERDICT_FRESH;
+	if (grown < d->between[1] - d->between[0]) {
+		snprintf(why, 160,
+			 "steal grew by %" PRIu64
+			 " ns, while the vCPU's thread "
+			 "waited %" PRIu64 " ns for a CPU",
+			 grown, d->between[1] - d->between[0]);
+		return VERDICT_STALE;
+	}
+	if (grown > d->end - d->start) {
+		snprintf(why, 160,
+			 "steal grew by %" PRIu64 " ns, but the vCPU's thread "
+			 "waited only %" PRIu64 " ns for a CPU",
+			 grown, d->end - d->start);
+		return VERDICT_TORN;
+	}
+	return VERDICT_FRESH;
+}
+
+/* While it runs it is not preempted (record_steal_time clears it). */
+static enum pv_verdict judge_running(const struct agent_op *op,
+				     char why[static 160])
+{
+	const uint32_t preempted = (uint32_t)(op->out[3] >> 32);
+
+	if (!preempted)
+		return VERDICT_FRESH;
+	snprintf(why, 160,
+		 "preempted is 0x%" PRIx32 " while the vCPU runs and reads it",
+		 preempted);
+	return VERDICT_TORN;
+}
+
+static void delay_json(const struct steal_delay *d, struct json *j)
+{
+	if (d->known)
+		json_num(j, "run_delay", d->end - d->start);
+	else
+		json_null(j, "run_delay");
+}
+
+/* What the host sees of the byte while another thread has the vCPU's CPU. */
+static int check_preempted(struct pv_page *p, struct vcpu *v, struct json *j,
+			   enum pv_verdict *verdict, char why[static 160],
+			   struct err *e)
+{
+	static const char *const names[] = {
+		[PREEMPT_UNKNOWN] = "unknown",
+		[PREEMPT_SET] = "set",
+		[PREEMPT_NEVER] = "never set",
+	};
+	enum preempt_seen seen;
+	char unknown[160] = "";
+
+	if (preempt_look(p, v, offsetof(struct kvm_steal_time, preempted),
+			 &seen, unknown, e))
+		return -1;
+	json_str(j, "preempted", names[seen]);
+	if (seen == PREEMPT_UNKNOWN)
+		json_str(j, "preempted_why", unknown);
+	if (seen != PREEMPT_NEVER)
+		return 0;
+	snprintf(why, 160,
+		 "preempted stays 0 while another thread has the vCPU's CPU, "
+		 "and KVM counts its preemptions");
+	*verdict = VERDICT_STALE;
+	return 0;
+}
+
+struct steal_readings {
+	struct agent_op first, second;
+	uint32_t left; /* by the guest, at the first */
+	struct steal_delay delay;
+	enum pv_verdict preempted;
+};
+
+static void read_delay(const struct vcpu *v, struct steal_delay *d,
+		       uint64_t *ns)
+{
+	d->known = d->known && !vcpu_run_delay(v, ns);
+}
+
+static int read_twice(struct pv_page *p, struct vcpu *v,
+		      struct steal_readings *r, struct json *j,
+		      char why[static 160], struct err *e)
+{
+	struct steal_delay *d = &r->delay;
+
+	read_delay(v, d, &d->start);
+	if (agent_call(v, &r->first, e))
+		return -1;
+	read_delay(v, d, &d->between[0]);
+	if (p->found.full && r->first.out[0] == ST_OK &&
+	    check_preempted(p, v, j, &r->preempted, why, e))
+		return -1;
+	read_delay(v, d, &d->between[1]);
+	if (agent_call(v, &r->second, e))
+		return -1;
+	read_delay(v, d, &d->end);
+	return 0;
+}
+
+static enum pv_verdict judge_all(const struct steal_readings *r,
+				 char why[static 160])
+{
+	enum pv_verdict verdict;
+
+	verdict = steal_judge(&r->first, &r->second, r->left, why);
+	if (verdict == VERDICT_FRESH)
+		verdict = judge_running(&r->first, why);
+	if (verdict == VERDICT_FRESH)
+		verdict = judge_running(&r->second, why);
+	if (verdict == VERDICT_FRESH)
+		verdict = steal_judge_amount(&r->first, &r->second, &r->delay,
+					     why);
+	return verdict;
+}
+
 static int check(struct pv_page *p, struct vcpu *v, struct json *j,
 		 enum pv_verdict *verdict, char why[static 160], struct err *e)
 {
-	const uint32_t left = draw_version();
-	struct agent_op first = { .op = OP_STEAL, .in = { p->gpa, left } };
-	struct agent_op second = { .op = OP_STEAL, .in = { p->gpa } };
+	struct steal_readings r = {
+		.left = draw_version(),
+		.first = { .op = OP_STEAL },
+		.second = { .op = OP_STEAL, .in = { p->gpa } },
+		.delay = { .known = true },
+		.preempted = VERDICT_FRESH,
+	};
 
-	if (agent_call(v, &first, e) || agent_call(v, &second, e))
+	r.first.in[0] = p->gpa;
+	r.first.in[1] = r.left;
+	if (read_twice(p, v, &r, j, why, e))
 		return -1;
-	*verdict = steal_judge(&first, &second, left, why);
-	if (first.out[0] == ST_OK)
-		seen_json("before", &first, j);
-	json_num(j, "left", left);
-	if (second.out[0] == ST_OK)
-		seen_json("seen", &second, j);
+	*verdict = judge_all(&r, why);
+	if (*verdict == VERDICT_FRESH)
+		*verdict = r.preempted;
+	if (r.first.out[0] == ST_OK)
+		seen_json("before", &r.first, j);
+	json_num(j, "left", r.left);
+	if (r.second.out[0] == ST_OK)
+		seen_json("seen", &r.second, j);
+	delay_json(&r.delay, j);
+	return 0;
+}
+
+/* As OP_STEAL's answer, what the host sees before the vCPU runs again. */
+static bool peek(const struct pv_page *p, struct agent_op *op)
+{
+	struct kvm_steal_time area;
+	uint64_t pages;
+
+	if (memory_is_private(p->vm->memory, p->gpa) ||
+	    memory_peek(p->vm->memory, p->gpa, &area, sizeof(area), &pages,
+			NULL) ||
+	    !pages)
+		return false;
+	*op = (struct agent_op){
+		.out = { ST_OK, area.version, area.steal,
+			 area.flags | (uint64_t)area.preempted << 32 },
+	};
+	return true;
+}
+
+/* What KVM left when the vCPU last came out of the guest. It was not preempted
+ * then: it came to the doorbell. */
+enum pv_verdict steal_judge_left(const struct agent_op *op,
+				 char why[static 160])
+{
+	const uint32_t preempted = (uint32_t)(op->out[3] >> 32);
+
+	if (op->out[1] & 1)
+		snprintf(why, 160,
+			 "version %" PRIu64 " is odd while KVM does "
+			 "not write",
+			 op->out[1]);
+	else if (preempted)
+		snprintf(why, 160,
+			 "preempted is 0x%" PRIx32 ", and the vCPU came out of "
+			 "the guest by itself",
+			 preempted);
+	else
+		return VERDICT_FRESH;
+	return VERDICT_TORN;
+}
+
+/* KVM updates the area whenever the vCPU is loaded, so also for the guest to read
+ * it. Where the host sees the page it has looked before that. */
+static int look(struct pv_page *p, struct vcpu *v, struct json *j,
+		enum pv_verdict *verdict, char why[static 160], struct err *e)
+{
+	struct agent_op host, op = { .op = OP_STEAL, .in = { p->gpa } };
+	const bool seen = peek(p, &host);
+
+	if (agent_call(v, &op, e))
+		return -1;
+	if (!seen)
+		host = op;
+	*verdict = steal_judge_left(&host, why);
+	if (*verdict == VERDICT_FRESH && seen)
+		*verdict = steal_judge(&host, &op, (uint32_t)host.out[1], why);
+	if (*verdict == VERDICT_FRESH && pv_readable(&op, verdict, why))
+		*verdict = judge_running(&op, why);
+	if (seen)
+		seen_json("before", &host, j);
+	if (op.out[0] == ST_OK)
+		seen_json("seen", &op, j);
 	return 0;
 }
 
@@ -158,5 +365,6 @@ const struct pv_kind pv_steal_kind = {
 	.msr = GPC_MSR_STEAL_TIME,
 	.poke = poke,
 	.check = check,
+	.look = look,
 	.lands = lands,
 };

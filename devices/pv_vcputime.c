@@ -27,6 +27,13 @@ static int check(struct pv_page *p, struct vcpu *v, struct json *j,
 			     j, verdict, why, e);
 }
 
+static int look(struct pv_page *p, struct vcpu *v, struct json *j,
+		enum pv_verdict *verdict, char why[static 160], struct err *e)
+{
+	return pvclock_look(p, v, __atomic_load_n(&p->gpa, __ATOMIC_ACQUIRE), j,
+			    verdict, why, e);
+}
+
 const struct pv_kind pv_vcputime_kind = {
 	.name = "vcputime",
 	.compatible = "gpcvm,xen-vcpu-time-info",
@@ -35,8 +42,10 @@ const struct pv_kind pv_vcputime_kind = {
 	.size = 32, /* struct pvclock_vcpu_time_info */
 	.stride = 32,
 	.align = 32,
+	.kept = PVCLOCK_FLAGS,
 	.activate = activate,
 	.poke = pvclock_poke,
 	.check = check,
+	.look = look,
 	.wrote = pvclock_wrote,
 };

@@ -71,6 +71,17 @@ int pvclock_set(struct pv_vm *pv, uint64_t *set, struct err *e)
 	return 0;
 }
 
+int pvclock_from(struct pv_vm *pv, uint64_t *from, struct err *e)
+{
+	struct kvm_clock_data d = { 0 };
+	int r = kvm_get_clock(pv->vm, &d);
+
+	if (r < 0)
+		return err_kvm(e, -r, "KVM_GET_CLOCK");
+	*from = d.clock > SLACK_NS ? d.clock - SLACK_NS : 0;
+	return 0;
+}
+
 int pvclock_limit(struct pv_vm *pv, uint64_t *limit, struct err *e)
 {
 	struct kvm_clock_data d = { 0 };
@@ -105,41 +116,8 @@ static void seen_json(const struct agent_op *op, struct json *j)
 	json_hex(j, "mul", op->out[4] & 0xffffffff);
 	json_int(j, "shift", (int8_t)(op->out[4] >> 32));
 	json_hex(j, "flags", op->out[4] >> 40 & 0xff);
+	json_num(j, "now", pvclock_now(op));
 	json_object_end(j);
-}
-
-enum pv_verdict pvclock_judge_time(const char *what, uint64_t ns, uint64_t set,
-				   uint64_t limit, char why[static 160])
-{
-	if (ns < set) {
-		snprintf(why, 160,
-			 "%s %" PRIu64 " is from before the poke, "
-			 "which set the clock to %" PRIu64,
-			 what, ns, set);
-		return VERDICT_STALE;
-	}
-	if (ns > limit) {
-		snprintf(why, 160,
-			 "%s %" PRIu64 " is ahead of the VM's clock, %" PRIu64,
-			 what, ns, limit);
-		return VERDICT_TORN;
-	}
-	return VERDICT_FRESH;
-}
-
-enum pv_verdict pvclock_judge(const struct agent_op *op, uint64_t set,
-			      uint64_t limit, char why[static 160])
-{
-	const uint64_t system_time = op->out[3];
-	enum pv_verdict verdict;
-
-	if (!pv_readable(op, &verdict, why))
-		return verdict;
-	if (!op->out[1] && !op->out[2] && !system_time && !op->out[4]) {
-		snprintf(why, 160, "the page reads as zeros");
-		return VERDICT_STALE;
-	}
-	return pvclock_judge_time("system_time", system_time, set, limit, why);
 }
 
 /* ---- what the kernel says ----------------------------------------------- */
@@ -208,24 +186,113 @@ bool pvclock_wrote(const struct pv_page *p, const uint8_t *bytes)
 	       system_time >= p->found.set && system_time <= p->found.limit;
 }
 
+/* The VM's clock, and whether KVM tells it by a stable TSC. */
+static int read_clock(struct pv_vm *pv, uint64_t *clock, bool *stable,
+		      struct err *e)
+{
+	struct kvm_clock_data d = { 0 };
+	int r = kvm_get_clock(pv->vm, &d);
+
+	if (r < 0)
+		return err_kvm(e, -r, "KVM_GET_CLOCK");
+	*clock = d.clock;
+	*stable = d.flags & KVM_CLOCK_TSC_STABLE;
+	return 0;
+}
+
+/* Have the guest read the clock at @gpa, and ask KVM before and after. */
+static int read_both(struct pv_page *p, struct vcpu *v, struct agent_op *op,
+		     struct pvclock_truth *t, struct err *e)
+{
+	bool before, after;
+	int khz;
+
+	if (read_clock(p->vm, &t->from, &before, e) || agent_call(v, op, e) ||
+	    read_clock(p->vm, &t->to, &after, e))
+		return -1;
+	/* A host whose clocksource changes takes all VMs along. */
+	t->tsc = before != after ? PVCLOCK_UNKNOWN
+		 : after	 ? PVCLOCK_STABLE
+				 : PVCLOCK_UNSTABLE;
+	khz = kvm_get_tsc_khz(v->fd);
+	t->khz = khz > 0 ? (uint64_t)khz : 0;
+	t->stopped = p->stopped && p->kind->flavour == PV_KVM;
+	return 0;
+}
+
+static int clear_stopped(struct vcpu *v, uint64_t gpa,
+			 const struct agent_op *seen, struct err *e)
+{
+	struct agent_op op = { .op = OP_WRITE,
+			       .in = { gpa + PVCLOCK_FLAGS, 1,
+				       seen->out[4] >> 40 & 0xfd } };
+
+	return agent_do(v, &op, e);
+}
+
+/*
+ * KVM keeps PVCLOCK_GUEST_STOPPED until the guest clears it, whoever has set it
+ * (arch/x86/kvm/x86.c, kvm_setup_guest_pvclock). Where the clock has been put on
+ * memory that may have held anything, the guest clears it as it should have done
+ * before, and only what comes back is KVM's.
+ */
+static int read_poked(struct pv_page *p, struct vcpu *v, struct agent_op *op,
+		      struct pvclock_truth *t, struct err *e)
+{
+	const struct agent_op again = *op;
+
+	if (pvclock_set(p->vm, &p->found.set, e) || read_both(p, v, op, t, e))
+		return -1;
+	if (op->out[0] != ST_OK || !pvclock_is_stopped(op) || t->stopped ||
+	    !p->littered)
+		return 0;
+	if (clear_stopped(v, op->in[0], op, e))
+		return -1;
+	*op = again;
+	return pvclock_set(p->vm, &p->found.set, e) ? -1
+						    : read_both(p, v, op, t, e);
+}
+
 int pvclock_check(struct pv_page *p, struct vcpu *v, uint64_t gpa,
 		  struct json *j, enum pv_verdict *verdict,
 		  char why[static 160], struct err *e)
 {
 	struct agent_op op = { .op = OP_CLOCK, .in = { gpa } };
 	struct pv_found *f = &p->found;
+	struct pvclock_truth t;
 	struct trace_mark mark;
 
 	if (p->vm->trace)
 		trace_mark(p->vm->trace, &mark);
-	if (pvclock_set(p->vm, &f->set, e) || agent_call(v, &op, e) ||
-	    pvclock_limit(p->vm, &f->limit, e))
+	if (read_poked(p, v, &op, &t, e))
 		return -1;
+	p->littered = false;
+	f->limit = t.to + SLACK_NS;
 	*verdict = pvclock_judge(&op, f->set, f->limit, why);
+	if (*verdict == VERDICT_FRESH) {
+		*verdict = pvclock_judge_look(&op, &t, why);
+		f->here = true;
+	}
 	json_num(j, "set", f->set);
 	if (op.out[0] == ST_OK || op.out[0] == ST_TORN)
 		seen_json(&op, j);
 	if (p->vm->trace)
-		ask_kernel(p, v, &mark, &op, *verdict == VERDICT_FRESH, j);
+		ask_kernel(p, v, &mark, &op, f->here, j);
+	return 0;
+}
+
+int pvclock_look(struct pv_page *p, struct vcpu *v, uint64_t gpa,
+		 struct json *j, enum pv_verdict *verdict, char why[static 160],
+		 struct err *e)
+{
+	struct agent_op op = { .op = OP_CLOCK, .in = { gpa } };
+	struct pvclock_truth t;
+
+	if (read_both(p, v, &op, &t, e))
+		return -1;
+	*verdict = pvclock_judge_look(&op, &t, why);
+	json_num(j, "clock", t.to);
+	if (op.out[0] == ST_OK || op.out[0] == ST_TORN)
+		seen_json(&op, j);
 	return 0;
 }

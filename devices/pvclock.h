@@ -9,8 +9,12 @@
 #include "devices/doorbell.h"
 #include "pv.h"
 
+#define PVCLOCK_FLAGS 29 /* their offset in struct pvclock_vcpu_time_info */
+
 /* Set the VM's clock; *set is a value that no page can have had before. */
 int pvclock_set(struct pv_vm *pv, uint64_t *set, struct err *e);
+/* What nothing can be behind that is written from now on. */
+int pvclock_from(struct pv_vm *pv, uint64_t *from, struct err *e);
 /* What no page can be ahead of, now. */
 int pvclock_limit(struct pv_vm *pv, uint64_t *limit, struct err *e);
 
@@ -21,6 +25,38 @@ int pvclock_poke(struct pv_page *p, struct vcpu *v, struct json *j,
 int pvclock_check(struct pv_page *p, struct vcpu *v, uint64_t gpa,
 		  struct json *j, enum pv_verdict *verdict,
 		  char why[static 160], struct err *e);
+
+/* The same for its @look, which leaves the VM's clock alone. */
+int pvclock_look(struct pv_page *p, struct vcpu *v, uint64_t gpa,
+		 struct json *j, enum pv_verdict *verdict, char why[static 160],
+		 struct err *e);
+
+/* What KVM says of the VM's clock, against which each field is judged. */
+struct pvclock_truth {
+	uint64_t from, to; /* ns: the guest read its clock between these */
+	/* KVM_CLOCK_TSC_STABLE, before and after: unknown where they differ. */
+	enum { PVCLOCK_UNKNOWN, PVCLOCK_UNSTABLE, PVCLOCK_STABLE } tsc;
+	uint64_t khz; /* KVM_GET_TSC_KHZ; 0: unknown */
+	bool stopped; /* KVM_KVMCLOCK_CTRL was called: PVCLOCK_GUEST_STOPPED may
+		       * be set */
+};
+
+/* The time that the guest makes of OP_CLOCK's answer, ns. */
+uint64_t pvclock_now(const struct agent_op *op);
+/* Flags, scale and padding of OP_CLOCK's answer. */
+enum pv_verdict pvclock_judge_fields(const struct agent_op *op,
+				     const struct pvclock_truth *t,
+				     char why[static 160]);
+/* The time that the guest makes of it. */
+enum pv_verdict pvclock_judge_now(const struct agent_op *op,
+				  const struct pvclock_truth *t,
+				  char why[static 160]);
+/* All of that, of a clock that was not poked. */
+enum pv_verdict pvclock_judge_look(const struct agent_op *op,
+				   const struct pvclock_truth *t,
+				   char why[static 160]);
+/* Is PVCLOCK_GUEST_STOPPED set in OP_CLOCK's answer? */
+bool pvclock_is_stopped(const struct agent_op *op);
 
 /* @op: OP_CLOCK's answer, after the clock was set to @set. */
 enum pv_verdict pvclock_judge(const struct agent_op *op, uint64_t set,

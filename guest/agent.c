@@ -12,6 +12,7 @@ static op_fn *const ops[] = {
 	[OP_STEAL] = op_steal,	     [OP_SECRET] = op_secret,
 	[OP_EVTCHN] = op_evtchn,     [OP_UPCALL] = op_upcall,
 	[OP_RUNSTATE] = op_runstate, [OP_TIME] = op_time,
+	[OP_SPIN] = op_spin,
 };
 
 uint32_t agent_ask(struct percpu *pc, uint32_t call)

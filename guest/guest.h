@@ -168,7 +168,7 @@ void agent_run(struct percpu *pc);
 op_fn op_nop, op_read, op_write, op_fill, op_hash, op_touch;
 op_fn op_rdmsr, op_wrmsr, op_hypercall, op_halt;
 op_fn op_canary, op_clock, op_steal, op_secret;
-op_fn op_evtchn, op_upcall, op_runstate, op_time;
+op_fn op_evtchn, op_upcall, op_runstate, op_time, op_spin;
 
 /* The other guests. */
 void hello_run(struct percpu *pc);

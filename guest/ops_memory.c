@@ -7,6 +7,17 @@ uint64_t op_nop(struct percpu *pc UNUSED, uint64_t *w UNUSED)
 	return ST_OK;
 }
 
+/* Without an exit of its own, even where KVM intercepts RDTSC now and then. */
+uint64_t op_spin(struct percpu *pc UNUSED, uint64_t *w)
+{
+	const uint64_t start = rdtsc();
+
+	while (rdtsc() - start < w[0])
+		for (volatile uint32_t i = 0; i < 10000; i++)
+			;
+	return ST_OK;
+}
+
 /* One access of the largest size that is aligned on both sides and fits. */
 static size_t copy_some(char *to, const char *from, uint64_t addr, size_t len)
 {

@@ -28,6 +28,9 @@ bool pv_read_clock(uint64_t gpa, struct clock_copy *c)
 		c->t.tsc_to_system_mul = p->tsc_to_system_mul;
 		c->t.tsc_shift = p->tsc_shift;
 		c->t.flags = p->flags;
+		c->t.pad0 = p->pad0;
+		c->t.pad[0] = p->pad[0];
+		c->t.pad[1] = p->pad[1];
 		c->tsc = rdtsc();
 		if (!(c->t.version & 1) && p->version == c->t.version)
 			return true;
@@ -84,6 +87,8 @@ uint64_t op_clock(struct percpu *pc, uint64_t *w)
 	       (uint64_t)c.t.flags << 40;
 	w[5] = c.tsc;
 	w[6] = c.tries;
+	w[7] = c.t.pad0 | (uint64_t)c.t.pad[0] << 32 |
+	       (uint64_t)c.t.pad[1] << 40;
 	return ok ? ST_OK : ST_TORN;
 }
 

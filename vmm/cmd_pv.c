@@ -133,7 +133,7 @@ static int do_check(struct request *rq, struct vcpu *v)
 {
 	enum pv_verdict verdict;
 
-	return pv_check(rq->page, v, &rq->reply, &verdict, &rq->err);
+	return pv_check(rq->page, v, rq->how, &rq->reply, &verdict, &rq->err);
 }
 
 static void count_verdict(struct request *rq, enum pv_verdict verdict)
@@ -154,6 +154,7 @@ void check_not_judged(struct request *rq)
 void check_begin(struct request *rq)
 {
 	rq->index = 0;
+	rq->how = PV_FULL;
 	rq->arg[0] = VERDICT_FRESH;
 	memset(rq->counts, 0, sizeof(rq->counts));
 	json_array(&rq->reply, "pages");
@@ -166,7 +167,7 @@ int check_one(struct request *rq, struct vcpu *v)
 	enum pv_verdict verdict;
 
 	json_object(&rq->reply, NULL);
-	if (pv_check(rq->page, v, &rq->reply, &verdict, &rq->err))
+	if (pv_check(rq->page, v, rq->how, &rq->reply, &verdict, &rq->err))
 		check_not_judged(rq);
 	else
 		count_verdict(rq, verdict);
@@ -208,14 +209,22 @@ static int check_next(struct request *rq)
 
 int cmd_check(struct request *rq)
 {
+	const bool nopoke = rq->argc > 1;
+
+	if (nopoke && strcmp(rq->argv[1], "nopoke"))
+		return err_usage(&rq->err, "check %.32s %.32s: only nopoke",
+				 rq->argv[0], rq->argv[1]);
 	if (!strcmp(rq->argv[0], "all")) {
 		if (arg_any_page(rq->m, &rq->err))
 			return -1;
 		check_begin(rq);
+		if (nopoke)
+			rq->how = PV_LOOK;
 		return check_next(rq);
 	}
 	rq->page = request_page(rq, 0);
 	if (!rq->page)
 		return -1;
+	rq->how = nopoke ? PV_LOOK : PV_FULL;
 	return request_on_vcpu(rq, rq->page->vcpu, JOB_AGENT, do_check, NULL);
 }

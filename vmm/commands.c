@@ -57,13 +57,14 @@ const struct command commands[] = {
 	  "stealN: one KVM_RUN. shinfo: KVM_XEN_HVM_EVTCHN_SEND. vcpuinfoN: an event channel, and the "
 	  "clock.",
 	  1, 1, cmd_poke },
-	{ "check", "NAME|all",
+	{ "check", "NAME|all [nopoke]",
 	  "poke, have the guest read the page, and judge it",
 	  "Verdicts: fresh (the guest saw data written after the poke), stale (it did not), torn "
 	  "(inconsistent), absent (the page cannot be reached), unsupported. \"pfn_changed\" says "
 	  "whether another host page is behind it than at the last check, where that can be seen. "
-	  "\"disagreement\": it is not what the model of the caches expects.",
-	  1, 1, cmd_check },
+	  "\"disagreement\": it is not what the model of the caches expects. nopoke leaves the page "
+	  "as it is, and judges what is there.",
+	  1, 2, cmd_check },
 	{ "guest", "VCPU OP [ARG]...",
 	  "have the guest's agent do something; guest VCPU help lists OP", NULL,
 	  2, LINE_MAX_WORDS, cmd_guest },

@@ -74,6 +74,7 @@ struct request {
 	/* The handler's own. */
 	uint64_t arg[6];
 	struct pv_page *page;
+	enum pv_how how; /* pages are checked */
 	const void *row;
 	void *own;
 	unsigned int index, counts[8];

@@ -233,6 +233,16 @@ int kvm_kvmclock_ctrl(int vcpu)
 	return ret(ioctl(vcpu, KVM_KVMCLOCK_CTRL, 0));
 }
 
+int kvm_get_tsc_khz(int vcpu)
+{
+	return ret(ioctl(vcpu, KVM_GET_TSC_KHZ));
+}
+
+int kvm_get_stats_fd(int vcpu)
+{
+	return ret(ioctl(vcpu, KVM_GET_STATS_FD, 0));
+}
+
 int kvm_xen_vcpu_set_attr(int vcpu, uint16_t type, uint64_t value)
 {
 	struct kvm_xen_vcpu_attr a = { .type = type, .u.pad[0] = value };

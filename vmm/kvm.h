@@ -60,6 +60,9 @@ int kvm_set_msr(int vcpu, uint32_t index, uint64_t value);
 int kvm_get_vcpu_events(int vcpu, struct kvm_vcpu_events *ev);
 int kvm_set_vcpu_events(int vcpu, const struct kvm_vcpu_events *ev);
 int kvm_kvmclock_ctrl(int vcpu);
+int kvm_get_tsc_khz(int vcpu);
+/* A file of statistics, api.rst, KVM_GET_STATS_FD. */
+int kvm_get_stats_fd(int vcpu);
 int kvm_xen_vcpu_set_attr(int vcpu, uint16_t type, uint64_t value);
 /* On return *gpa and *size say what is left to do. */
 int kvm_pre_fault_memory(int vcpu, uint64_t *gpa, uint64_t *size);

@@ -302,7 +302,8 @@ void model_describe(struct model *m, unsigned int i, const struct model_kind *k)
 	m->entries[i] = (struct model_entry){ .size = k->size,
 					      .align = k->align,
 					      .ghc = k->ghc,
-					      .fragile = k->fragile };
+					      .fragile = k->fragile,
+					      .kept = k->kept };
 }
 
 /* ---- what is done to the caches ----------------------------------------- */
@@ -314,10 +315,12 @@ void model_switch(struct model *m, unsigned int i, uint64_t gpa, bool on,
 	uint64_t first = gpa & ~(PAGE_SIZE - 1);
 
 	lock(m);
+	/* Setting it up anew does not clear what KVM keeps. */
+	n->scribbled = n->scribbled && n->kept && n->gpa == gpa;
+	n->written = false;
 	n->gpa = gpa;
 	n->on = on;
 	n->by_hva = by_hva;
-	n->scribbled = false;
 	n->epoch++;
 	n->nr = (unsigned int)((align_up(gpa + n->size, PAGE_SIZE) - first) /
 			       PAGE_SIZE);
@@ -342,11 +345,13 @@ void model_scribble(struct model *m, uint64_t gpa, uint64_t len)
 	for (unsigned int i = 0; i < m->nr; i++) {
 		struct model_entry *n = &m->entries[i];
 
-		if (n->fragile &&
-		    (n->gpa - gpa < len || gpa - n->gpa < n->size)) {
-			n->scribbled = true;
-			n->epoch++;
-		}
+		if (n->gpa - gpa >= len && gpa - n->gpa >= n->size)
+			continue;
+		n->written = true;
+		if (!n->fragile && !(n->kept && n->gpa + n->kept - gpa < len))
+			continue;
+		n->scribbled = true;
+		n->epoch++;
 	}
 	pthread_mutex_unlock(&m->lock);
 }
@@ -368,6 +373,33 @@ void model_begin(struct model *m, unsigned int i, struct model_use *u)
 	u->clear = !model_busy(m, n);
 	u->expect = u->clear ? model_expect_locked(m, n) : EXPECT_UNKNOWN;
 	u->nowhere = u->clear && model_nowhere(m, n);
+	u->look = false;
+	unlock(m);
+}
+
+/* KVM may have written a page at any time, or never: only what it is known to have
+ * written, and nobody since, is as it should be. */
+static enum model_expect expect_left(const struct model_entry *n,
+				     enum model_expect used)
+{
+	if (used == EXPECT_ABSENT)
+		return used;
+	if (used != EXPECT_FRESH || n->fragile || n->written)
+		return EXPECT_UNKNOWN;
+	for (unsigned int k = 0; k < n->nr; k++)
+		if (!n->cache[k].sure || !n->cache[k].valid ||
+		    n->cache[k].loose)
+			return EXPECT_UNKNOWN;
+	return EXPECT_FRESH;
+}
+
+void model_begin_look(struct model *m, unsigned int i, struct model_use *u)
+{
+	model_begin(m, i, u);
+	lock(m);
+	u->expect = expect_left(&m->entries[i], u->expect);
+	u->nowhere = false;
+	u->look = true;
 	unlock(m);
 }
 
@@ -379,7 +411,8 @@ enum model_expect model_end(struct model *m, unsigned int i,
 	lock(m);
 	u->clear = u->clear && u->epoch == n->epoch && !model_busy(m, n);
 	u->nowhere = u->nowhere && u->clear;
-	for (unsigned int k = 0; k < n->nr; k++) {
+	n->written = n->written && (u->look || !u->clear);
+	for (unsigned int k = 0; k < n->nr && !u->look; k++) {
 		if (u->clear)
 			used(m, n, &n->cache[k]);
 		else

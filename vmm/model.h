@@ -78,7 +78,9 @@ struct model_entry {
 	uint32_t size, align;
 	bool on, by_hva, ghc;
 	bool fragile;	/* KVM does not write all of it at each use */
+	uint32_t kept;	/* offset of a byte that it writes in part; 0: none */
 	bool scribbled; /* ... and gpcvm had the guest write there */
+	bool written; /* gpcvm had the guest write anywhere, since the last use */
 	uint64_t epoch; /* how often something was done to its memory */
 	unsigned int nr;
 	struct model_cache cache[2];
@@ -111,6 +113,7 @@ void model_free(struct model *m);
 struct model_kind {
 	uint32_t size, align; /* of its gpa */
 	bool ghc, fragile;
+	uint32_t kept;
 };
 
 void model_describe(struct model *m, unsigned int i,
@@ -127,10 +130,13 @@ struct model_use {
 	uint64_t epoch;
 	bool clear;   /* nothing else was done to the same memory */
 	bool nowhere; /* there was no page that KVM could have written */
+	bool look;    /* KVM was not made to use it */
 	enum model_expect expect;
 };
 
 void model_begin(struct model *m, unsigned int i, struct model_use *u);
+/* Before the guest reads what is there: KVM is not made to do anything. */
+void model_begin_look(struct model *m, unsigned int i, struct model_use *u);
 /* What the guest should have seen; unknown, and so is the cache from here on,
  * where something else was done to the same memory meanwhile. Then @u->nowhere is
  * false. */

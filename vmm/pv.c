@@ -9,8 +9,11 @@
 #include "num.h"
 #include "pv.h"
 
-#define load(p)	    __atomic_load_n(p, __ATOMIC_ACQUIRE)
-#define store(p, x) __atomic_store_n(p, x, __ATOMIC_RELEASE)
+#define MSR_TSC	       0x10
+#define MSR_TSC_ADJUST 0x3b
+
+#define load(p)	       __atomic_load_n(p, __ATOMIC_ACQUIRE)
+#define store(p, x)    __atomic_store_n(p, x, __ATOMIC_RELEASE)
 
 static const struct pv_kind *const kinds[] = {
 	&pv_clock_kind,	   &pv_steal_kind,    &pv_shinfo_kind,
@@ -116,7 +119,8 @@ static void init_page(struct pv_vm *pv, const struct pv_kind *k,
 		&(struct model_kind){ .size = k->size,
 				      .align = k->align,
 				      .ghc = !strcmp(pv_cached_by(p), "ghc"),
-				      .fragile = k->fragile });
+				      .fragile = k->fragile,
+				      .kept = k->kept });
 	model_switch(&pv->model, pv_index(p), p->gpa, p->on, false);
 	if (k->per_vm)
 		snprintf(p->name, sizeof(p->name), "%s", k->name);
@@ -206,7 +210,7 @@ static void set_state(struct pv_page *p, const struct pv_where *w)
 {
 	if (p->gpa != w->gpa) {
 		p->former = p->gpa;
-		p->moved = true;
+		p->moved = p->littered = true;
 	}
 	store(&p->gpa, w->gpa);
 	store(&p->hva, w->hva);
@@ -218,9 +222,20 @@ static void set_state(struct pv_page *p, const struct pv_where *w)
 	model_switch(&p->vm->model, pv_index(p), w->gpa, w->on, w->by_hva);
 }
 
+/* The guest moves its own TSC, and KVM leaves the clocks as they are (arch/x86/kvm/
+ * x86.c, kvm_set_msr_common): until they are written the next time they are wrong. */
+static void note_tsc(struct pv_vm *pv, unsigned int vcpu)
+{
+	for (unsigned int i = 0; i < pv->nr; i++)
+		if (pv->pages[i].vcpu == vcpu && pv->pages[i].kind->kept)
+			model_scribble(&pv->model, load(&pv->pages[i].gpa), 1);
+}
+
 void pv_note_msr(struct pv_vm *pv, unsigned int vcpu, uint32_t msr,
 		 uint64_t value)
 {
+	if (msr == MSR_TSC || msr == MSR_TSC_ADJUST)
+		note_tsc(pv, vcpu);
 	for (unsigned int i = 0; i < pv->nr; i++) {
 		struct pv_page *p = &pv->pages[i];
 		bool on = value & GPC_MSR_ENABLED;

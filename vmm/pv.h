@@ -61,6 +61,7 @@ struct pv_kind {
 	uint32_t align;	 /* of its gpa: the stride, unless it may cross pages */
 	uint32_t split;	 /* bytes in its first page, in that layout; 0: all */
 	uint32_t lead;	 /* bytes at its start that KVM leaves to other kinds */
+	uint32_t kept;	 /* offset of a byte of which KVM keeps bits; 0: none */
 
 	/* The guest sets it up, with gpa | 1 in this MSR of the vCPU; or, where
 	 * that is 0, the host does with @activate: on @v's thread in a job, or
@@ -77,6 +78,11 @@ struct pv_kind {
 	int (*check)(struct pv_page *p, struct vcpu *v, struct json *j,
 		     enum pv_verdict *verdict, char why[static 160],
 		     struct err *e);
+	/* The same without a poke, and nothing else that KVM or the guest could
+	 * mend it by: judge what is there. */
+	int (*look)(struct pv_page *p, struct vcpu *v, struct json *j,
+		    enum pv_verdict *verdict, char why[static 160],
+		    struct err *e);
 
 	/*
 	 * Where else did the last check's poke write? One of the two. @wrote:
@@ -97,6 +103,8 @@ struct pv_found {
 	char kernel[112];
 	bool differs;
 	bool wrote; /* they say that it wrote this very page */
+	bool full;  /* in: the check may take a while */
+	bool here;  /* what the poke wrote is in the page, right or wrong */
 };
 
 struct pv_page {
@@ -112,6 +120,9 @@ struct pv_page {
 	/* An operation of the guest that switches it was given up, and may yet
 	 * be done: KVM knows. Atomic. */
 	bool in_doubt;
+	/* It was put on memory that may hold anything; until the next check. */
+	bool littered;	      /* vCPU thread only */
+	bool stopped;	      /* KVM_KVMCLOCK_CTRL was called for it */
 	unsigned int changes; /* how often it was switched; vCPU thread only */
 	uint64_t
 		former; /* where it was before it was last moved; vCPU thread */
@@ -186,7 +197,12 @@ void pv_doubt_msr(struct pv_vm *pv, unsigned int vcpu, uint32_t msr);
  * what the guest has moved by itself has been followed. */
 void pv_settle(struct pv_page *p, struct vcpu *v);
 /* Check it, and write one object's fields: verdict, why, pfn ... */
-int pv_check(struct pv_page *p, struct vcpu *v, struct json *j,
+enum pv_how {
+	PV_QUICK, /* nothing that takes longer than a few KVM_RUNs */
+	PV_FULL,
+	PV_LOOK, /* without a poke */
+};
+int pv_check(struct pv_page *p, struct vcpu *v, enum pv_how how, struct json *j,
 	     enum pv_verdict *verdict, struct err *e);
 /* On a stale or torn verdict: look for what the poke wrote in all of the memory
  * that the host sees, and where it is found name the place in a member

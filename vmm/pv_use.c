@@ -118,20 +118,22 @@ static void compare(struct pv_page *p, const struct judged *d,
 }
 
 /* Have the kind judge it, and see whether what it judged was the page. */
-static int judge(struct pv_page *p, struct vcpu *v, struct json *j,
-		 enum pv_verdict *verdict, char why[static 160], struct err *e)
+static int judge(struct pv_page *p, struct vcpu *v, enum pv_how how,
+		 struct json *j, enum pv_verdict *verdict, char why[static 160],
+		 struct err *e)
 {
 	unsigned int changes = p->changes;
 	uint64_t mmio = v->mmio;
 
-	p->found = (struct pv_found){ 0 };
+	p->found = (struct pv_found){ .full = how == PV_FULL };
 	why[0] = '\0';
 	if (!load(&p->on)) {
 		*verdict = VERDICT_ABSENT;
 		snprintf(why, 160, "%s is off", p->name);
 		return 0;
 	}
-	if (p->kind->check(p, v, j, verdict, why, e))
+	if ((how == PV_LOOK ? p->kind->look : p->kind->check)(p, v, j, verdict,
+							      why, e))
 		return -1;
 	/* What the host switches, it does between two KVM_RUNs. */
 	if (p->changes != changes)
@@ -151,9 +153,9 @@ static int judge(struct pv_page *p, struct vcpu *v, struct json *j,
 }
 
 /* The verdict, what the model expects, and what else can be said of it. */
-static int judge_alone(struct pv_page *p, struct vcpu *v, struct json *j,
-		       enum pv_verdict *verdict, struct judged *d,
-		       char why[static 160], struct err *e)
+static int judge_alone(struct pv_page *p, struct vcpu *v, enum pv_how how,
+		       struct json *j, enum pv_verdict *verdict,
+		       struct judged *d, char why[static 160], struct err *e)
 {
 	struct model *m = &p->vm->model;
 	const struct json_mark mark = json_mark(j);
@@ -161,8 +163,11 @@ static int judge_alone(struct pv_page *p, struct vcpu *v, struct json *j,
 
 	for (int i = 0; i < CHECK_TRIES; i++) {
 		json_rewind(j, mark);
-		model_begin(m, pv_index(p), &use);
-		if (judge(p, v, j, verdict, why, e)) {
+		if (how == PV_LOOK)
+			model_begin_look(m, pv_index(p), &use);
+		else
+			model_begin(m, pv_index(p), &use);
+		if (judge(p, v, how, j, verdict, why, e)) {
 			model_doubt(m, pv_index(p));
 			return -1;
 		}
@@ -173,15 +178,15 @@ static int judge_alone(struct pv_page *p, struct vcpu *v, struct json *j,
 	}
 	if (*verdict != VERDICT_STALE && *verdict != VERDICT_TORN)
 		return 0;
-	if (use.clear)
+	if (use.clear && how != PV_LOOK && !p->found.here)
 		pv_elsewhere(p, v, j, why);
-	else
+	else if (!use.clear)
 		append(why, "its memory was changed meanwhile");
 	add_alias(p, why);
 	return 0;
 }
 
-int pv_check(struct pv_page *p, struct vcpu *v, struct json *j,
+int pv_check(struct pv_page *p, struct vcpu *v, enum pv_how how, struct json *j,
 	     enum pv_verdict *verdict, struct err *e)
 {
 	struct judged d = { .expect = EXPECT_UNKNOWN };
@@ -190,7 +195,7 @@ int pv_check(struct pv_page *p, struct vcpu *v, struct json *j,
 	pv_settle(p, v);
 	json_str(j, "name", p->name);
 	json_hex(j, "gpa", load(&p->gpa));
-	if (judge_alone(p, v, j, verdict, &d, why, e))
+	if (judge_alone(p, v, how, j, verdict, &d, why, e))
 		return -1;
 	if (p->found.reached)
 		pfn_json(p, j);

@@ -218,7 +218,7 @@ static int do_check(void *arg, struct vcpu *v, struct err *e)
 {
 	const struct errand *a = arg;
 
-	return pv_check(a->st->pv, v, &a->t->json, &a->t->verdict, e);
+	return pv_check(a->st->pv, v, PV_QUICK, &a->t->json, &a->t->verdict, e);
 }
 
 static int run_check(struct storm_thread *t, const struct storm_step *st,

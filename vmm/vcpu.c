@@ -11,6 +11,7 @@
 #include "num.h"
 #include "sigbus.h"
 #include "vcpu.h"
+#include "vcpu_sched.h"
 
 #define SIGKICK	    (SIGRTMIN + 1)
 
@@ -46,6 +47,7 @@ int vcpu_init(struct vcpu *v, unsigned int index, int fd, size_t run_size,
 	memset(v, 0, sizeof(*v));
 	v->index = index;
 	v->fd = fd;
+	v->schedstat = v->stats = -1;
 	v->run_size = run_size;
 	pthread_mutex_init(&v->lock, NULL);
 	pthread_cond_init(&v->cond, NULL);
@@ -65,6 +67,7 @@ void vcpu_free(struct vcpu *v)
 		munmap(v->run, v->run_size);
 	if (v->fd >= 0)
 		close(v->fd);
+	vcpu_sched_close(v);
 	pthread_mutex_destroy(&v->lock);
 	pthread_cond_destroy(&v->cond);
 }
@@ -200,6 +203,7 @@ int vcpu_pin(struct vcpu *v, unsigned int cpu)
 		return -EINVAL;
 	CPU_ZERO(&set);
 	CPU_SET(cpu, &set);
+	count(&v->pins);
 	return -pthread_setaffinity_np(v->thread, sizeof(set), &set);
 }
 
@@ -446,6 +450,7 @@ static void *thread(void *arg)
 	struct vcpu *v = arg;
 
 	sigbus_catch(&v->bus);
+	vcpu_sched_open(v);
 	pthread_mutex_lock(&v->lock);
 	if (!v->hold)
 		v->state = VCPU_RUNNING;

@@ -44,6 +44,8 @@ struct vcpu_job {
 	struct vcpu_job *next;
 };
 
+#define VCPU_STATS_NONE	 (-2) /* this KVM has no such statistics */
+
 /* In kvm_run.exit_reason, not KVM's: SIGBUS came, v->bus has its address. */
 #define VCPU_EXIT_SIGBUS 0x10000
 
@@ -112,6 +114,12 @@ struct vcpu {
 	/* Why the guest last took an exception from gpcvm; vCPU thread only. */
 	char fault_why[160];
 	int fault_why_errno;
+
+	/* vcpu_sched.h: files, or negative, and where the values are in there. */
+	int schedstat, stats;
+	uint64_t stat_at[2];
+	bool untold;	   /* KVM does not tell this guest of preemptions */
+	unsigned int pins; /* vcpu_pin() calls; atomic */
 
 	uint64_t reports; /* of what must not be, from its agent; atomic */
 	uint64_t runs;	  /* KVM_RUN calls; atomic */

@@ -270,3 +270,23 @@ lib.short(globals()["test_gmem_packed_clock_recovers_from_a_punch"])
 lib.short(globals()["test_gmem_separate_steal_time_recovers_from_a_punch"])
 lib.short(globals()["test_gmem_separate_clock_moves_to_another_page"])
 lib.short(globals()["test_gmem_packed_clocks_all_recover_from_one_punch"])
+
+
+def steals_what_it_waits(lab, mode):
+    lab.need_mode(mode)
+    m = lab.machine("--memory", mode, "--vcpus", "2")
+    for _ in range(5):
+        for p in ("steal0", "steal1"):
+            r = m.check(p)
+            grown = r["seen"]["steal"] - r["before"]["steal"]
+            # The check has another thread take the vCPU's CPU.
+            assert 0 < grown <= r["run_delay"], r
+            assert r["preempted"] in ("set", "unknown"), r
+
+
+def test_anon_steal_grows_by_what_the_thread_waits(lab):
+    steals_what_it_waits(lab, "anon")
+
+
+def test_gmem_steal_grows_by_what_the_thread_waits(lab):
+    steals_what_it_waits(lab, "gmem")

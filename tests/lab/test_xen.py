@@ -174,3 +174,23 @@ def test_debians_kernel_serves_them_as_well(lab):
             g.ok(f"punch {p}")
             g.check(p)
         g.quit()
+
+
+def test_guest_stopped_that_bleeds_from_kvm_clock_is_torn(lab):
+    """Up to 6.14 KVM makes all clocks of a vCPU in one struct, and what it keeps of
+    the first is in the others, too (arch/x86/kvm/x86.c, kvm_setup_guest_pvclock)."""
+    g = xen(lab, "anon")
+    g.check("all")
+    g.ok(f"guest 0 wrmsr 0x4b564d01 {SPARE | 1:#x}")
+    g.healthy()
+    g.ok(f"guest 0 write {SPARE + 29:#x} 3 1")
+    for p in ("vcpuinfo0", "vcputime0"):
+        r = g.check(p, "torn")
+        assert "PVCLOCK_GUEST_STOPPED" in r["why"], r
+        assert r["expected"] == "fresh" and "disagreement" in r, r
+    # Once KVM has no more reason to set it the guest's to clear is left.
+    g.ok("guest 0 wrmsr 0x4b564d01 0")
+    for p, offset in (("vcpuinfo0", 32), ("vcputime0", 0)):
+        at = int(g.page(p)["gpa"], 16) + offset + 29
+        g.ok(f"guest 0 write {at:#x} 1 1")
+        g.check(p)

@@ -263,6 +263,58 @@ static void only_what_kvm_does_not_write_over_can_be_scribbled_on(void **unused)
 	world_drop(&w);
 }
 
+static enum model_expect look_at(struct world *w)
+{
+	struct model_use u;
+
+	model_begin_look(&w->model, 0, &u);
+	return model_end(&w->model, 0, &u);
+}
+
+/* What nobody has KVM use is only known where nothing has come between. */
+static void what_is_left_there_is_known_until_something_is_done(void **unused)
+{
+	struct world w;
+
+	(void)unused;
+	world_make(&w, MEM_ANON, GMEM_NONE, 1);
+	model_switch(&w.model, 0, GPA, true, false);
+	assert_int_equal(look_at(&w), EXPECT_FRESH);
+	world_act(&w, 'p', GPA);
+	assert_int_equal(look_at(&w), EXPECT_UNKNOWN);
+	assert_int_equal(look_at(&w), EXPECT_UNKNOWN); /* it mends nothing */
+	assert_int_equal(world_use(&w, 0), EXPECT_FRESH);
+	assert_int_equal(look_at(&w), EXPECT_FRESH);
+	model_scribble(&w.model, GPA + 8, 1);
+	assert_int_equal(look_at(&w), EXPECT_UNKNOWN);
+	assert_int_equal(world_use(&w, 0), EXPECT_FRESH);
+	assert_int_equal(look_at(&w), EXPECT_FRESH);
+	model_switch(&w.model, 0, GPA, false, false);
+	assert_int_equal(look_at(&w), EXPECT_ABSENT);
+	world_drop(&w);
+}
+
+/* A byte of which KVM keeps bits, for as long as it is the same memory. */
+static void bits_that_kvm_keeps_are_not_guessed_at(void **unused)
+{
+	struct world w;
+
+	(void)unused;
+	world_make(&w, MEM_ANON, GMEM_NONE, 1);
+	w.model.entries[0].kept = 29;
+	model_switch(&w.model, 0, GPA, true, false);
+	model_scribble(&w.model, GPA + 28, 1);
+	model_scribble(&w.model, GPA + 30, 1);
+	assert_int_equal(world_use(&w, 0), EXPECT_FRESH);
+	model_scribble(&w.model, GPA + 24, 8);
+	assert_int_equal(world_use(&w, 0), EXPECT_UNKNOWN);
+	model_switch(&w.model, 0, GPA, true, false);
+	assert_int_equal(world_use(&w, 0), EXPECT_UNKNOWN);
+	world_act(&w, 'p', GPA);
+	assert_int_equal(world_use(&w, 0), EXPECT_FRESH);
+	world_drop(&w);
+}
+
 static void too_many_poisoned_pages_make_all_unknown(void **unused)
 {
 	struct world w;
@@ -302,6 +354,9 @@ int main(void)
 		cmocka_unit_test(gpa_that_kvm_does_not_take_is_not_guessed_at),
 		cmocka_unit_test(
 			only_what_kvm_does_not_write_over_can_be_scribbled_on),
+		cmocka_unit_test(
+			what_is_left_there_is_known_until_something_is_done),
+		cmocka_unit_test(bits_that_kvm_keeps_are_not_guessed_at),
 		cmocka_unit_test(too_many_poisoned_pages_make_all_unknown),
 	};
 

@@ -300,7 +300,7 @@ static int checked(struct pv_page *p, enum pv_verdict *verdict, struct json *j,
 	static struct vcpu v;
 
 	json_init(j);
-	return pv_check(p, &v, j, verdict, e);
+	return pv_check(p, &v, PV_FULL, j, verdict, e);
 }
 
 static void check_that_spans_a_switch_judges_nothing(void **state)

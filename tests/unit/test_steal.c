@@ -93,8 +93,71 @@ static void page_that_faults_is_absent(void **state)
 	assert_int_equal(steal_judge(&bad, &good, left, why), VERDICT_ABSENT);
 }
 
+/* ---- the amount --------------------------------------------------------- */
+
+/* Steal time grew by @grown, the thread waited between @least and @most. */
+static enum pv_verdict grew(uint64_t grown, uint64_t least, uint64_t most)
+{
+	const struct agent_op first = { .out = { ST_OK, 4, 1000 } };
+	const struct agent_op second = { .out = { ST_OK, 6, 1000 + grown } };
+	const struct steal_delay d = { .known = true,
+				       .start = 5000,
+				       .between = { 5000, 5000 + least },
+				       .end = 5000 + most };
+
+	why[0] = '\0';
+	return steal_judge_amount(&first, &second, &d, why);
+}
+
+static void amount_grows_as_the_thread_waits(void **state)
+{
+	(void)state;
+	assert_int_equal(grew(700, 700, 700), VERDICT_FRESH);
+	assert_int_equal(grew(0, 0, 0), VERDICT_FRESH);
+	assert_int_equal(grew(500, 300, 700), VERDICT_FRESH);
+	assert_string_equal(why, "");
+	assert_int_equal(grew(0, 1, 700), VERDICT_STALE);
+	assert_int_equal(grew(699, 700, 700), VERDICT_STALE);
+	assert_non_null(strstr(why, "grew by 699 ns, while the vCPU's thread "
+				    "waited 700 ns"));
+	assert_int_equal(grew(701, 700, 700), VERDICT_TORN);
+	assert_non_null(strstr(why, "waited only 700 ns"));
+}
+
+static void amount_is_not_judged_where_the_host_does_not_say(void **state)
+{
+	const struct agent_op first = { .out = { ST_OK, 4, 1000 } };
+	const struct steal_delay d = { .between = { 0, 700 }, .end = 700 };
+
+	(void)state;
+	assert_int_equal(steal_judge_amount(&first, &first, &d, why),
+			 VERDICT_FRESH);
+}
+
+static enum pv_verdict left_there(uint64_t version2, uint64_t preempted)
+{
+	const struct agent_op op = { .out = { ST_OK, version2, 9,
+					      preempted << 32 } };
+
+	why[0] = '\0';
+	return steal_judge_left(&op, why);
+}
+
+static void what_kvm_left_is_even_and_not_preempted(void **state)
+{
+	(void)state;
+	assert_int_equal(left_there(4, 0), VERDICT_FRESH);
+	assert_int_equal(left_there(5, 0), VERDICT_TORN);
+	assert_non_null(strstr(why, "is odd"));
+	assert_int_equal(left_there(4, 1), VERDICT_TORN);
+	assert_non_null(strstr(why, "preempted is 0x1"));
+}
+
+/* ---- a check ------------------------------------------------------------ */
+
 /* A guest whose KVM adds so much to the version on each KVM_RUN. */
 static uint32_t version, step;
+static uint64_t preempted;
 
 int agent_call(struct vcpu *v, struct agent_op *op, struct err *e)
 {
@@ -104,6 +167,7 @@ int agent_call(struct vcpu *v, struct agent_op *op, struct err *e)
 	version += step;
 	memset(op->out, 0, sizeof(op->out));
 	op->out[1] = version;
+	op->out[3] = preempted << 32;
 	if (op->in[1])
 		version = left = (uint32_t)op->in[1];
 	return 0;
@@ -112,12 +176,13 @@ int agent_call(struct vcpu *v, struct agent_op *op, struct err *e)
 static enum pv_verdict check(void)
 {
 	struct pv_page page = { .kind = &pv_steal_kind };
+	struct vcpu v = { .schedstat = -1, .stats = -1 };
 	enum pv_verdict verdict = VERDICT_UNSUPPORTED;
 	struct json j;
 
 	json_init(&j);
 	assert_int_equal(
-		pv_steal_kind.check(&page, NULL, &j, &verdict, why, NULL), 0);
+		pv_steal_kind.check(&page, &v, &j, &verdict, why, NULL), 0);
 	json_free(&j);
 	return verdict;
 }
@@ -137,6 +202,17 @@ static void check_leaves_another_even_version_each_time(void **state)
 	assert_int_equal(check(), VERDICT_STALE);
 }
 
+/* The guest itself never finds it set. */
+static void preempted_while_the_guest_reads_it_is_torn(void **state)
+{
+	(void)state;
+	step = 2;
+	preempted = 1;
+	assert_int_equal(check(), VERDICT_TORN);
+	assert_non_null(strstr(why, "while the vCPU runs"));
+	preempted = 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -148,7 +224,12 @@ int main(void)
 			version_that_does_not_follow_from_what_was_left_is_torn),
 		cmocka_unit_test(time_that_goes_back_is_torn),
 		cmocka_unit_test(page_that_faults_is_absent),
+		cmocka_unit_test(amount_grows_as_the_thread_waits),
+		cmocka_unit_test(
+			amount_is_not_judged_where_the_host_does_not_say),
+		cmocka_unit_test(what_kvm_left_is_even_and_not_preempted),
 		cmocka_unit_test(check_leaves_another_even_version_each_time),
+		cmocka_unit_test(preempted_while_the_guest_reads_it_is_torn),
 	};
 
 	return cmocka_run_group_tests_name("steal", tests, NULL, NULL);

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <asm/kvm_para.h>
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "devices/doorbell.h"
+#include "devices/pv_preempt.h"
+#include "vcpu_sched.h"
+
+/* Looks that prove something if none finds it set; and of all. */
+#define PROOFS	    8
+#define LOOKS	    64
+/* Looks that only have the vCPU wait for its CPU. */
+#define BLIND	    2
+/* Looks at which KVM has counted preemptions, none of them in the guest: it does
+ * not tell its guests. From then on one look is enough to notice otherwise. */
+#define UNTOLD	    8
+#define NAP_NS	    100000
+#define SPIN_TICKS  2000000
+#define STACK_BYTES (64 * KIB)
+
+#define load(p)	    __atomic_load_n(p, __ATOMIC_ACQUIRE)
+#define store(p, x) __atomic_store_n(p, x, __ATOMIC_RELEASE)
+
+struct observer {
+	struct pv_page *page;
+	struct vcpu *vcpu;
+	uint64_t gpa;	    /* of the byte */
+	unsigned int turns; /* odd while the guest spins; atomic */
+	unsigned int looks, proofs, told, untold;
+	bool set;
+	bool unseen; /* the host cannot read the byte */
+	bool over;   /* atomic */
+};
+
+/* The vCPU's thread is off this CPU for as long as this one runs. */
+static void observer_look(struct observer *o)
+{
+	const struct memory *m = o->page->vm->memory;
+	const uint64_t changes = load(&m->changes);
+	const bool still = !load(&o->page->vm->model.under_way);
+	const struct timespec nap = { .tv_nsec = NAP_NS };
+	const unsigned int turn = load(&o->turns);
+	struct vcpu_preempted before, now;
+	uint64_t pages;
+	uint8_t byte;
+
+	if (vcpu_preempted(o->vcpu, &before))
+		return;
+	nanosleep(&nap, NULL);
+	if (vcpu_preempted(o->vcpu, &now))
+		return;
+	o->unseen = o->unseen ||
+		    memory_peek(o->page->vm->memory, o->gpa, &byte, 1, &pages,
+				NULL) ||
+		    !pages;
+	if (o->unseen)
+		return;
+	o->set = byte & KVM_VCPU_PREEMPTED;
+	o->told += now.in_guest != before.in_guest;
+	o->untold += now.elsewhere != before.elsewhere;
+	/* Preempted in one turn, and each time where the guest is told; but KVM
+	 * leaves out a cache that is from before a change of a slot. */
+	o->proofs += still && !load(&o->page->vm->model.under_way) &&
+		     changes == load(&m->changes) && turn & 1 &&
+		     turn == load(&o->turns) &&
+		     now.in_guest != before.in_guest &&
+		     now.elsewhere == before.elsewhere;
+}
+
+static void *observer_main(void *arg)
+{
+	struct observer *o = arg;
+
+	const unsigned int untold = o->vcpu->untold ? 1 : UNTOLD;
+
+	while (!load(&o->over) && !o->set &&
+	       o->looks < (o->unseen ? BLIND : LOOKS) && o->proofs < PROOFS &&
+	       (o->told || o->untold < untold)) {
+		o->looks++;
+		observer_look(o);
+	}
+	o->vcpu->untold = !o->told && o->untold >= untold;
+	store(&o->over, true);
+	return NULL;
+}
+
+static int observer_start(struct observer *o, const cpu_set_t *here,
+			  pthread_t *thread)
+{
+	pthread_attr_t attr;
+	int r;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, STACK_BYTES);
+	r = pthread_attr_setaffinity_np(&attr, sizeof(*here), here);
+	if (!r)
+		r = pthread_create(thread, &attr, observer_main, o);
+	pthread_attr_destroy(&attr);
+	return r;
+}
+
+/* Keep the guest in a loop until the observer has seen enough. */
+static int observer_feed(struct observer *o, struct err *e)
+{
+	int r = 0;
+
+	while (!r && !load(&o->over)) {
+		struct agent_op op = { .op = OP_SPIN, .in = { SPIN_TICKS } };
+
+		__atomic_add_fetch(&o->turns, 1, __ATOMIC_ACQ_REL);
+		r = agent_do(o->vcpu, &op, e);
+		__atomic_add_fetch(&o->turns, 1, __ATOMIC_ACQ_REL);
+	}
+	store(&o->over, true);
+	return r;
+}
+
+static enum preempt_seen preempt_judge(const struct observer *o,
+				       char why[static 160])
+{
+	if (o->set)
+		return PREEMPT_SET;
+	if (o->unseen)
+		snprintf(why, 160, "the host does not see the guest's page");
+	else if (o->proofs >= PROOFS)
+		return PREEMPT_NEVER;
+	else if (!o->told)
+		snprintf(why, 160,
+			 "this KVM tells its guest of no preemption "
+			 "(preemption_reported stays, preemption_other grows)");
+	else
+		snprintf(why, 160,
+			 "the vCPU was preempted elsewhere in %u looks",
+			 o->looks);
+	return PREEMPT_UNKNOWN;
+}
+
+/* Both on the CPU where the vCPU is now; what it was pinned to is put back, unless
+ * somebody has pinned it anew. */
+static int on_one_cpu(struct observer *o, int *failed, struct err *e)
+{
+	const unsigned int pins = load(&o->vcpu->pins);
+	const int cpu = sched_getcpu();
+	cpu_set_t was, here;
+	pthread_t thread;
+	int r = 0;
+
+	CPU_ZERO(&here);
+	if (cpu >= 0)
+		CPU_SET(cpu, &here);
+	if (cpu < 0 || sched_getaffinity(0, sizeof(was), &was) ||
+	    sched_setaffinity(0, sizeof(here), &here)) {
+		*failed = errno;
+		return 0;
+	}
+	*failed = observer_start(o, &here, &thread);
+	if (!*failed) {
+		r = observer_feed(o, e);
+		pthread_join(thread, NULL);
+	}
+	if (load(&o->vcpu->pins) == pins)
+		sched_setaffinity(0, sizeof(was), &was);
+	return r;
+}
+
+int preempt_look(struct pv_page *p, struct vcpu *v, uint64_t offset,
+		 enum preempt_seen *seen, char why[static 160], struct err *e)
+{
+	const uint64_t gpa = __atomic_load_n(&p->gpa, __ATOMIC_ACQUIRE);
+	struct observer o = {
+		.page = p,
+		.vcpu = v,
+		.gpa = gpa + offset,
+		/* What the host has mapped there is the alias. */
+		.unseen = memory_is_private(p->vm->memory, gpa),
+	};
+	int failed = 0, r;
+
+	*seen = PREEMPT_UNKNOWN;
+	r = vcpu_stats_open(v);
+	if (r) {
+		snprintf(why, 160,
+			 "this KVM has no statistics of preemptions: %s",
+			 strerrordesc_np(-r));
+		return 0;
+	}
+	r = on_one_cpu(&o, &failed, e);
+	if (failed)
+		snprintf(why, 160, "no thread beside the vCPU: %s",
+			 strerrordesc_np(failed));
+	else
+		*seen = preempt_judge(&o, why);
+	return r;
+}
