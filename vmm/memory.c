@@ -455,6 +455,18 @@ int memory_hva(struct memory *m, uint64_t gpa, uint64_t *hva, struct err *e)
 	return 0;
 }
 
+int memory_pfn_now(struct memory *m, uint64_t gpa, uint64_t *pfn)
+{
+	int r = -1;
+
+	*pfn = 0;
+	if (pthread_rwlock_tryrdlock(&m->lock))
+		return -1;
+	r = memory_pfn_locked(m, gpa, pfn);
+	pthread_rwlock_unlock(&m->lock);
+	return r;
+}
+
 int memory_pfn(struct memory *m, uint64_t gpa, uint64_t *pfn)
 {
 	int r;

@@ -216,6 +216,8 @@ int memory_load(struct memory *m, uint64_t gpa, const void *data, uint64_t len,
 int memory_back(struct memory *m, uint64_t gpa, uint64_t len);
 /* The pfn behind @gpa as the host's page tables have it now; -1: unknown. */
 int memory_pfn(struct memory *m, uint64_t gpa, uint64_t *pfn);
+/* The same, without waiting: unknown while memory is being changed. */
+int memory_pfn_now(struct memory *m, uint64_t gpa, uint64_t *pfn);
 /* Where the host has mapped @gpa, whose slot may be deleted; -1 (range). */
 int memory_hva(struct memory *m, uint64_t gpa, uint64_t *hva, struct err *e);
 /* The same for what is mapped at @addr in gpcvm itself. */

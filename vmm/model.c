@@ -367,6 +367,12 @@ void model_begin(struct model *m, unsigned int i, struct model_use *u)
 {
 	struct model_entry *n = &m->entries[i];
 
+	/* Whoever changes an attribute has memory's lock meanwhile: a storm is
+	 * to use caches right then. */
+	if (load(&m->suspended)) {
+		*u = (struct model_use){ .expect = EXPECT_UNKNOWN };
+		return;
+	}
 	lock(m);
 	settle(m);
 	u->epoch = n->epoch;
@@ -408,6 +414,11 @@ enum model_expect model_end(struct model *m, unsigned int i,
 {
 	struct model_entry *n = &m->entries[i];
 
+	/* When it goes on all is in doubt anyway. */
+	if (load(&m->suspended)) {
+		u->clear = u->nowhere = false;
+		return EXPECT_UNKNOWN;
+	}
 	lock(m);
 	u->clear = u->clear && u->epoch == n->epoch && !model_busy(m, n);
 	u->nowhere = u->nowhere && u->clear;

@@ -105,6 +105,7 @@ struct pv_found {
 	bool wrote; /* they say that it wrote this very page */
 	bool full;  /* in: the check may take a while */
 	bool here;  /* what the poke wrote is in the page, right or wrong */
+	bool as_expected; /* the model expected that verdict, or nothing */
 };
 
 struct pv_page {

@@ -102,6 +102,8 @@ static void compare(struct pv_page *p, const struct judged *d,
 	char text[420];
 
 	json_str(j, "expected", model);
+	p->found.as_expected = d->expect == EXPECT_UNKNOWN ||
+			       !strcmp(model, guest);
 	if (nowhere)
 		model = "KVM writes nowhere";
 	if (verdict == VERDICT_UNSUPPORTED)

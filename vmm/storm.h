@@ -13,6 +13,7 @@
 #define GPCVM_STORM_H
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -53,6 +54,7 @@ struct storm_op {
 	const char *name, *args, *help;
 	unsigned int min, max; /* words after the name */
 	bool on_vcpu;	       /* run() is storm_ask() of st->vcpu */
+	bool agent;	       /* ... which always needs its agent */
 	/* Fill @st from the words, with the command's checks; -1 and @e. */
 	int (*parse)(struct storm *s, struct storm_step *st, char *const *words,
 		     int nr, struct err *e);
@@ -84,6 +86,9 @@ struct storm_count {
 	uint64_t other_errors; /* that did not fit there */
 	char first[384];       /* the first one's message */
 	struct hist took;      /* ticks of those that succeeded */
+	/* poke, check: the pfn behind the page after it; 0: not known, or none
+	 * before. Those that were another one than the last, the same, unknown. */
+	uint64_t pfn, pfn_changed, pfn_same, pfn_unknown;
 };
 
 struct storm_worker {
@@ -92,6 +97,8 @@ struct storm_worker {
 	bool any;
 	bool joined; /* to the worker before it */
 	int group;   /* -1: none */
+	bool stays;  /* on the thread of @vcpu, for many rounds */
+	unsigned int vcpu;
 };
 
 struct storm_thread {
@@ -104,13 +111,19 @@ struct storm_thread {
 	uint64_t rounds, at;	       /* at: when what runs now began, ticks */
 	struct storm_count *counts;    /* owned; one for each step */
 	struct err err;
-	struct json json; /* what an operation would reply: thrown away */
-	bool meeting;	  /* the round's barrier is still ahead */
-	bool quit;	  /* there it was told to end */
-	bool judged;	  /* the step was a check, with this verdict */
+	struct json json;  /* what an operation would reply: thrown away */
+	struct vcpu *vcpu; /* that runs its rounds; NULL: its own thread */
+	bool meeting;	   /* the round's barrier is still ahead */
+	bool quit;	   /* there it was told to end */
+	bool judged;	   /* the step was a check, with this verdict */
 	enum pv_verdict verdict;
+	bool used; /* the step used a cache; the page's pfn then, or 0 */
+	uint64_t pfn;
+	uint64_t from, to; /* at work in this round, TSC; 0: not yet */
 	pthread_t thread;
 	bool started, over; /* over: atomic */
+	bool spread;	    /* who does its rounds has a CPU of its own */
+	cpu_set_t was, own; /* where it could run before; that CPU */
 	/* What it is at, for who waits in vain; atomic. */
 	const struct storm_step *now;
 	uint64_t now_gpa;
@@ -184,6 +197,13 @@ void storm_note(struct storm_thread *t, struct storm_count *c, int r);
 /* On a worker's thread: have the step's vCPU do @fn. */
 int storm_ask(struct storm_thread *t, const struct storm_step *st,
 	      enum job_kind kind, request_agent_fn fn, void *arg);
+
+/* ---- storm_spread.c ------------------------------------------------------ */
+
+/* Give the threads of the groups a CPU each, where there are enough. */
+void storm_spread(struct storm *s);
+/* Let vCPUs run again where they could before. */
+void storm_gather(struct storm *s);
 
 /* ---- storm_stats.c ------------------------------------------------------ */
 

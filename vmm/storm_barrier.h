@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Threads whose rounds start together: the last one that arrives names a moment
- * just ahead, by the TSC, for which all of them wait. Who waits for the others
- * looks for a while, then yields, then sleeps.
+ * Threads whose rounds start together. Where each can have a CPU of its own, all
+ * of them spin until the last has shown that it is on one; it then names a moment
+ * just ahead, by the TSC, for which all wait. A thread that waits for the others
+ * to arrive spins for a while, then yields, then sleeps.
  */
 #ifndef GPCVM_STORM_BARRIER_H
 #define GPCVM_STORM_BARRIER_H
@@ -20,11 +21,19 @@ struct storm_barrier {
 	uint32_t arrived; /* in this round; atomic */
 	uint32_t round;	  /* futex; atomic */
 	uint32_t asleep;  /* atomic */
-	uint64_t start;	  /* of the round, TSC; written before round */
+	uint32_t on_cpu;  /* members that spin for the round's start; atomic */
+	uint64_t start;	  /* of the round, TSC; 0: not named yet; atomic */
+	bool late;	  /* some did not wait until all were on one; atomic */
+	uint64_t
+		patience; /* for how long they do, ticks; written before round */
 	/* When each thread began its last round; written by it, and read by
 	 * the last one that arrives at the next. 0: not yet. */
 	uint64_t begun[BARRIER_MAX];
+	/* From when to when it was at work in that round, TSC; the same. */
+	uint64_t from[BARRIER_MAX], to[BARRIER_MAX];
 	uint64_t rounds;
+	uint64_t
+		overlapped; /* rounds with a moment at which all were at work */
 	struct hist skew; /* first to last, ticks; of all rounds but the last */
 };
 

@@ -204,21 +204,31 @@ static int parse_name(struct storm *s, struct storm_step *st,
 static int do_poke(void *arg, struct vcpu *v, struct err *e)
 {
 	const struct errand *a = arg;
+	struct pv_page *p = a->st->pv;
 
-	return pv_poke(a->st->pv, v, &a->t->json, e);
+	if (pv_poke(p, v, &a->t->json, e))
+		return -1;
+	memory_pfn_now(p->vm->memory, pv_now(p).gpa, &a->t->pfn);
+	return 0;
 }
 
 static int run_poke(struct storm_thread *t, const struct storm_step *st,
 		    uint64_t gpa, uint64_t len)
 {
-	return errand(t, st, gpa, len, JOB_AGENT, do_poke);
+	int r = errand(t, st, gpa, len, JOB_AGENT, do_poke);
+
+	t->used = !r;
+	return r;
 }
 
 static int do_check(void *arg, struct vcpu *v, struct err *e)
 {
 	const struct errand *a = arg;
 
-	return pv_check(a->st->pv, v, PV_QUICK, &a->t->json, &a->t->verdict, e);
+	if (pv_check(a->st->pv, v, PV_QUICK, &a->t->json, &a->t->verdict, e))
+		return -1;
+	a->t->pfn = a->st->pv->pfn[0];
+	return 0;
 }
 
 static int run_check(struct storm_thread *t, const struct storm_step *st,
@@ -227,6 +237,7 @@ static int run_check(struct storm_thread *t, const struct storm_step *st,
 	int r = errand(t, st, gpa, len, JOB_AGENT, do_check);
 
 	t->judged = !r;
+	t->used = !r;
 	return r;
 }
 
@@ -327,27 +338,27 @@ static int run_slot(struct storm_thread *t, const struct storm_step *st,
 /* Slots are put back first, then attributes, then pv pages, which need both. */
 const struct storm_op storm_ops[] = {
 	{ "slot", "N [move GPA]", "delete and restore; or move there and back",
-	  1, 3, false, parse_slot, run_slot, storm_undo_slot },
+	  1, 3, false, false, parse_slot, run_slot, storm_undo_slot },
 	{ "flip", "GPA [LEN] [page]",
 	  "to private if its first page is shared, and the reverse", 1, 3,
-	  false, parse_flip, run_flip, storm_undo_attrs },
+	  false, false, parse_flip, run_flip, storm_undo_attrs },
 	{ "attr", "GPA [LEN] private|shared", "set the attribute", 2, 3, false,
-	  parse_attr, run_attr, storm_undo_attrs },
+	  false, parse_attr, run_attr, storm_undo_attrs },
 	{ "pv", "NAME [move GPA]", "off and on; or move there and back", 1, 3,
-	  true, parse_pv, run_pv, storm_undo_pv },
-	{ "punch", "GPA [LEN] [page]", "give pages back", 1, 3, false,
+	  true, false, parse_pv, run_pv, storm_undo_pv },
+	{ "punch", "GPA [LEN] [page]", "give pages back", 1, 3, false, false,
 	  parse_punch, run_punch, NULL },
-	{ "allocate", "GPA [LEN] [page]", "bring pages in", 1, 3, false,
+	{ "allocate", "GPA [LEN] [page]", "bring pages in", 1, 3, false, false,
 	  parse_allocate, run_allocate, NULL },
 	{ "prefault", "VCPU GPA [LEN]", "map pages for the guest", 2, 3, true,
-	  parse_prefault, run_prefault, NULL },
+	  false, parse_prefault, run_prefault, NULL },
 	{ "touch", "VCPU GPA [LEN] [read|write] [page]",
-	  "one access of the guest to each page (read)", 2, 5, true,
+	  "one access of the guest to each page (read)", 2, 5, true, true,
 	  parse_touch, run_touch, NULL },
 	{ "poke", "NAME", "make the kernel use that page's cache", 1, 1, true,
-	  parse_name, run_poke, NULL },
+	  true, parse_name, run_poke, NULL },
 	{ "check", "NAME", "poke, have the guest read the page, judge it", 1, 1,
-	  true, parse_name, run_check, NULL },
+	  true, true, parse_name, run_check, NULL },
 };
 
 const unsigned int storm_ops_nr = ARRAY_SIZE(storm_ops);

@@ -16,6 +16,8 @@
 
 #define THREAD_STACK  (256 * KIB)
 #define TICK_NS	      (5 * NS_PER_MS)
+/* Ticks that a worker stays on a vCPU's thread. */
+#define STAY	      2000000
 /* For a thread to come back from its last operation: an agent's has 12 s. */
 #define BACK_NS	      (15 * NS_PER_SEC)
 /* So long at least are the TSC and the clock compared. */
@@ -32,6 +34,21 @@ static bool meet(struct storm_thread *t)
 	return !t->quit;
 }
 
+/* Around an operation, without the hand-over to the thread that does it. One
+ * that fails has met nobody. */
+static void work_begin(struct storm_thread *t)
+{
+	if (!t->to)
+		t->from = tsc();
+}
+
+static int work_end(struct storm_thread *t, int r)
+{
+	if (!r)
+		t->to = tsc();
+	return r;
+}
+
 struct ask {
 	struct storm_thread *t;
 	request_agent_fn fn;
@@ -44,15 +61,20 @@ static int meet_and_do(void *arg, struct vcpu *v, struct err *e)
 
 	if (a->t->meeting && !meet(a->t))
 		return 0;
-	return a->fn(a->arg, v, e);
+	work_begin(a->t);
+	return work_end(a->t, a->fn(a->arg, v, e));
 }
 
 int storm_ask(struct storm_thread *t, const struct storm_step *st,
 	      enum job_kind kind, request_agent_fn fn, void *arg)
 {
 	struct ask a = { t, fn, arg };
-	int r = request_ask_vcpu(t->s->rq, &t->s->m->vcpus[st->vcpu], kind,
-				 meet_and_do, &a, &t->s->stop, &t->err);
+	int r;
+
+	if (t->vcpu)
+		return meet_and_do(&a, t->vcpu, &t->err);
+	r = request_ask_vcpu(t->s->rq, &t->s->m->vcpus[st->vcpu], kind,
+			     meet_and_do, &a, &t->s->stop, &t->err);
 
 	/* It did not get that far: the others are not to wait for ever. */
 	if (t->meeting)
@@ -71,7 +93,12 @@ static bool run_step(struct storm_thread *t, unsigned int index)
 		return false;
 	relaxed(&t->now_gpa, gpa);
 	relaxed(&t->now, st);
-	r = st->op->run(t, st, gpa, len);
+	if (st->op->on_vcpu) {
+		r = st->op->run(t, st, gpa, len);
+	} else {
+		work_begin(t);
+		r = work_end(t, st->op->run(t, st, gpa, len));
+	}
 	if (t->quit)
 		return false;
 	storm_note(t, &t->counts[index], r);
@@ -84,12 +111,59 @@ static bool run_round(struct storm_thread *t)
 	unsigned int n = t->w->any ? 1 : t->w->nr_steps;
 
 	t->meeting = t->barrier;
+	t->from = t->to = 0;
 	t->at = tsc();
 	for (unsigned int i = 0; i < n; i++)
 		if (load(&t->s->stop) || !run_step(t, storm_pick(t, i)))
 			return false;
+	if (t->barrier) {
+		t->barrier->from[t->member] = t->from;
+		t->barrier->to[t->member] = t->to;
+	}
 	t->rounds++;
 	return true;
+}
+
+struct stay {
+	struct storm_thread *t;
+	bool go_on;
+};
+
+static bool has_rounds(const struct storm_thread *t)
+{
+	return !t->s->count || t->rounds < t->s->count;
+}
+
+/* A vCPU's job: not too many of them, others want it as well. */
+static int do_rounds(void *arg, struct vcpu *v, struct err *e)
+{
+	struct stay *a = arg;
+	const uint64_t since = tsc();
+
+	(void)e;
+	a->t->vcpu = v;
+	do {
+		a->go_on = run_round(a->t);
+	} while (a->go_on && has_rounds(a->t) && !load(&v->agent.lost) &&
+		 !load(&v->pause) && tsc() - since < STAY);
+	a->t->vcpu = NULL;
+	return 0;
+}
+
+/*
+ * A worker whose operations are all of one vCPU goes to that thread: to be
+ * handed over to it each time would take longer than most of them, and the
+ * worker's own thread would take the CPU from those that it is to meet.
+ */
+static bool run_rounds(struct storm_thread *t)
+{
+	struct stay a = { t, true };
+
+	if (!t->w->stays ||
+	    request_ask_vcpu(t->s->rq, &t->s->m->vcpus[t->w->vcpu], JOB_AGENT,
+			     do_rounds, &a, &t->s->stop, &t->err))
+		return run_round(t); /* which says why, and is counted */
+	return a.go_on;
 }
 
 static bool wait_for_go(struct storm *s)
@@ -107,7 +181,7 @@ static void *thread_main(void *arg)
 	struct storm *s = t->s;
 
 	if (wait_for_go(s))
-		while ((!s->count || t->rounds < s->count) && run_round(t))
+		while (has_rounds(t) && run_rounds(t))
 			;
 	store(&t->over, true);
 	pthread_mutex_lock(&s->lock);
@@ -152,6 +226,18 @@ static bool may_meet(const struct storm *s, const struct storm_worker *w,
 	return true;
 }
 
+/* Can it do all of its rounds in one go on one vCPU's thread? */
+static bool may_stay(struct storm *s, struct storm_worker *w)
+{
+	const struct storm_step *st = &s->steps[w->step];
+
+	w->vcpu = st->vcpu;
+	for (unsigned int i = 0; i < w->nr_steps; i++)
+		if (!st[i].meets || !st[i].op->agent || st[i].vcpu != w->vcpu)
+			return false;
+	return true;
+}
+
 static int make_threads(struct storm *s, struct err *e)
 {
 	bool crowded = s->nr_threads > cpus();
@@ -171,6 +257,7 @@ static int make_threads(struct storm *s, struct err *e)
 		for (unsigned int n = 0; n < w->nr_steps; n++)
 			s->steps[w->step + n].meets =
 				may_meet(s, w, &s->steps[w->step + n]);
+		w->stays = may_stay(s, w);
 		for (unsigned int n = 0; n < w->threads; n++) {
 			struct storm_thread *t = &s->threads[w->thread + n];
 
@@ -336,11 +423,14 @@ int storm_run(struct storm *s)
 	r = make_threads(s, &s->rq->err);
 	if (!r) {
 		r = start_threads(s, &s->rq->err);
+		if (!r)
+			storm_spread(s);
 		model_suspend(&s->m->pv.model);
 		let_go(s, !r);
 		if (!r)
 			wait_for_end(s);
 		join_threads(s);
+		storm_gather(s);
 		model_resume(&s->m->pv.model);
 		measure_tick(s);
 	}

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What a storm counts, and how its reply tells it. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,6 +39,18 @@ static void add_error(struct storm_count *c, enum err_kind kind, int os_errno,
 	c->errors[i].nr += nr;
 }
 
+/* The page behind a cache that was just used: another one than the last time? */
+static void note_pfn(struct storm_count *c, uint64_t pfn)
+{
+	if (!pfn || !c->pfn)
+		c->pfn_unknown++;
+	else if (pfn != c->pfn)
+		c->pfn_changed++;
+	else
+		c->pfn_same++;
+	c->pfn = pfn;
+}
+
 void storm_note(struct storm_thread *t, struct storm_count *c, int r)
 {
 	uint64_t now = tsc();
@@ -47,12 +60,14 @@ void storm_note(struct storm_thread *t, struct storm_count *c, int r)
 		hist_add(&c->took, tsc_between(t->at, now));
 		if (t->judged)
 			c->verdicts[t->verdict]++;
+		if (t->used)
+			note_pfn(c, t->pfn);
 	} else {
 		if (!c->failed++)
 			memcpy(c->first, t->err.msg, sizeof(c->first));
 		add_error(c, t->err.kind, t->err.os_errno, 1);
 	}
-	t->judged = false;
+	t->judged = t->used = false;
 	t->at = now;
 }
 
@@ -68,6 +83,9 @@ static void merge(struct storm_count *sum, const struct storm_count *c)
 		add_error(sum, c->errors[i].kind, c->errors[i].os_errno,
 			  c->errors[i].nr);
 	sum->other_errors += c->other_errors;
+	sum->pfn_changed += c->pfn_changed;
+	sum->pfn_same += c->pfn_same;
+	sum->pfn_unknown += c->pfn_unknown;
 	hist_merge(&sum->took, &c->took);
 }
 
@@ -109,6 +127,15 @@ static void verdicts_json(const struct storm_count *c, struct json *j)
 	json_object_end(j);
 }
 
+static void pfns_json(const struct storm_count *c, struct json *j)
+{
+	if (!c->pfn_changed && !c->pfn_same && !c->pfn_unknown)
+		return;
+	json_num(j, "pfn_changed", c->pfn_changed);
+	json_num(j, "pfn_same", c->pfn_same);
+	json_num(j, "pfn_unknown", c->pfn_unknown);
+}
+
 static uint64_t ns(double ticks, double tick)
 {
 	return (uint64_t)(ticks * tick + 0.5);
@@ -145,6 +172,7 @@ static void step_json(const struct storm *s, const struct storm_worker *w,
 	json_num(j, "failed", sum->failed);
 	errors_json(sum, j);
 	verdicts_json(sum, j);
+	pfns_json(sum, j);
 	json_num(j, "rate",
 		 (uint64_t)((double)(sum->done - sum->failed) / seconds + 0.5));
 	percentiles_json(&sum->took, s->tick, names, j);
@@ -174,6 +202,24 @@ static void worker_json(const struct storm *s, unsigned int index,
 	json_object_end(j);
 }
 
+/* One round in so many is little. */
+#define FEW 10
+
+/* What a fresh verdict is worth after such rounds. */
+static void note_json(const struct storm_barrier *b, struct json *j)
+{
+	char text[160];
+
+	if (b->overlapped * FEW >= b->rounds)
+		return;
+	snprintf(text, sizeof(text),
+		 "%" PRIu64 " of %" PRIu64 " rounds overlapped: the storm has "
+		 "shown little%s",
+		 b->overlapped, b->rounds,
+		 b->crowded ? " (there are more threads than CPUs)" : "");
+	json_str(j, "note", text);
+}
+
 static void group_json(const struct storm *s, unsigned int group,
 		       struct json *j)
 {
@@ -189,7 +235,9 @@ static void group_json(const struct storm *s, unsigned int group,
 	json_array_end(j);
 	json_num(j, "threads", b->nr);
 	json_num(j, "rounds", b->rounds);
+	json_num(j, "overlapped", b->overlapped);
 	percentiles_json(&b->skew, s->tick, names, j);
+	note_json(b, j);
 	json_object_end(j);
 }
 

@@ -55,6 +55,14 @@ def plausible(r):
             assert 0 <= g["skew_p50"] <= g["skew_p99"] <= g["skew_max"], g
         else:
             assert g["skew_p50"] is g["skew_p99"] is g["skew_max"] is None, g
+        assert 0 <= g["overlapped"] <= g["rounds"], g
+        few = f"{g['overlapped']} of {g['rounds']} rounds overlapped"
+        assert ("note" in g) == (g["overlapped"] * 10 < g["rounds"]), g
+        assert few in g.get("note", few), g
+    # What is not stale here, or what cannot be looked at, was so before.
+    assert r["before"]["verdict"] in ("fresh", r["verdict"]), r
+    assert {p["name"] for p in r["before"]["pages"]} >= \
+        {p["name"] for p in r["pages"]}, r
     assert r["not_restored"] == [], r
 
 
@@ -217,6 +225,42 @@ def test_joined_rounds_start_together_and_the_skew_is_told(lab):
         assert all(set(w["rounds"]) == {200} for w in r["workers"]), r
     r = storm(m, "count 5 punch 8M & punch 9M + punch 8M + punch 9M & punch 8M")
     assert [g["workers"] for g in r["groups"]] == [[0, 1], [3, 4]], r
+
+
+def test_a_storm_says_whether_the_pfn_has_changed(lab):
+    m = lab.plain("--vcpus", "2")
+    r = ops(storm(m, "count 50 poke clock0, punch 8M + check clock1"))
+    assert "pfn_same" not in r["punch 8M"], r
+    for o in r["poke clock0"], r["check clock1"]:
+        # Of the first nothing is known, nor of any without CAP_SYS_ADMIN.
+        assert o["pfn_unknown"] >= 1, o
+        assert o["pfn_changed"] + o["pfn_same"] + o["pfn_unknown"] == 50, o
+        assert o["pfn_changed"] == 0, o     # nobody punched it
+
+
+def test_an_operation_that_fails_overlaps_with_none(lab):
+    m = lab.plain("--vcpus", "2")
+    m.ok("pv clock0 off")
+    r = storm(m, "count 30 poke clock0 & punch 8M")
+    g, = r["groups"]
+    assert g["rounds"] == 30 and g["overlapped"] == 0, g
+    assert "0 of 30 rounds overlapped" in g["note"], g
+
+
+def test_vcpus_may_run_where_they_could_before_a_storm(lab):
+    m = lab.plain("--vcpus", "2")
+    cpus = os.sched_getaffinity(0)
+
+    def all_of_them():
+        tasks = os.listdir(f"/proc/{m.proc.pid}/task")
+        return [os.sched_getaffinity(int(t)) for t in tasks]
+    m.ok(f"vcpu 1 pin {max(cpus)}")
+    before = all_of_them()
+    storm(m, "count 50 poke clock0 & punch 8M")
+    storm(m, "count 50 poke clock1 & punch 8M")
+    lib.eventually("the storm's threads ended",
+                   lambda: len(all_of_them()) == len(before))
+    assert all_of_them() == before, (before, all_of_them())
 
 
 # ---- failures ---------------------------------------------------------------

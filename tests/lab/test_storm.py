@@ -2,6 +2,7 @@
 """Storms of what only private memory has: flips, attributes, prefaults."""
 
 import lib
+import test_reference
 
 FREE = 0x800000
 
@@ -99,3 +100,21 @@ def test_stop_ends_a_storm_of_flips(lab):
     lost = attributes(g)
     # The punches were not of these pages.
     assert lost == before
+
+
+def test_flips_that_are_taken_back_do_not_heal_a_stale_clock_unseen(lab):
+    """A refresh that ignores an invalidation in flight, and flips that hold one
+    open while the clock is used."""
+    box = lab.box("reference-lean")
+    box.fault("ignore-in-flight")
+    g = test_reference.start(lab)
+    for n in 3, 4:
+        g.ok("delay invalidate 300000")
+        r = g.ok(f"storm count {n} flip clock0 & poke clock0, poke clock0, "
+                 "poke clock0")
+        g.ok("delay invalidate 0")
+        assert r["groups"][0]["overlapped"] > 0, r["groups"]
+        assert (r["before"]["verdict"], r["verdict"]) == ("stale", "stale"), \
+            (n, r)
+        if n % 2:   # what it put back has healed it
+            g.check("clock0")

@@ -156,6 +156,44 @@ static void no_round_begins_before_all_are_there(void **state)
 	}
 }
 
+/* Rounds in which two are at work, from and to; a 0: it failed. */
+static void
+rounds_count_as_overlapped_where_all_are_at_work_at_once(void **state)
+{
+	static const struct {
+		uint64_t from[2], to[2];
+		bool overlapped;
+	} rounds[] = {
+		{ { 10, 20 }, { 30, 40 }, true },
+		{ { 20, 10 }, { 21, 90 }, true },
+		{ { 10, 30 }, { 20, 40 }, false },
+		{ { 30, 10 }, { 40, 20 }, false },
+		{ { 10, 20 }, { 20, 30 }, false },
+		{ { 10, 20 }, { 0, 30 }, false },
+		{ { 10, 0 }, { 30, 0 }, false },
+		/* The counter passes its end. */
+		{ { UINT64_MAX - 5, 3 }, { 10, 12 }, true },
+		{ { UINT64_MAX - 5, 3 }, { 2, 12 }, false },
+	};
+	uint64_t overlapped = 0;
+
+	(void)state;
+	reset(true);
+	barrier.nr = 2;
+	for (unsigned int i = 0; i < sizeof(rounds) / sizeof(*rounds); i++) {
+		for (unsigned int k = 0; k < 2; k++) {
+			barrier.begun[k] = 1;
+			barrier.from[k] = rounds[i].from[k];
+			barrier.to[k] = rounds[i].to[k];
+		}
+		overlapped += rounds[i].overlapped;
+		storm_barrier_finish(&barrier);
+		assert_true(barrier.rounds == i + 1);
+		if (barrier.overlapped != overlapped)
+			fail_msg("round %u", i);
+	}
+}
+
 static void who_waits_in_vain_is_released_by_stop(void **state)
 {
 	pthread_t threads[MEMBERS];
@@ -185,6 +223,8 @@ int main(void)
 			draws_reach_all_that_they_can_and_nothing_else),
 		cmocka_unit_test(without_any_the_steps_come_in_turn),
 		cmocka_unit_test(no_round_begins_before_all_are_there),
+		cmocka_unit_test(
+			rounds_count_as_overlapped_where_all_are_at_work_at_once),
 		cmocka_unit_test(who_waits_in_vain_is_released_by_stop),
 	};
 
