@@ -180,6 +180,8 @@ static void at_door(struct vcpu *v, const struct kvm_regs *regs, bool wait)
 
 static void ready(struct board *b, struct vcpu *v, const uint64_t *w)
 {
+	bool again;
+
 	if (w[1] != DB_VERSION || w[0] != v->index) {
 		b->end(b->machine, STATUS_GUEST,
 		       "vCPU %u: the guest says it is vCPU %" PRIu64
@@ -187,8 +189,8 @@ static void ready(struct board *b, struct vcpu *v, const uint64_t *w)
 		       v->index, w[0], w[1], DB_VERSION);
 		return;
 	}
-	__atomic_store_n(&v->agent.there, true, __ATOMIC_RELEASE);
-	b->ready(b->machine, v);
+	again = __atomic_exchange_n(&v->agent.there, true, __ATOMIC_ACQ_REL);
+	b->ready(b->machine, v, again);
 }
 
 static void answer_time(struct board *b, struct vcpu *v,

@@ -34,10 +34,10 @@ struct board {
 	 * Any thread. */
 	void (*end)(void *machine, int status, const char *fmt, ...)
 		__attribute__((format(printf, 3, 4)));
-	/* vCPU 0 wants the others to start at physical @entry. */
+	/* A vCPU wants the others to start at physical @entry. */
 	void (*start_aps)(void *machine, uint32_t entry);
-	/* One more vCPU serves operations. */
-	void (*ready)(void *machine, struct vcpu *v);
+	/* One more vCPU serves operations, or one says so @again. */
+	void (*ready)(void *machine, struct vcpu *v, bool again);
 	/* KVM_GET_CLOCK's time, ns; 0: it cannot be had. Any thread. */
 	uint64_t (*clock)(void *machine);
 	/* "vCPU 1: rip=..." for a vCPU that cannot go on. */

@@ -78,12 +78,14 @@ static uint64_t board_clock(void *machine)
 	return kvm_get_clock(m->vm, &d) < 0 ? 0 : d.clock;
 }
 
-static void board_ready(void *machine, struct vcpu *v)
+static void board_ready(void *machine, struct vcpu *v, bool again)
 {
 	struct machine *m = machine;
 	uint64_t ns;
 
 	pv_look(&m->pv, v);
+	if (again)
+		return;
 	if (__atomic_add_fetch(&m->ready, 1, __ATOMIC_ACQ_REL) != m->nr_vcpus)
 		return;
 	ns = now_ns();

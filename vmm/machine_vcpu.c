@@ -233,8 +233,9 @@ void machine_start_aps(void *machine, uint32_t entry)
 		struct vcpu *v = &m->vcpus[i];
 
 		/* It holds outside of KVM_RUN until the release: its fd may be
-		 * used from here. A guest that asks twice is told off. */
-		if (vcpu_state(v) != VCPU_NEW) {
+		 * used from here, by one vCPU's thread. On a PC none is held:
+		 * there KVM starts them at a SIPI. */
+		if (!vcpu_claim(v)) {
 			event_add(&m->events, EVENT_GUEST,
 				  "asks to start vCPU %u again", i);
 			continue;

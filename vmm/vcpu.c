@@ -161,6 +161,17 @@ void vcpu_pause(struct vcpu *v, bool pause)
 	pthread_cond_broadcast(&v->cond);
 }
 
+bool vcpu_claim(struct vcpu *v)
+{
+	bool mine;
+
+	pthread_mutex_lock(&v->lock);
+	mine = v->hold && !v->claimed;
+	v->claimed = true;
+	pthread_mutex_unlock(&v->lock);
+	return mine;
+}
+
 void vcpu_release(struct vcpu *v)
 {
 	pthread_mutex_lock(&v->lock);

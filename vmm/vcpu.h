@@ -92,7 +92,8 @@ struct vcpu {
 	pthread_mutex_t lock; /* of what follows down to the counters */
 	pthread_cond_t cond;
 	struct vcpu_job *queue;
-	bool hold; /* NEW: do not enter the guest yet */
+	bool hold;    /* NEW: do not enter the guest yet */
+	bool claimed; /* somebody sets it up: vcpu_claim() */
 	bool pause;
 	enum vcpu_state state;
 
@@ -136,6 +137,9 @@ void vcpu_free(struct vcpu *v);
 /* Start the thread; with v->hold set it waits for vcpu_release(). */
 int vcpu_start(struct vcpu *v, struct err *e);
 void vcpu_release(struct vcpu *v);
+/* May the caller set its registers, then release it? True once, and only of a
+ * vCPU that is held: from then on it is the caller's. Any thread. */
+bool vcpu_claim(struct vcpu *v);
 /* Ask it to end, and wait until it has; jobs in the queue are done(false). */
 void vcpu_stop(struct vcpu *v);
 /* False where it does not leave the kernel within 10 s: it still runs. */

@@ -7,43 +7,8 @@ import signal
 import struct
 
 import lib
-import multiboot as mb
-from images import write
-
-HERE = 0x200000
-DOORBELL = 0x530    # a kernel's: guest/doorbell.h
-SERIAL = 0x3f8
-EXCEPTION, REPORT, START_APS, PANIC = 6, 5, 4, 9
-
-
-def mov(register, value):
-    """32-bit code: eax, ecx, edx, ebx, esi, edi."""
-    n = {"eax": 0, "ecx": 1, "edx": 2, "ebx": 3, "esi": 6, "edi": 7}[register]
-    return bytes([0xb8 + n]) + struct.pack("<I", value)
-
-
-def out(port, size=4):
-    """al or eax to a port; edx changes."""
-    return mov("edx", port) + (b"\xef" if size == 4 else b"\xee")
-
-
-def forever(code):
-    jump = len(code) + 5
-    return code + b"\xe9" + struct.pack("<i", -jump)
-
-
-# Nothing to find a handler in: the next exception is a triple fault.
-TRIPLE_FAULT = b"\x0f\x01\x1d" + struct.pack("<I", HERE + 0xf00) + b"\x0f\x0b"
-HALT = b"\xf4\xeb\xfd"
-
-
-def guest(lab, code, name="guest.elf"):
-    """A kernel that is these bytes."""
-    image = bytearray(mb.elf32([(HERE, 0, 4096, 4096)], entry=HERE + 0x400))
-    assert len(code) < 0x800
-    image[0x400:0x400 + len(code)] = code
-    return write(lab, name, bytes(image))
-
+from hostile import DOORBELL, EXCEPTION, HALT, HERE, REPORT, SERIAL, \
+    START_APS, TRIPLE_FAULT, forever, guest, mov, out
 
 def full_pipe():
     """A pipe that takes no more: (read end, write end)."""
