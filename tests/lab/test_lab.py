@@ -9,6 +9,7 @@ import socket
 import subprocess
 import time
 
+import hosttsc
 import lib
 import labtest
 import reports
@@ -65,6 +66,43 @@ def test_gpcvm_probe_sees_what_the_kernel_has(lab):
     # Measured: the version that it writes is in the alias.
     assert rows["private-clock"]["state"] == "no", rows["private-clock"]
     assert "alias" in rows["private-clock"]["value"], rows["private-clock"]
+
+
+def is_as_fast_as_ours(box):
+    """Its clock's seconds, in ours: between the shortest and the longest that it
+    can have been."""
+    def at():
+        before = time.monotonic()
+        inside = float(box.sh("cat /proc/uptime").split()[0])
+        return before, inside, time.monotonic()
+
+    a0, a, a1 = at()
+    time.sleep(3)
+    b0, b, b1 = at()
+    # /proc/uptime has hundredths of a second.
+    assert 0.98 * (b0 - a1) - 0.02 <= b - a <= 1.02 * (b1 - a0) + 0.02, (
+        b0 - a1, b - a, b1 - a0)
+
+
+def test_the_clock_does_not_depend_on_what_the_kernel_measures_at_boot(lab):
+    # With more to do than this machine has CPUs, from before the boot on.
+    busy = [subprocess.Popen(["sh", "-c", "while :; do :; done"])
+            for _ in range(2 * os.cpu_count())]
+    try:
+        box = labtest.Box("lean", lab.gpcvm)
+        try:
+            is_as_fast_as_ours(box)
+            log = box.sh("cat /proc/cmdline")
+        finally:
+            box.close()
+    finally:
+        for p in busy:
+            p.kill()
+            p.wait()
+    known = hosttsc.khz()
+    if known is None:
+        raise lib.Skip("no TSC here whose frequency the lab could tell the kernel")
+    assert f"tsc_early_khz={known}" in log, log
 
 
 def test_kvm_stays_in_use_so_that_no_text_is_patched(lab):
