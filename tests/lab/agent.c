@@ -25,9 +25,9 @@
 #include "agent.h"
 
 #define PORT	    "/dev/ttyS1"
-#define ARGS_MAX    64
 #define BACKLOG_MAX (1 << 20)
 
+/* The first three are in the order of the child's 0, 1 and 2. */
 enum stream { TO_CHILD, OUT, ERR, SOCKET, STREAMS };
 
 /* What goes by one id: a process with its three pipes, or a connection. */
@@ -36,6 +36,9 @@ struct item {
 	int fd[STREAMS];
 	bool exited;
 	uint32_t status;
+	/* The command line, from its FRAME_ARGS to its FRAME_EXEC. */
+	char *words;
+	size_t words_len;
 	/* Bytes for fd[TO_CHILD] or fd[SOCKET] that it does not take yet. */
 	char *backlog;
 	size_t len;
@@ -127,6 +130,7 @@ static void clear_item(struct item *it)
 	for (int s = 0; s < STREAMS; s++)
 		close_stream(it, s);
 	free(it->backlog);
+	free(it->words);
 	*it = (struct item){ .fd = { -1, -1, -1, -1 } };
 }
 
@@ -206,62 +210,27 @@ static void feed(struct agent *a, unsigned int id, const void *data, size_t len)
 
 /* ---- processes ---------------------------------------------------------- */
 
-static _Noreturn void run_child(char **argv, int in, int out, int err)
+/* Parts of a command line follow each other; none may get lost. */
+static void add_words(struct item *it, const char *words, size_t len)
 {
-	sigset_t none;
+	char *more = realloc(it->words, it->words_len + len + 1);
 
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	setsid();
-	dup2(in, 0);
-	dup2(out, 1);
-	dup2(err, 2);
-	if (!chdir(WORKDIR))
-		execvp(argv[0], argv);
-	dprintf(2, "lab: %s: %s\n", argv[0], strerror(errno));
-	_exit(errno == ENOENT ? 127 : 126);
-}
-
-static int start_child(struct item *it, char **argv)
-{
-	int p[3][2] = { { -1, -1 }, { -1, -1 }, { -1, -1 } };
-
-	for (int i = 0; i < 3; i++)
-		if (pipe2(p[i], O_CLOEXEC))
-			goto fail;
-	it->pid = fork();
-	if (it->pid < 0)
-		goto fail;
-	if (!it->pid)
-		run_child(argv, p[0][0], p[1][1], p[2][1]);
-	it->fd[TO_CHILD] = p[0][1];
-	it->fd[OUT] = p[1][0];
-	it->fd[ERR] = p[2][0];
-	close(p[0][0]);
-	close(p[1][1]);
-	close(p[2][1]);
-	fcntl(it->fd[TO_CHILD], F_SETFL, O_NONBLOCK);
-	return 0;
-fail:
-	it->pid = 0;
-	for (int i = 0; i < 3; i++) {
-		close(p[i][0]);
-		close(p[i][1]);
+	if (!more) {
+		agent_say("a command line");
+		agent_leave();
 	}
-	return errno;
+	it->words = more;
+	memcpy(more + it->words_len, words, len);
+	it->words_len += len;
 }
 
-static void on_exec(struct agent *a, unsigned int id, char *words, size_t len)
+static void on_exec(struct agent *a, unsigned int id)
 {
-	char *argv[ARGS_MAX + 1];
-	int n = 0, r;
+	struct item *it = &a->items[id];
+	int r = agent_start_child(it->words, it->words_len, &it->pid, it->fd);
 
-	for (size_t at = 0; at < len && n < ARGS_MAX;
-	     at += strlen(words + at) + 1)
-		argv[n++] = words + at;
-	argv[n] = NULL;
-	r = n ? start_child(&a->items[id], argv) : EINVAL;
 	if (r) {
+		clear_item(it);
 		send_word(a, FRAME_EXITED, id, 1U << 31 | (uint32_t)r);
 		return;
 	}
@@ -338,8 +307,11 @@ static void on_frame(struct agent *a, int type, unsigned int id, char *data,
 {
 	data[len] = 0;
 	switch (type) {
+	case FRAME_ARGS:
+		add_words(&a->items[id], data, len);
+		break;
 	case FRAME_EXEC:
-		on_exec(a, id, data, len);
+		on_exec(a, id);
 		break;
 	case FRAME_WRITE:
 		on_write(a, id, data, len);

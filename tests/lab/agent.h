@@ -11,12 +11,16 @@
 #ifndef GPCVM_LAB_AGENT_H
 #define GPCVM_LAB_AGENT_H
 
+#include <stddef.h>
+#include <sys/types.h>
+
 #define FRAME_HEAD    4
 #define FRAME_MAX     4096
 #define FRAME_IDS     256
 
 /* From outside. */
-#define FRAME_EXEC    'X' /* argv, each word ended by a NUL */
+#define FRAME_ARGS    'A' /* a part of argv, each word ended by a NUL */
+#define FRAME_EXEC    'X' /* start that */
 #define FRAME_STDIN   'I' /* bytes; none: end of file */
 #define FRAME_SIGNAL  'K' /* one byte: the signal */
 #define FRAME_CONNECT 'C' /* path of a Unix socket */
@@ -34,9 +38,15 @@
 /* Both ways, on a connection; none: it is closed. */
 #define FRAME_DATA    'D'
 
+/* ---- inside: agent_child.c ---------------------------------------------- */
+
+/* Run the command with these words, each ended by a NUL; its pid, and our ends of
+ * the pipes at its 0, 1 and 2. 0 or an errno. */
+int agent_start_child(char *words, size_t len, pid_t *pid, int fd[3]);
+
 /* ---- inside: agent_setup.c ---------------------------------------------- */
 
-#define WORKDIR	      "/out" /* where commands run */
+#define WORKDIR "/out" /* where commands run */
 
 /* @what and errno, to the console. */
 void agent_say(const char *what);

@@ -2,7 +2,7 @@
 #
 # The lab's agent: one static file for any initramfs.
 
-LAB_AGENT := tests/lab/agent.c tests/lab/agent_setup.c
+LAB_AGENT := tests/lab/agent.c tests/lab/agent_child.c tests/lab/agent_setup.c
 
 $(O)/tests/lab/agent: $(LAB_AGENT) tests/lab/agent.h
 	$(call say,CC,$@)

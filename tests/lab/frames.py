@@ -7,7 +7,7 @@ HEAD = 4
 MAX = 4096
 MAGIC = b"gpcvm-lab "  # begins the bytes of HELLO
 
-EXEC, STDIN, SIGNAL, CONNECT, REBOOT = b"X", b"I", b"K", b"C", b"Q"
+ARGS, EXEC, STDIN, SIGNAL, CONNECT, REBOOT = b"A", b"X", b"I", b"K", b"C", b"Q"
 WRITE = b"W"
 HELLO, STDOUT, STDERR, EXITED, OPENED = b"H", b"O", b"E", b"x", b"c"
 DATA = b"D"

@@ -68,6 +68,30 @@ def test_gpcvm_probe_sees_what_the_kernel_has(lab):
     assert "alias" in rows["private-clock"]["value"], rows["private-clock"]
 
 
+def test_a_command_line_is_not_cut(lab):
+    # More words than 64, and more bytes than a frame of agent.h, with what a
+    # shell would change in them.
+    words = ["", "a b", "$HOME 'x' \\ \"y\"", "\n"]
+    words += [f"{n:04} " + "x" * 20 for n in range(2000)]
+    box = lab.box("lean")
+    status, out, err = box.run("busybox", "printf", "%s|", *words)
+    assert (status, out) == (0, "".join(w + "|" for w in words)), (status, err)
+
+
+def test_a_command_line_that_linux_refuses_is_told(lab):
+    # MAX_ARG_STRLEN of include/uapi/linux/binfmts.h
+    status, out, err = lab.box("lean").run("echo", "x" * (128 << 10))
+    assert status == 126 and "Argument list too long" in err, (status, err)
+
+
+def test_a_kernels_command_line_is_not_cut(lab):
+    text = "x=" + "y" * 1500
+    status, out, err = run(lab, "cat", "/proc/cmdline", options=("--append", text))
+    assert status == 0 and out.rstrip().endswith(text), (status, err)
+    status, out, err = run(lab, "true", options=("--append", text + text[2:]))
+    assert status == reports.LAB_FAILED and "2047" in err, (status, err)
+
+
 def is_as_fast_as_ours(box):
     """Its clock's seconds, in ours: between the shortest and the longest that it
     can have been."""
