@@ -240,11 +240,16 @@ def _kernel(name, dest):
     return Kernel(name, os.path.join(dest, "bzImage"), load, dest)
 
 
+def _place(name, flavour, ident, extra):
+    """Where the cache has the kernel of that identity, once it is built."""
+    key = _digest(ident, _cc(), *map(_read, fragments(flavour, extra)))
+    return key, cache.path("kernels", f"{name}-{flavour}-{key}")
+
+
 def _made(name, flavour, ident, extra, prepare):
     """The kernel of that identity: from the cache, or built. prepare() gives
     (tree, obj, must_have_all)."""
-    key = _digest(ident, _cc(), *map(_read, fragments(flavour, extra)))
-    dest = cache.path("kernels", f"{name}-{flavour}-{key}")
+    key, dest = _place(name, flavour, ident, extra)
     if os.path.isdir(dest):
         return _kernel(name, dest)
     with cache.locked(f"kernel-{key}"):
@@ -289,6 +294,13 @@ def _seed(plain, obj, tree, files=()):
     with cache.locked("obj-" + _digest(plain)), cache.making(obj) as tmp:
         cache.tool(["cp", "-a", f"{plain}/.", tmp], f"copying {plain}")
         _touch(tree, files)
+
+
+def debian_place(name, pattern, flavour, patches=(), extra=()):
+    """Where debian_source() puts that kernel; it need not be there."""
+    contents = [_read(f) for f in _patch_files(*patches)]
+    ident = _digest(debian.pinned(pattern)[1], *contents)
+    return _place(name, flavour, ident, extra)[1]
 
 
 def debian_source(name, pattern, flavour, patches=(), extra=()):

@@ -2,6 +2,7 @@
 """The command line of the lab."""
 
 import argparse
+import glob
 import os
 import shutil
 import subprocess
@@ -138,7 +139,7 @@ def parser():
     ctl.add_argument("args", nargs="*")
     build = sub.add_parser("build", help="build a kernel and say where it is")
     _kernel_options(build)
-    sub.add_parser("list", help="the kernels in the cache")
+    sub.add_parser("list", help="the kernels in the cache, and those that are not")
     sub.add_parser("clean", help="remove the cache")
     return top
 
@@ -161,13 +162,20 @@ def _get(args):
 
 
 def _list():
-    for name, text in kernels.NAMES.items():
-        print(f"{name:8} {text}")
+    """The kernels that are there, and the names of those that are not."""
+    missing, named = [], set()
+    for name, where in kernels.places():
+        if os.path.isdir(where):
+            named.add(where)
+            print(f"{name:16} {where}")
+        else:
+            missing.append(name)
     for what in ("kernels", "debian"):
-        where = cache.path(what)
-        for name in sorted(os.listdir(where)) if os.path.isdir(where) else ():
-            if ".tmp-" not in name:
-                print(os.path.join(where, name))
+        for where in sorted(glob.glob(os.path.join(cache.path(what), "*"))):
+            if where not in named and ".tmp-" not in where:
+                print(f"{'(another)':16} {where}")
+    for name in missing:
+        print(f"{name:16} not built yet: lab build --kernel {name}")
     return 0
 
 

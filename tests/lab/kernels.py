@@ -88,8 +88,7 @@ def _debian():
         moddir = modules.find_dir(tmp)
         for ko in modules.to_load(moddir):
             debian.decompress(ko)
-        os.remove(os.path.join(moddir, "modules.dep"))
-        modules.to_load(moddir)  # of the plain files
+        modules.write_deps(moddir)  # of the plain files
 
     return _debian_at(cache.once(dest, fill))
 
@@ -100,6 +99,20 @@ def _reference(flavour, patches, config):
     return build.debian_source(
         "reference", SOURCE, flavour, [SERIES, patches], [SERIES_CONFIG, *config]
     )
+
+
+def places():
+    """[(how the command line asks for it, where the cache has it once it is
+    made)] of the kernels with names."""
+    found = []
+    for flavour, option in (("debug", ""), ("lean", " --lean")):
+        found.append((f"base{option}",
+                      build.debian_place("base", SOURCE, flavour)))
+        found.append((f"reference{option}",
+                      build.debian_place("reference", SOURCE, flavour, [SERIES],
+                                         [SERIES_CONFIG])))
+    found.append(("debian", cache.path("debian", debian.pinned(CLOUD)[1])))
+    return sorted(found)
 
 
 def guest_file():

@@ -3,6 +3,8 @@
 
 import glob
 import os
+import re
+import tempfile
 
 import cache
 from machine import LabError
@@ -13,8 +15,10 @@ WANTED = ("kvm_amd", "hwpoison_inject")
 
 def find_dir(path):
     """The directory with modules.dep, for /, lib/modules or lib/modules/X."""
-    for pattern in ("", "lib/modules/*", "usr/lib/modules/*", "*"):
-        for d in sorted(glob.glob(os.path.join(path, pattern))):
+    path = os.path.abspath(path)
+    for pattern in (".", "lib/modules/*", "usr/lib/modules/*", "*"):
+        for d in sorted(glob.glob(os.path.join(glob.escape(path), pattern))):
+            d = os.path.normpath(d)
             if os.path.isdir(os.path.join(d, "kernel")):
                 return d
     raise LabError(
@@ -27,18 +31,38 @@ def _name(path):
     return os.path.basename(path).split(".ko")[0].replace("-", "_")
 
 
+def _depmod(moddir):
+    """What modules.dep of @moddir should say; nothing is written there."""
+    version = os.path.basename(moddir)
+    with tempfile.TemporaryDirectory(prefix="gpcvm-lab-") as base:
+        # Wherever it is, this is where depmod looks.
+        os.makedirs(os.path.join(base, "lib", "modules"))
+        os.symlink(moddir, os.path.join(base, "lib", "modules", version))
+        # With its other tables, which have no line like those.
+        out = cache.tool(["depmod", "-n", "-b", base, version],
+                         f"depmod for {moddir}")
+    return "".join(re.findall(r"^\S+\.ko\S*:.*\n", out, re.M))
+
+
+def write_deps(moddir):
+    """A new modules.dep."""
+    text = _depmod(moddir)
+    with open(os.path.join(moddir, "modules.dep"), "w") as f:
+        f.write(text)
+
+
 def _deps(moddir):
     """{name: (path, [paths that it needs])} from modules.dep."""
     dep = os.path.join(moddir, "modules.dep")
-    if not os.path.exists(dep):
-        version = os.path.basename(moddir)
-        base = os.path.dirname(os.path.dirname(os.path.dirname(moddir)))
-        cache.tool(["depmod", "-b", base, version], f"depmod for {moddir}")
+    if os.path.exists(dep):
+        with open(dep) as f:
+            text = f.read()
+    else:
+        text = _depmod(moddir)
     known = {}
-    with open(dep) as f:
-        for line in f:
-            path, needs = line.rstrip("\n").split(":", 1)
-            known[_name(path)] = (path, needs.split())
+    for line in text.splitlines():
+        path, needs = line.split(":", 1)
+        known[_name(path)] = (path, needs.split())
     return known
 
 

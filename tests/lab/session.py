@@ -25,6 +25,8 @@ INSIDE = "/run/gpcvm.sock"
 GRACE_S = 5
 SCAN = "echo scan >/sys/kernel/debug/kmemleak"
 FILES_MAX = 1 << 30
+# What agent_mount() mounts, and what the agent is and reads: agent_setup.c.
+RESERVED = ("init", "lab", "dev", "proc", "sys", "tmp", "run", "out")
 # CPUs for Linux guests: with two, QEMU 7.2 was seen to give a guest of several
 # vCPUs what is the host's (its GS base, for one) when interrupts go from CPU to
 # CPU meanwhile.
@@ -47,17 +49,29 @@ def built(name):
     return os.path.join(ROOT, name)
 
 
-def _files(path, where):
+def _place(spec, name):
+    """@name as the image has it; not where the lab has something of its own."""
+    name = os.path.normpath(f"/{name}").lstrip("/")
+    for own in RESERVED:
+        if name == own or name.startswith(own + "/"):
+            raise LabError(f"--file {spec}: the lab has its own /{own} there,"
+                           " which would hide it: give another PATH")
+    return name
+
+
+def _files(spec):
     """(name in the image, path here) of a file, or of all in a directory."""
-    where = (where or os.path.basename(os.path.abspath(path))).strip("/")
+    path, _, where = spec.partition(":")
+    where = where.strip("/") or os.path.basename(os.path.abspath(path))
     if os.path.isfile(path):
-        return [(where, path)]
+        return [(_place(spec, where), path)]
     if not os.path.isdir(path):
         raise LabError(f"--file {path}: no such file or directory")
     found = []
     for at, _, names in sorted(os.walk(path)):
-        below = os.path.normpath(os.path.join(where, os.path.relpath(at, path)))
-        found += [(os.path.join(below, n), os.path.join(at, n)) for n in sorted(names)]
+        below = os.path.join(where, os.path.relpath(at, path))
+        found += [(_place(spec, os.path.join(below, n)), os.path.join(at, n))
+                  for n in sorted(names)]
     return found
 
 
@@ -65,7 +79,7 @@ def image_of(kernel, extra=()):
     """The initramfs for @kernel: gpcvm, busybox if there is one, @extra."""
     programs = [("bin/gpcvm", gpcvm())]
     for spec in extra:
-        programs += _files(*spec.partition(":")[::2])
+        programs += _files(spec)
     return make_initramfs(kernel, agent(), programs, shutil.which("busybox"))
 
 

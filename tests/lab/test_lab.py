@@ -4,14 +4,17 @@
 import glob
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import time
 
 import hosttsc
+import kernels
 import lib
 import labtest
+import modules
 import reports
 
 LEAN = ("--kernel", "base", "--lean")
@@ -416,9 +419,44 @@ def test_mistakes_are_told_before_anything_starts(lab):
         (("--patches", empty), 65, "no *.patch"),
         (("--kernel", "debian", "--patches", empty), 64, "not debian"),
         ((*LEAN, "--file", "/no/such"), 64, "/no/such"),
+        ((*LEAN, "--file", f"{image}:/out"), 64, "its own /out"),
+        ((*LEAN, "--file", f"{image}:/out/image"), 64, "its own /out"),
+        ((*LEAN, "--file", f"{image}:sys/kernel/debug/x"), 64, "its own /sys"),
+        ((*LEAN, "--file", f"{image}:/x/../init"), 64, "its own /init"),
+        ((*LEAN, "--file", f"{lab.dir}:/run"), 64, "its own /run"),
         ((*LEAN, "--out", "/no/such"), 64, "/no/such"),
         ((*LEAN, "--control", "/no/such/dir"), 64, "gpcvm run, not true"),
     ):
         s, _, err = lab.tool("run", *args, "--", "true")
         assert s == status and words in err, (args, s, err)
         assert "Traceback" not in err, err
+
+
+def test_modules_are_found_wherever_their_directory_is_and_stay_as_they_are(lab):
+    built = kernels.get("base", lean=True)
+    ko = next(p for p in glob.glob(f"{built.where}/modules/*.ko"))
+    moddir = os.path.join(lab.dir, "elsewhere", "6.12-mine")
+    os.makedirs(os.path.join(moddir, "kernel"))
+    shutil.copy(ko, os.path.join(moddir, "kernel", "kvm-amd.ko"))
+    for given in (moddir, moddir + "/", os.path.dirname(moddir),
+                  os.path.relpath(moddir)):
+        load = modules.to_load(modules.find_dir(given))
+        assert load == [f"{moddir}/kernel/kvm-amd.ko"], (given, load)
+    assert os.listdir(moddir) == ["kernel"], "something was written there"
+
+
+def test_list_tells_what_is_built_from_what_is_not(lab):
+    cached = os.path.join(lab.dir, "cache")
+    os.makedirs(os.path.join(cached, "gpcvm", "lab", "kernels", "mine-lean-123"))
+    r = subprocess.run([labtest.TOOL, "list"], capture_output=True, text=True,
+                       env=dict(os.environ, XDG_CACHE_HOME=cached))
+    assert r.returncode == 0, r.stderr
+    names = ["base", "base --lean", "debian", "reference", "reference --lean"]
+    missing = [x.partition(" not built")[0].rstrip() for x in r.stdout.splitlines()
+               if " not built" in x]
+    assert missing == names, r.stdout
+    assert "mine-lean-123\n" in r.stdout, r.stdout
+    kernels.get("base", lean=True)
+    _, out, _ = lab.tool("list")
+    line = next(x for x in out.splitlines() if x.startswith("base --lean "))
+    assert line.endswith(os.path.dirname(kernels.get("base", lean=True).image)), out
