@@ -293,16 +293,15 @@ static int hand_out(struct vcpu *v, const struct agent_op *op, struct err *e)
 
 static int gave_up(struct vcpu *v, struct err *e)
 {
+	const struct agent *a = &v->agent;
+
 	if (vcpu_pausing(v))
 		return err_state(e,
 				 "vCPU %u was paused in the middle of an "
 				 "operation: vcpu %u resume",
 				 v->index, v->index);
-	return err_state(e,
-			 "vCPU %u has not come back from the operation within "
-			 "%u s",
-			 v->index,
-			 (unsigned int)(AGENT_DEADLINE_NS / NS_PER_SEC));
+	return err_state(e, "vCPU %u has not come back from the operation%s%s",
+			 v->index, *a->why ? ": " : "", a->why);
 }
 
 int agent_call(struct vcpu *v, struct agent_op *op, struct err *e)
@@ -380,22 +379,18 @@ int agent_do(struct vcpu *v, struct agent_op *op, struct err *e)
 	}
 }
 
-bool agent_give_up(struct vcpu *v)
+bool agent_give_up(struct vcpu *v, const char *why)
 {
-	if (!__atomic_load_n(&v->agent.op_since, __ATOMIC_ACQUIRE))
+	struct agent *a = &v->agent;
+
+	if (!__atomic_load_n(&a->op_since, __ATOMIC_ACQUIRE))
 		return false;
-	__atomic_store_n(&v->agent.give_up, true, __ATOMIC_RELEASE);
+	if (!__atomic_load_n(&a->give_up, __ATOMIC_ACQUIRE)) {
+		snprintf(a->why, sizeof(a->why), "%s", why);
+		__atomic_store_n(&a->give_up, true, __ATOMIC_RELEASE);
+	}
 	vcpu_kick(v);
 	return true;
-}
-
-bool agent_overdue(struct vcpu *v, uint64_t now)
-{
-	uint64_t since = __atomic_load_n(&v->agent.op_since, __ATOMIC_ACQUIRE);
-
-	if (!since || now < since + AGENT_DEADLINE_NS)
-		return false;
-	return agent_give_up(v);
 }
 
 /* ---- the device --------------------------------------------------------- */

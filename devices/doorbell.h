@@ -9,9 +9,6 @@
 #include "guest/doorbell.h"
 #include "vcpu.h"
 
-/* How long the guest may take for one operation before it is given up. */
-#define AGENT_DEADLINE_NS UINT64_C(10000000000)
-
 struct agent_op {
 	unsigned int op; /* OP_* */
 	uint64_t in[DB_WORDS];
@@ -32,9 +29,8 @@ int agent_do(struct vcpu *v, struct agent_op *op, struct err *e);
 /* Of an ST_FAULT: "#PF, error code 0x2, rip 0x..., cr2 0x...", or the memory
  * fault behind it. */
 void agent_fault_text(const struct agent_op *op, char *buf, unsigned int len);
-/* From another thread: give up the operation that is under way; false: none. */
-bool agent_give_up(struct vcpu *v);
-/* From another thread: is an operation of @v overdue? Then it is given up; true. */
-bool agent_overdue(struct vcpu *v, uint64_t now);
+/* From another thread, who waits for it: give up the operation that is under way,
+ * as @why has it (may be ""); false: none. */
+bool agent_give_up(struct vcpu *v, const char *why);
 
 #endif

@@ -9,6 +9,7 @@
 #include "err.h"
 #include "json.h"
 #include "machine.h"
+#include "patience.h"
 #include "text.h"
 
 struct request;
@@ -58,6 +59,7 @@ struct request {
 	struct vcpu_job job;
 	struct vcpu *vcpu;
 	request_vcpu_fn on_vcpu;
+	struct patience patience;
 	command_fn on_thread; /* NULL: on a vCPU */
 	pthread_t thread;
 	/* The thread waits for what does not leave the kernel: request_stuck();
@@ -150,7 +152,8 @@ int request_has_agent(struct machine *m, struct err *e);
 /* May a JOB_AGENT job be given to @v? -1 and @e if not. */
 int request_may_agent(struct machine *m, struct vcpu *v, struct err *e);
 /* -1 and @e: why a job on @v was over without having run. */
-int request_not_run(struct machine *m, struct vcpu *v, struct err *e);
+int request_not_run(struct machine *m, struct vcpu *v, const struct patience *p,
+		    struct err *e);
 
 /* ---- words: @e is range or usage, with the word ------------------------- */
 

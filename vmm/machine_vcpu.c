@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "guest/doorbell.h"
 #include "kvm.h"
 #include "machine_vcpu.h"
@@ -209,18 +210,20 @@ int machine_start(struct machine *m, struct err *e)
 
 bool machine_stop(struct machine *m)
 {
+	char doing[VCPU_DOING];
 	bool all = true;
 
 	for (unsigned int i = 0; i < m->nr_vcpus; i++)
 		vcpu_stop(&m->vcpus[i]);
-	for (unsigned int i = 0; i < m->nr_vcpus; i++)
-		if (!vcpu_join(&m->vcpus[i])) {
-			complain(
-				"vCPU %u does not leave KVM_RUN (a hang in the kernel?): "
-				"going without it",
-				i);
-			all = false;
-		}
+	for (unsigned int i = 0; i < m->nr_vcpus; i++) {
+		if (vcpu_join(&m->vcpus[i]))
+			continue;
+		vcpu_doing(&m->vcpus[i], now_ns(), doing, sizeof(doing));
+		complain(
+			"vCPU %u does not leave the kernel: going without it (%s)",
+			i, doing);
+		all = false;
+	}
 	return all;
 }
 

@@ -22,8 +22,6 @@ enum { STUCK_NO, STUCK_SAYING, STUCK_YES };
 
 #define JOIN_S	     10 /* for a thread to end */
 #define TICK_NS	     (200 * NS_PER_MS)
-/* A vCPU that does not even leave the kernel when it is kicked. */
-#define GRACE_NS     (2 * NS_PER_SEC)
 #define THREAD_STACK (256 * KIB)
 
 /* ---- replies ------------------------------------------------------------ */
@@ -220,7 +218,9 @@ int request_on_vcpu(struct request *rq, unsigned int vcpu, enum job_kind kind,
 		return -1;
 	rq->vcpu = v;
 	rq->on_vcpu = fn;
+	rq->patience.since = 0;
 	rq->job = (struct vcpu_job){ .kind = kind,
+				     .what = rq->cmd->name,
 				     .run = job_run,
 				     .done = job_done };
 	begin(rq, then);
@@ -288,16 +288,14 @@ void request_abandon(struct request *rq)
 		vcpu_kick(rq->vcpu);
 }
 
-int request_not_run(struct machine *m, struct vcpu *v, struct err *e)
+int request_not_run(struct machine *m, struct vcpu *v, const struct patience *p,
+		    struct err *e)
 {
 	if (load(&m->ending))
 		return err_state(e, "the machine ends");
-	return err_state(e,
-			 "vCPU %u did not come to the doorbell within "
-			 "%u s (it is %s)",
+	return err_state(e, "vCPU %u did not come to the doorbell: %s",
 			 v->index,
-			 (unsigned int)(AGENT_DEADLINE_NS / NS_PER_SEC),
-			 vcpu_state_name(vcpu_state(v)));
+			 *p->doing ? p->doing : "it was not waited for");
 }
 
 /* The thread has nothing left to do but to end. */
@@ -315,7 +313,8 @@ static void complete(struct request *rq)
 	int r;
 
 	join(rq);
-	r = rq->ran ? rq->result : request_not_run(rq->m, rq->vcpu, &rq->err);
+	r = rq->ran ? rq->result
+		    : request_not_run(rq->m, rq->vcpu, &rq->patience, &rq->err);
 	if (!r && rq->then && rq->owner)
 		r = rq->then(rq);
 	if (r == REQUEST_PENDING)
@@ -369,8 +368,9 @@ static void detach(struct request *rq)
 	if (rq->on_thread)
 		stand_in->err = rq->stuck_why;
 	else
-		err_state(&stand_in->err, "vCPU %u does not leave KVM_RUN",
-			  rq->vcpu->index);
+		err_state(&stand_in->err,
+			  "vCPU %u does not leave the kernel: %s",
+			  rq->vcpu->index, rq->patience.doing);
 	record_end(rq, -1, &stand_in->err);
 	rq->owner = NULL;
 	conclude(stand_in, rq->cmd->name, -1);
@@ -379,6 +379,7 @@ static void detach(struct request *rq)
 
 static void check_deadline(struct request *rq, uint64_t now)
 {
+	enum patience_state state;
 	uint64_t since;
 
 	if (load(&rq->over))
@@ -388,20 +389,19 @@ static void check_deadline(struct request *rq, uint64_t now)
 			detach(rq);
 		return;
 	}
-	since = load(&rq->vcpu->agent.op_since);
-	if (!load(&rq->started)) {
-		if (now > rq->job.queued_ns + AGENT_DEADLINE_NS) {
-			store(&rq->job.cancelled, true);
-			vcpu_kick(rq->vcpu);
-		}
-		if (now <= rq->job.queued_ns + AGENT_DEADLINE_NS + GRACE_NS)
-			return;
+	since = load(&rq->started) ? load(&rq->vcpu->agent.op_since)
+				   : rq->job.queued_ns;
+	state = since ? patience_look(&rq->patience, rq->vcpu, since, now)
+		      : PATIENCE_YET;
+	if (state == PATIENCE_YET)
+		return;
+	if (load(&rq->started)) {
+		agent_give_up(rq->vcpu, rq->patience.doing);
 	} else {
-		agent_overdue(rq->vcpu, now);
-		if (!since || now <= since + AGENT_DEADLINE_NS + GRACE_NS)
-			return;
+		store(&rq->job.cancelled, true);
+		vcpu_kick(rq->vcpu);
 	}
-	if (rq->owner)
+	if (state == PATIENCE_STUCK && rq->owner)
 		detach(rq);
 }
 

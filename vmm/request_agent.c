@@ -9,8 +9,6 @@
 #define store(p, x) __atomic_store_n(p, x, __ATOMIC_RELEASE)
 
 #define TICK_NS	    (10 * NS_PER_MS)
-/* A vCPU that does not even leave the kernel when it is kicked. */
-#define GRACE_NS    (2 * NS_PER_SEC)
 
 int request_has_agent(struct machine *m, struct err *e)
 {
@@ -47,6 +45,7 @@ struct asked {
 	struct err *err;
 	int result;
 	bool started; /* atomic */
+	struct patience patience;
 	pthread_mutex_t lock;
 	pthread_cond_t cond;
 	bool over, ran;
@@ -92,25 +91,25 @@ static bool wait_tick(struct asked *a)
 static void watch(struct request *rq, struct asked *a, struct vcpu *v,
 		  const bool *give_up)
 {
-	uint64_t now = now_ns(), since = load(&v->agent.op_since);
-	uint64_t queued = a->job.queued_ns;
+	bool started = load(&a->started), no_more = give_up && load(give_up);
+	uint64_t since = started ? load(&v->agent.op_since) : a->job.queued_ns;
+	enum patience_state state = PATIENCE_YET;
 	struct err why;
 
-	if (!load(&a->started)) {
-		since = queued;
-		if (now > queued + AGENT_DEADLINE_NS ||
-		    (give_up && load(give_up))) {
-			store(&a->job.cancelled, true);
-			vcpu_kick(v);
-		}
-	} else {
-		agent_overdue(v, now);
-		/* In a pause it does not come back by itself. */
-		if (give_up && load(give_up) && vcpu_pausing(v))
-			agent_give_up(v);
+	if (since)
+		state = patience_look(&a->patience, v, since, now_ns());
+	if (!started && (no_more || state != PATIENCE_YET)) {
+		store(&a->job.cancelled, true);
+		vcpu_kick(v);
+	} else if (started && state != PATIENCE_YET) {
+		agent_give_up(v, a->patience.doing);
+	} else if (started && no_more && vcpu_pausing(v)) {
+		/* It does not come back by itself. */
+		agent_give_up(v, "");
 	}
-	if (since && now > since + AGENT_DEADLINE_NS + GRACE_NS) {
-		err_state(&why, "vCPU %u does not leave KVM_RUN", v->index);
+	if (state == PATIENCE_STUCK) {
+		err_state(&why, "vCPU %u does not leave the kernel: %s",
+			  v->index, a->patience.doing);
 		request_stuck(rq, &why);
 	}
 }
@@ -120,7 +119,10 @@ int request_ask_vcpu(struct request *rq, struct vcpu *v, enum job_kind kind,
 		     struct err *e)
 {
 	struct asked a = {
-		.job = { .kind = kind, .run = run, .done = done },
+		.job = { .kind = kind,
+			 .what = rq->cmd->name,
+			 .run = run,
+			 .done = done },
 		.fn = fn,
 		.arg = arg,
 		.err = e,
@@ -135,7 +137,7 @@ int request_ask_vcpu(struct request *rq, struct vcpu *v, enum job_kind kind,
 		watch(rq, &a, v, give_up);
 	pthread_cond_destroy(&a.cond);
 	pthread_mutex_destroy(&a.lock);
-	return a.ran ? a.result : request_not_run(rq->m, v, e);
+	return a.ran ? a.result : request_not_run(rq->m, v, &a.patience, e);
 }
 
 int request_ask_agent(struct request *rq, request_agent_fn fn, void *arg,

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The vCPU's thread: run the guest, run jobs, wait. */
+/* The vCPU's thread: run the guest, run jobs, wait. What others ask of it is in
+ * vcpu_ask.c. */
 #include <errno.h>
-#include <sched.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -25,20 +24,6 @@
 #define store(p, x) __atomic_store_n(p, x, __ATOMIC_RELEASE)
 #define count(p)    __atomic_fetch_add(p, 1, __ATOMIC_RELAXED)
 
-static void on_kick(int sig)
-{
-	/* It is there to interrupt KVM_RUN, nothing else. */
-	(void)sig;
-}
-
-void vcpu_signals(void)
-{
-	struct sigaction sa = { .sa_handler = on_kick };
-
-	sigemptyset(&sa.sa_mask);
-	sigaction(SIGKICK, &sa, NULL);
-}
-
 int vcpu_init(struct vcpu *v, unsigned int index, int fd, size_t run_size,
 	      bool sync_regs, struct err *e)
 {
@@ -47,7 +32,9 @@ int vcpu_init(struct vcpu *v, unsigned int index, int fd, size_t run_size,
 	memset(v, 0, sizeof(*v));
 	v->index = index;
 	v->fd = fd;
-	v->schedstat = v->stats = -1;
+	v->stats = -1;
+	v->task =
+		(struct task_files){ .schedstat = -1, .stat = -1, .where = -1 };
 	v->run_size = run_size;
 	pthread_mutex_init(&v->lock, NULL);
 	pthread_cond_init(&v->cond, NULL);
@@ -68,154 +55,9 @@ void vcpu_free(struct vcpu *v)
 	if (v->fd >= 0)
 		close(v->fd);
 	vcpu_sched_close(v);
+	task_close(&v->task);
 	pthread_mutex_destroy(&v->lock);
 	pthread_cond_destroy(&v->cond);
-}
-
-const char *vcpu_state_name(enum vcpu_state s)
-{
-	static const char *const names[] = {
-		[VCPU_NEW] = "new",	  [VCPU_RUNNING] = "running",
-		[VCPU_IDLE] = "idle",	  [VCPU_HALTED] = "halted",
-		[VCPU_PAUSED] = "paused", [VCPU_WRITING] = "writing",
-		[VCPU_ENDED] = "ended",
-	};
-
-	return names[s];
-}
-
-enum vcpu_state vcpu_state(struct vcpu *v)
-{
-	enum vcpu_state s;
-
-	pthread_mutex_lock(&v->lock);
-	s = v->state;
-	pthread_mutex_unlock(&v->lock);
-	return s;
-}
-
-/* ---- from other threads ------------------------------------------------- */
-
-/* With the lock held; pthread_cond_broadcast() follows, better without it: who
- * wakes up wants the lock. */
-static void interrupt(struct vcpu *v)
-{
-	if (!v->started)
-		return;
-	/* immediate_exit closes the gap between the vCPU's last look at its
-	 * flags and KVM_RUN (Documentation/virt/kvm/api.rst, KVM_RUN). */
-	store(&v->run->immediate_exit, 1);
-	if (load(&v->in_run))
-		pthread_kill(v->thread, SIGKICK);
-}
-
-void vcpu_kick(struct vcpu *v)
-{
-	pthread_mutex_lock(&v->lock);
-	interrupt(v);
-	pthread_mutex_unlock(&v->lock);
-	pthread_cond_broadcast(&v->cond);
-}
-
-void vcpu_submit(struct vcpu *v, struct vcpu_job *job)
-{
-	struct vcpu_job **tail;
-	bool ended;
-
-	job->next = NULL;
-	job->queued_ns = now_ns();
-	pthread_mutex_lock(&v->lock);
-	ended = v->state == VCPU_ENDED;
-	if (!ended) {
-		for (tail = &v->queue; *tail; tail = &(*tail)->next)
-			;
-		store(tail, job);
-		interrupt(v);
-	}
-	pthread_mutex_unlock(&v->lock);
-	if (ended)
-		job->done(job, false);
-	else
-		pthread_cond_broadcast(&v->cond);
-}
-
-bool vcpu_pausing(struct vcpu *v)
-{
-	bool r;
-
-	pthread_mutex_lock(&v->lock);
-	r = v->pause;
-	pthread_mutex_unlock(&v->lock);
-	return r;
-}
-
-void vcpu_pause(struct vcpu *v, bool pause)
-{
-	pthread_mutex_lock(&v->lock);
-	store(&v->pause, pause);
-	/* What was given up in the pause is on its way now. */
-	if (!pause)
-		store(&v->agent.lost, false);
-	interrupt(v);
-	pthread_mutex_unlock(&v->lock);
-	pthread_cond_broadcast(&v->cond);
-}
-
-bool vcpu_claim(struct vcpu *v)
-{
-	bool mine;
-
-	pthread_mutex_lock(&v->lock);
-	mine = v->hold && !v->claimed;
-	v->claimed = true;
-	pthread_mutex_unlock(&v->lock);
-	return mine;
-}
-
-void vcpu_release(struct vcpu *v)
-{
-	pthread_mutex_lock(&v->lock);
-	store(&v->hold, false);
-	pthread_cond_broadcast(&v->cond);
-	pthread_mutex_unlock(&v->lock);
-}
-
-void vcpu_stop(struct vcpu *v)
-{
-	store(&v->stop, true);
-	vcpu_kick(v);
-}
-
-bool vcpu_join(struct vcpu *v)
-{
-	uint64_t give_up = now_ns() + JOIN_NS;
-	struct timespec t;
-
-	while (v->started) {
-		clock_gettime(CLOCK_REALTIME, &t);
-		t.tv_nsec += 20 * (long)NS_PER_MS;
-		t.tv_sec += t.tv_nsec / (long)NS_PER_SEC;
-		t.tv_nsec %= (long)NS_PER_SEC;
-		if (!pthread_timedjoin_np(v->thread, NULL, &t))
-			v->started = false;
-		else if (now_ns() > give_up)
-			return false;
-		else /* the signal may have come just before it slept */
-			vcpu_kick(v);
-	}
-	return true;
-}
-
-int vcpu_pin(struct vcpu *v, unsigned int cpu)
-{
-	cpu_set_t set;
-
-	if (cpu >= CPU_SETSIZE)
-		return -EINVAL;
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	count(&v->pins);
-	return -pthread_setaffinity_np(v->thread, sizeof(set), &set);
 }
 
 /* ---- on its own thread -------------------------------------------------- */
@@ -284,16 +126,33 @@ static void wait_for_work(struct vcpu *v)
 	pthread_cond_clockwait(&v->cond, &v->lock, CLOCK_MONOTONIC, &t);
 }
 
+/* Only this thread sets it, so it may look without the lock. */
+static void vcpu_set_job(struct vcpu *v, struct vcpu_job *job, uint64_t since)
+{
+	pthread_mutex_lock(&v->lock);
+	v->job = job;
+	v->job_since = since;
+	if (job && job->kind == JOB_AGENT) /* it enters the guest */
+		v->state = VCPU_RUNNING;
+	pthread_mutex_unlock(&v->lock);
+}
+
 static void finish(struct vcpu_job *job, struct vcpu *v, bool agent)
 {
 	bool run = !load(&job->cancelled) && (job->kind == JOB_HOST || agent);
+	struct vcpu_job *outer = v->job;
+	uint64_t since = v->job_since;
 
-	if (run)
+	if (run) {
+		vcpu_set_job(v, job, now_ns());
 		job->run(job, v);
+		vcpu_set_job(v, outer, since);
+	}
 	/* Before anybody is told, so that who asks next is told the truth. */
 	pthread_mutex_lock(&v->lock);
 	v->state = must_wait(v) ? why_waiting(v) : VCPU_RUNNING;
 	pthread_mutex_unlock(&v->lock);
+	count(&v->jobs);
 	job->done(job, run);
 }
 
@@ -395,10 +254,11 @@ static enum step enter(struct vcpu *v)
 {
 	int r;
 
-	store(&v->in_run, true);
+	__atomic_store_n(&v->in_run, true, __ATOMIC_SEQ_CST);
 	r = load(&v->stop) ? -EINTR : kvm_run(v->fd);
 	store(&v->in_run, false);
-	store(&v->run->immediate_exit, 0);
+	/* An exchange: who cleared a kick sees what it was about. */
+	__atomic_exchange_n(&v->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
 	v->entered = true;
 	count(&v->runs);
 	if (r == -EINTR || r == -EAGAIN) {
@@ -459,10 +319,12 @@ static void end(struct vcpu *v)
 static void *thread(void *arg)
 {
 	struct vcpu *v = arg;
+	struct task_files task;
 
 	sigbus_catch(&v->bus);
-	vcpu_sched_open(v);
+	task_open(&task);
 	pthread_mutex_lock(&v->lock);
+	v->task = task;
 	if (!v->hold)
 		v->state = VCPU_RUNNING;
 	pthread_mutex_unlock(&v->lock);

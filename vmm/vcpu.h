@@ -15,6 +15,7 @@
 #include "fault.h"
 #include "kvm.h"
 #include "num.h"
+#include "task_state.h"
 
 struct vcpu;
 
@@ -35,6 +36,7 @@ enum job_kind {
 
 struct vcpu_job {
 	enum job_kind kind;
+	const char *what; /* a command's name; for messages */
 	void (*run)(struct vcpu_job *job, struct vcpu *v);
 	/* Called on the vCPU's thread when it is over, or when the vCPU ends
 	 * first (@ran false). The job is the caller's again from here on. */
@@ -62,6 +64,9 @@ enum step {
 	STEP_END, /* never again */
 };
 
+/* Room for what a vCPU is doing, in a message. */
+#define VCPU_DOING 288
+
 /* The doorbell's side of a vCPU; devices/doorbell.c. */
 struct agent {
 	bool there;    /* DB_READY came: this guest runs an agent */
@@ -73,6 +78,7 @@ struct agent {
 	uint64_t words[8];
 	uint64_t op_since; /* ns; 0: no operation under way; atomic */
 	bool give_up;	   /* the operation under way takes too long; atomic */
+	char why[VCPU_DOING]; /* what it was doing then; set before give_up */
 };
 
 struct vcpu {
@@ -96,6 +102,9 @@ struct vcpu {
 	bool claimed; /* somebody sets it up: vcpu_claim() */
 	bool pause;
 	enum vcpu_state state;
+	struct vcpu_job *job; /* that runs, or NULL */
+	uint64_t job_since;
+	struct task_files task; /* of its thread */
 
 	/* KVM_CAP_SYNC_REGS: the registers travel in kvm_run. vCPU thread only,
 	 * once it has been in the guest (@entered). */
@@ -116,12 +125,13 @@ struct vcpu {
 	char fault_why[160];
 	int fault_why_errno;
 
-	/* vcpu_sched.h: files, or negative, and where the values are in there. */
-	int schedstat, stats;
+	/* vcpu_sched.h: a file, or negative, and where the values are in it. */
+	int stats;
 	uint64_t stat_at[2];
 	bool untold;	   /* KVM does not tell this guest of preemptions */
 	unsigned int pins; /* vcpu_pin() calls; atomic */
 
+	uint64_t jobs;	  /* that are over; atomic */
 	uint64_t reports; /* of what must not be, from its agent; atomic */
 	uint64_t runs;	  /* KVM_RUN calls; atomic */
 	uint64_t exits;	  /* that were not just a signal; atomic */
@@ -154,6 +164,10 @@ bool vcpu_pausing(struct vcpu *v);
 void vcpu_kick(struct vcpu *v);
 enum vcpu_state vcpu_state(struct vcpu *v);
 const char *vcpu_state_name(enum vcpu_state s);
+/* CPU time of its thread. */
+struct task_times vcpu_times(struct vcpu *v);
+/* What it does at @now, from any thread: "it is idle, 2 jobs wait, ...". */
+void vcpu_doing(struct vcpu *v, uint64_t now, char *buf, size_t len);
 /* Is @gpa's page news? It is logged from here on. */
 bool seen_is_news(struct seen_pages *s, uint64_t gpa, uint64_t generation);
 /* The host's address of a poisoned page that was touched for this vCPU since

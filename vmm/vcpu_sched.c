@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,17 +12,8 @@
 
 #define MOST_STATS 512
 
-void vcpu_sched_open(struct vcpu *v)
-{
-	/* It takes CONFIG_SCHED_INFO, as steal time does. */
-	v->schedstat =
-		open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
-}
-
 void vcpu_sched_close(struct vcpu *v)
 {
-	if (v->schedstat >= 0)
-		close(v->schedstat);
 	if (v->stats >= 0)
 		close(v->stats);
 }
@@ -31,7 +21,8 @@ void vcpu_sched_close(struct vcpu *v)
 int vcpu_run_delay(const struct vcpu *v, uint64_t *ns)
 {
 	char text[96];
-	ssize_t n = pread(v->schedstat, text, sizeof(text) - 1, 0);
+	/* It takes CONFIG_SCHED_INFO, as steal time does. */
+	ssize_t n = pread(v->task.schedstat, text, sizeof(text) - 1, 0);
 
 	if (n < 0)
 		return -errno;

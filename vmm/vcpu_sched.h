@@ -5,8 +5,6 @@
 
 #include "vcpu.h"
 
-/* On the vCPU's thread, before it runs. */
-void vcpu_sched_open(struct vcpu *v);
 void vcpu_sched_close(struct vcpu *v);
 /* How long the thread has waited for a CPU, ns: what KVM makes steal time of.
  * -errno. */

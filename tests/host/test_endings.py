@@ -45,7 +45,7 @@ def regs(m):
     return m.ok("vcpu 0 regs")
 
 
-def plant(m, code):
+def prepare(m, code):
     """Machine code (1, 2, 4 or 8 bytes) where vCPU 0's agent goes on after the
     doorbell: the address is behind the words that db_call pushes
     (guest/doorbell.S)."""
@@ -55,6 +55,11 @@ def plant(m, code):
                         "little")
     value = int.from_bytes(code, "little")
     m.ok(f"guest 0 write {at:#x} {value:#x} {len(code)}")
+
+
+def plant(m, code):
+    """The same, and run it."""
+    prepare(m, code)
     return m.cmd("guest 0 nop")
 
 

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Guests that misuse the doorbell."""
+import re
+
 import lib
 from hostile import DOORBELL, HALT, HERE, READY, START_APS, forever, guest, \
     mov, out
+from test_endings import prepare
 
 
 def machine(lab, code, vcpus):
@@ -31,3 +34,31 @@ def test_starting_vcpus_that_run_is_refused_and_told(lab):
     assert "vCPU 3 again" in told[-1], told
     regs = m.ok("vcpu 3 regs")
     assert int(regs["rip"], 16) != HERE + 0x400, regs
+
+
+def test_an_operation_that_hangs_is_given_up_with_what_its_thread_did(lab):
+    m = lab.plain("--no-guard", "--vcpus", "2")
+    other = m.connect()
+    prepare(m, b"\xeb\xfe")     # jmp to itself
+    m.client.send("guest 0 nop\n")
+    lib.eventually("it is under way", lambda: other.ok("status")["vcpus"][0]
+                   ["state"] == "running")
+    other.send("guest 0 nop\n")
+    first, second = m.client.reply(), other.reply()
+    for r in first, second:
+        assert not r["ok"] and r["error"]["kind"] == "state", r
+    text = first["error"]["message"]
+    assert text.startswith("vCPU 0 has not come back from the operation: in "), \
+        text
+    text2 = second["error"]["message"]
+    assert "'guest' has run for" in text + text2, (text, text2)
+    for t in text, text2:
+        told = re.search(r"in (\d+) ms, its thread ran for (\d+) ms, and had no "
+                         r"CPU for (\d+) ms; it is (\w+), \d in its queue", t)
+        assert told, t
+        took, ran, waited = map(int, told.groups()[:3])
+        # Time without a CPU does not count.
+        assert took - waited > 9000 or took > 39000, t
+        assert ran > 0, t
+        assert "R in" in t, t
+    m.alive()

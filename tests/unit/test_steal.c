@@ -176,7 +176,7 @@ int agent_call(struct vcpu *v, struct agent_op *op, struct err *e)
 static enum pv_verdict check(void)
 {
 	struct pv_page page = { .kind = &pv_steal_kind };
-	struct vcpu v = { .schedstat = -1, .stats = -1 };
+	struct vcpu v = { .task.schedstat = -1, .stats = -1 };
 	enum pv_verdict verdict = VERDICT_UNSUPPORTED;
 	struct json j;
 
