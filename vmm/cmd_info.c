@@ -43,6 +43,21 @@ int cmd_help(struct request *rq)
 	return 0;
 }
 
+/* The slots that KVM has in the place of a deleted one, or in a part of it. */
+static void taken_by_json(const struct memory *mem, const struct mem_slot *s,
+			  struct json *j)
+{
+	json_array(j, "taken_by");
+	for (unsigned int i = 0; i < mem->nr_slots; i++) {
+		const struct mem_slot *o = &mem->slots[i];
+
+		if (o->present && o->gpa < s->gpa + s->size &&
+		    s->gpa < o->gpa + o->size)
+			json_num(j, NULL, i);
+	}
+	json_array_end(j);
+}
+
 static void slots_json(struct machine *m, struct json *j)
 {
 	json_array(j, "slots");
@@ -63,6 +78,8 @@ static void slots_json(struct machine *m, struct json *j)
 			json_null(j, "file");
 		}
 		json_bool(j, "present", s->present);
+		if (!s->present)
+			taken_by_json(&m->memory, s, j);
 		json_object_end(j);
 	}
 	pthread_rwlock_unlock(&m->memory.lock);

@@ -41,8 +41,9 @@ const struct command commands[] = {
 	  1, 1, cmd_poison },
 	{ "slot", "delete|restore|move|close SLOT [GPA]",
 	  "change a memslot under live caches",
-	  "restore brings a deleted or moved slot back to where it was at the start. Attributes "
-	  "belong to a gpa and stay when its slot goes. close is the last close of the gmem file "
+	  "restore brings a deleted or moved slot back to where it was at the start. A deleted "
+	  "slot keeps no place: another can go there, commands then mean that one, and restore is "
+	  "refused until it has gone. Attributes belong to a gpa and stay when its slot goes. close is the last close of the gmem file "
 	  "behind the slot: all slots on that file lose it for good. Slots with the guest's own "
 	  "memory, and files that hold some, are refused.",
 	  2, 3, cmd_slot },

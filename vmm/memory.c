@@ -202,13 +202,20 @@ uint64_t memory_size(const struct memory *m)
 	return sum;
 }
 
-struct mem_slot *memory_slot(struct memory *m, uint64_t gpa)
+/* How much of @s from @gpa on is not hidden by a slot that begins there. */
+static uint64_t visible(struct memory *m, const struct mem_slot *s,
+			uint64_t gpa)
 {
-	for (unsigned int i = 0; i < m->nr_slots; i++)
-		if (gpa >= m->slots[i].gpa &&
-		    gpa - m->slots[i].gpa < m->slots[i].size)
-			return &m->slots[i];
-	return NULL;
+	uint64_t len = s->size - (gpa - s->gpa);
+
+	for (unsigned int i = 0; i < m->nr_slots; i++) {
+		const uint64_t at = m->slots[i].gpa;
+
+		if (at > gpa && at - gpa < len &&
+		    memory_slot(m, at) == &m->slots[i])
+			len = at - gpa;
+	}
+	return len;
 }
 
 /* The first piece of gpa..gpa+len, which has been checked. */
@@ -222,7 +229,7 @@ bool memory_piece(struct memory *m, uint64_t gpa, uint64_t len,
 	*p = (struct mem_piece){
 		.slot = s,
 		.gpa = gpa,
-		.len = s->size - (gpa - s->gpa),
+		.len = visible(m, s, gpa),
 		.offset = s->offset + (gpa - s->gpa),
 		.hva = s->hva + (gpa - s->gpa),
 	};
@@ -403,13 +410,14 @@ int memory_gpa(struct memory *m, uintptr_t hva, uint64_t *gpa)
 	int r = -1;
 
 	pthread_rwlock_rdlock(&m->lock);
-	for (unsigned int i = 0; i < m->nr_slots && r; i++) {
+	for (unsigned int i = 0; i < m->nr_slots; i++) {
 		const struct mem_slot *s = &m->slots[i];
 
 		if (hva - (uintptr_t)s->hva >= s->size)
 			continue;
 		*gpa = s->gpa + (hva - (uintptr_t)s->hva);
-		r = 0;
+		r = memory_slot(m, *gpa) == s ? 0 : -1;
+		break;
 	}
 	pthread_rwlock_unlock(&m->lock);
 	return r;

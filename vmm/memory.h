@@ -55,9 +55,10 @@ struct mem_slot {
 	uint64_t home;	   /* the gpa that `slot restore` brings it back to */
 	unsigned int file; /* or MEM_NO_FILE */
 	uint64_t offset;
-	uint8_t *hva; /* userspace_addr: what the host, and KVM's hva, see */
-	bool shared;  /* in gmem-private it began so */
-	bool present; /* KVM has it */
+	uint8_t *hva;  /* userspace_addr: what the host, and KVM's hva, see */
+	bool shared;   /* in gmem-private it began so */
+	bool present;  /* KVM has it; where not, others may be in its place */
+	uint64_t gone; /* when it was deleted: the memory's generation then */
 };
 
 /* What is done to memory, for who watches it (model.h). */
@@ -164,7 +165,7 @@ struct mem_file *memory_file(struct memory *m, const struct mem_slot *s);
  * closed. */
 int memory_check_open(struct memory *m, uint64_t gpa, uint64_t len,
 		      struct err *e);
-/* The gpa at which a slot has @hva; -1: none. */
+/* The gpa at which a slot has @hva; -1: none, or another slot is there now. */
 int memory_gpa(struct memory *m, uintptr_t hva, uint64_t *gpa);
 
 struct poisoner;
@@ -231,7 +232,8 @@ void memory_slot_now(struct memory *m, unsigned int id, struct mem_slot *out);
 bool memory_present(struct memory *m, uint64_t gpa);
 /* Bytes of RAM in all slots. */
 uint64_t memory_size(const struct memory *m);
-/* The slot with @gpa, or NULL. Caller holds the lock or is single-threaded. */
+/* The slot that KVM has at @gpa, or else the last one that was there before it
+ * was deleted, or NULL. Caller holds the lock or is single-threaded. */
 struct mem_slot *memory_slot(struct memory *m, uint64_t gpa);
 
 #endif

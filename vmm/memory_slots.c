@@ -8,6 +8,24 @@
 #include "memory_piece.h"
 #include "num.h"
 
+/* A deleted slot's place may have been taken: what KVM has comes first. */
+struct mem_slot *memory_slot(struct memory *m, uint64_t gpa)
+{
+	struct mem_slot *deleted = NULL;
+
+	for (unsigned int i = 0; i < m->nr_slots; i++) {
+		struct mem_slot *s = &m->slots[i];
+
+		if (gpa < s->gpa || gpa - s->gpa >= s->size)
+			continue;
+		if (s->present)
+			return s;
+		if (!deleted || s->gone > deleted->gone)
+			deleted = s;
+	}
+	return deleted;
+}
+
 void memory_slot_now(struct memory *m, unsigned int id, struct mem_slot *out)
 {
 	pthread_rwlock_rdlock(&m->lock);
@@ -47,7 +65,10 @@ static int bind(struct memory *m, unsigned int id, uint64_t gpa, uint64_t size,
 
 	memory_begin(m, &ch);
 	r = memory_bind(m, id, gpa, size);
-	m->slots[id].present = r < 0 ? m->slots[id].present : size;
+	if (r >= 0) {
+		m->slots[id].present = size;
+		m->slots[id].gone = m->generation + 1;
+	}
 	memory_end(m, &ch, r < 0);
 	if (r < 0)
 		return err_kvm(e, -r,
@@ -84,11 +105,13 @@ static int check_target(struct memory *m, const struct mem_slot *s,
 	for (unsigned int i = 0; i < m->nr_slots; i++) {
 		const struct mem_slot *o = &m->slots[i];
 
-		if (i != id && gpa < o->gpa + o->size && o->gpa < gpa + s->size)
-			return err_range(e,
-					 "slot %u cannot go to gpa 0x%" PRIx64
-					 ": slot %u is there",
-					 id, gpa, i);
+		if (i != id && o->present && gpa < o->gpa + o->size &&
+		    o->gpa < gpa + s->size)
+			return err_range(
+				e,
+				"slot %u cannot go to gpa 0x%" PRIx64
+				": slot %u is there, at gpa 0x%" PRIx64,
+				id, gpa, i, o->gpa);
 	}
 	return 0;
 }

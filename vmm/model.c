@@ -74,22 +74,41 @@ static bool on_file(const struct model *m, const struct model_cache *c,
 {
 	const struct mem_slot *s = memory_slot(m->memory, c->gpa);
 
-	return s && memory_file(m->memory, s) && s->file == file;
+	return (s && memory_file(m->memory, s) && s->file == file) ||
+	       (c->held && c->page.space == file);
 }
 
-static bool touches(const struct model *m, const struct model_cache *c,
-		    const struct mem_change *ch)
+/* By hva it is what is at the address that counts, wherever that is now. */
+static bool host_touched(const struct model *m, const struct model_cache *c,
+			 const struct mem_change *ch)
 {
+	uint64_t gpa;
+
+	if (ch->kind == MEM_CLOSED)
+		return c->has_host && c->host.space == ch->file;
+	return c->has_host && model_page_gpa(m, c->host, &gpa) &&
+	       gpa - ch->gpa < ch->len;
+}
+
+/* Does it change what KVM has cached, or what the guest finds there? */
+static bool touches(const struct model *m, const struct model_entry *n,
+		    const struct model_cache *c, const struct mem_change *ch)
+{
+	if (n->by_hva && host_touched(m, c, ch))
+		return true;
 	return ch->kind == MEM_CLOSED ? on_file(m, c, ch->file)
 				      : model_overlaps(c, ch->gpa, ch->len);
 }
 
-/* Is the slot with @c there? */
+/* Is the slot with @c there, and the page that it holds of that slot? */
 static bool bound(const struct model *m, const struct model_cache *c)
 {
 	const struct mem_slot *s = memory_slot(m->memory, c->gpa);
+	uint64_t gpa;
 
-	return s && s->present;
+	return s && s->present &&
+	       (!c->held ||
+		(model_page_gpa(m, c->page, &gpa) && gpa == c->gpa));
 }
 
 /* The file's page is gone, or going, and so is what KVM found at an address of
@@ -97,8 +116,13 @@ static bool bound(const struct model *m, const struct model_cache *c)
 static void lose_page(const struct model *m, const struct model_entry *n,
 		      struct model_cache *c)
 {
-	bool mapped = m->memory->mode != MEM_GMEM_PRIVATE ||
-		      !attrs_private(&m->memory->attrs, c->gpa);
+	uint64_t gpa = c->gpa;
+	bool mapped;
+
+	if (n->by_hva)
+		model_page_gpa(m, c->host, &gpa);
+	mapped = m->memory->mode != MEM_GMEM_PRIVATE ||
+		 !attrs_private(&m->memory->attrs, gpa);
 
 	if (model_through_gmem(m, n)) {
 		/* Found through the binding of a slot that is there: also one
@@ -134,6 +158,8 @@ static void lose_slot(const struct model *m, const struct model_entry *n,
 static void change_cache(const struct model *m, struct model_entry *n,
 			 struct model_cache *c, const struct mem_change *ch)
 {
+	if (n->by_hva && !host_touched(m, c, ch))
+		return;
 	switch (ch->kind) {
 	case MEM_PUNCHED:
 		lose_page(m, n, c);
@@ -172,7 +198,7 @@ static void change_entry(struct model *m, struct model_entry *n,
 	for (unsigned int i = 0; i < n->nr; i++) {
 		struct model_cache *c = &n->cache[i];
 
-		if (!touches(m, c, ch))
+		if (!touches(m, n, c, ch))
 			continue;
 		any = true;
 		if (ch->kind == MEM_PUNCHED)
@@ -189,19 +215,10 @@ static void change_entry(struct model *m, struct model_entry *n,
 static bool given_back(const struct model *m, struct model_page p,
 		       const struct mem_change *ch)
 {
-	const struct memory *mem = m->memory;
-	const uint64_t at = p.index * PAGE_SIZE;
+	uint64_t gpa;
 
-	for (unsigned int i = 0; i < mem->nr_slots; i++) {
-		const struct mem_slot *s = &mem->slots[i];
-
-		if (p.space == MODEL_HOST + i)
-			return s->gpa + at - ch->gpa < ch->len &&
-			       !attrs_private(&mem->attrs, s->gpa + at);
-		if (p.space == s->file && at - s->offset < s->size)
-			return s->gpa + at - s->offset - ch->gpa < ch->len;
-	}
-	return false;
+	return model_page_gpa(m, p, &gpa) && gpa - ch->gpa < ch->len &&
+	       (p.space < MODEL_HOST || !attrs_private(&m->memory->attrs, gpa));
 }
 
 static void change_bad(struct model *m, const struct mem_change *ch)
@@ -265,7 +282,7 @@ bool model_busy(const struct model *m, const struct model_entry *n)
 		return true;
 	for (const struct mem_change *ch = m->flying; ch; ch = ch->next)
 		for (unsigned int i = 0; i < n->nr; i++)
-			if (touches(m, &n->cache[i], ch))
+			if (touches(m, n, &n->cache[i], ch))
 				return true;
 	return false;
 }
@@ -331,6 +348,7 @@ void model_switch(struct model *m, unsigned int i, uint64_t gpa, bool on,
 		*c = (struct model_cache){ .gpa = first + k * PAGE_SIZE,
 					   .active = on && k < n->nr,
 					   .sure = true };
+		c->has_host = model_host_page(m, c->gpa, &c->host);
 		used(m, n, c);
 	}
 	if (model_busy(m, n))

@@ -46,6 +46,7 @@ enum model_writes {
 	MODEL_WRITES_UNKNOWN,
 	MODEL_WRITES_PAGE,    /* the page that the guest has there */
 	MODEL_WRITES_ALIAS,   /* the shared alias; the guest has another page */
+	MODEL_WRITES_OTHER,   /* by hva, what another slot had at the gpa */
 	MODEL_WRITES_NOWHERE, /* it cannot be refreshed */
 };
 
@@ -70,6 +71,10 @@ struct model_cache {
 	bool loose; /* invalidated, and only KVM itself can have used it since */
 	bool lost;  /* ... and may hold one on a page that it was at before */
 	struct model_page page; /* that it was resolved to */
+	/* By hva: what is at the address that KVM was given, for as long as it
+	 * is on, whatever slot the guest has at the gpa. */
+	bool has_host;
+	struct model_page host;
 };
 
 /* A pv page: one cache, or two where it lies across two pages. */
@@ -184,6 +189,10 @@ bool model_through_gmem(const struct model *m, const struct model_entry *n);
 /* The page that the guest has at @gpa; false where it cannot reach one. */
 bool model_guest_page(const struct model *m, uint64_t gpa,
 		      struct model_page *p);
+/* What the slot at @gpa, there or not, has mapped; false where there is none. */
+bool model_host_page(const struct model *m, uint64_t gpa, struct model_page *p);
+/* The gpa at which @p is now, for commands; false where another slot is. */
+bool model_page_gpa(const struct model *m, struct model_page p, uint64_t *gpa);
 /* What KVM finds when it refreshes @c. */
 struct model_target model_resolve(const struct model *m,
 				  const struct model_entry *n,

@@ -37,6 +37,7 @@ static const char *writes_name(enum model_writes w)
 		[MODEL_WRITES_UNKNOWN] = "unknown",
 		[MODEL_WRITES_PAGE] = "page",
 		[MODEL_WRITES_ALIAS] = "alias",
+		[MODEL_WRITES_OTHER] = "other",
 		[MODEL_WRITES_NOWHERE] = "nowhere",
 	};
 
@@ -90,6 +91,34 @@ static struct model_page host_page(const struct model *m,
 	};
 }
 
+bool model_host_page(const struct model *m, uint64_t gpa, struct model_page *p)
+{
+	const struct mem_slot *s = memory_slot(m->memory, gpa);
+
+	if (s)
+		*p = host_page(m, s, gpa);
+	return s;
+}
+
+bool model_page_gpa(const struct model *m, struct model_page p, uint64_t *gpa)
+{
+	const uint64_t at = p.index * PAGE_SIZE;
+
+	for (unsigned int i = 0; i < m->memory->nr_slots; i++) {
+		const struct mem_slot *s = &m->memory->slots[i];
+
+		if (p.space == MODEL_HOST + i)
+			*gpa = s->gpa + at;
+		else if (p.space == s->file && memory_file(m->memory, s) &&
+			 at - s->offset < s->size)
+			*gpa = s->gpa + at - s->offset;
+		else
+			continue;
+		return memory_slot(m->memory, *gpa) == s;
+	}
+	return false;
+}
+
 static bool is_closed(const struct model *m, const struct mem_slot *s)
 {
 	const struct mem_file *f = memory_file(m->memory, s);
@@ -113,6 +142,19 @@ bool model_guest_page(const struct model *m, uint64_t gpa, struct model_page *p)
 	return m->memory->mode != MEM_GMEM || !is_closed(m, s);
 }
 
+/* The address stays what it is, where slots come and go. */
+static struct model_target resolve_hva(const struct model *m,
+				       const struct model_cache *c)
+{
+	const unsigned int space = c->host.space;
+
+	return (struct model_target){
+		.ok = c->has_host && !model_is_bad(m, c->host) &&
+		      !(space < MODEL_HOST && m->memory->files[space].closed),
+		.page = c->host,
+	};
+}
+
 struct model_target model_resolve(const struct model *m,
 				  const struct model_entry *n,
 				  const struct model_cache *c)
@@ -120,7 +162,9 @@ struct model_target model_resolve(const struct model *m,
 	const struct mem_slot *s = memory_slot(m->memory, c->gpa);
 	struct model_target t = { .ok = false };
 
-	if (!s || (!s->present && !n->by_hva))
+	if (n->by_hva)
+		return resolve_hva(m, c);
+	if (!s || !s->present)
 		return t;
 	t.private = model_through_gmem(m, n) && is_private(m, c->gpa);
 	if (t.private)
@@ -139,6 +183,7 @@ enum model_writes model_writes(const struct model *m,
 			       const struct model_cache *c)
 {
 	struct model_target t = model_resolve(m, n, c);
+	struct model_page p;
 	bool alias;
 
 	if (!t.ok)
@@ -150,7 +195,12 @@ enum model_writes model_writes(const struct model *m,
 	if (m->memory->family == GMEM_DIRECT_2025 &&
 	    (m->memory->out_of_map || alias))
 		return MODEL_WRITES_UNKNOWN;
-	return alias ? MODEL_WRITES_ALIAS : MODEL_WRITES_PAGE;
+	if (alias)
+		return MODEL_WRITES_ALIAS;
+	return n->by_hva && model_guest_page(m, c->gpa, &p) &&
+			       !model_same(p, t.page)
+		       ? MODEL_WRITES_OTHER
+		       : MODEL_WRITES_PAGE;
 }
 
 bool model_nowhere(const struct model *m, const struct model_entry *n)
@@ -176,6 +226,7 @@ static enum model_expect one(const struct model *m, const struct model_entry *n,
 	case MODEL_WRITES_PAGE:
 		return EXPECT_FRESH;
 	case MODEL_WRITES_ALIAS:
+	case MODEL_WRITES_OTHER:
 		return EXPECT_STALE;
 	default:
 		return EXPECT_UNKNOWN;

@@ -76,8 +76,25 @@ int storm_slot_home(struct machine *m, const struct storm_step *st,
 	return memory_slot_move(&m->memory, st->slot, st->slot_home, e);
 }
 
+/* Slots of a storm may have come to be in each other's places. */
+static void clear_places(struct storm *s)
+{
+	struct mem_slot now;
+
+	for (unsigned int i = 0; i < s->nr_steps; i++) {
+		const struct storm_step *st = &s->steps[i];
+
+		if (st->op->undo != storm_undo_slot)
+			continue;
+		memory_slot_now(&s->m->memory, st->slot, &now);
+		if (now.present && now.gpa != st->slot_home)
+			memory_slot_delete(&s->m->memory, st->slot, NULL);
+	}
+}
+
 int storm_undo_slot(struct storm *s, const struct storm_step *st, struct err *e)
 {
+	clear_places(s);
 	return storm_slot_home(s->m, st, e);
 }
 

@@ -5,6 +5,7 @@
 #include "unit.h"
 #include "abi.h"
 #include "memory.h"
+#include "memory_piece.h"
 #include "num.h"
 
 /* ---- modes -------------------------------------------------------------- */
@@ -264,6 +265,39 @@ static void ranges_that_are_not_ram_are_refused(void **state)
 	}
 }
 
+static void deleted_slot_is_ram_where_no_other_is(void **state)
+{
+	struct memory m = { .nr_slots = 3 };
+	struct mem_piece p;
+
+	(void)state;
+	pthread_rwlock_init(&m.lock, NULL);
+	m.slots[0] =
+		(struct mem_slot){ .gpa = 0x10000, .size = 0x8000, .gone = 1 };
+	m.slots[1] = (struct mem_slot){ .gpa = 0x12000,
+					.size = 0x2000,
+					.present = true };
+	m.slots[2] =
+		(struct mem_slot){ .gpa = 0x13000, .size = 0x3000, .gone = 2 };
+	/* What is there, then what was there last. */
+	assert_ptr_equal(memory_slot(&m, 0x11fff), &m.slots[0]);
+	assert_ptr_equal(memory_slot(&m, 0x12000), &m.slots[1]);
+	assert_ptr_equal(memory_slot(&m, 0x13fff), &m.slots[1]);
+	assert_ptr_equal(memory_slot(&m, 0x14000), &m.slots[2]);
+	assert_ptr_equal(memory_slot(&m, 0x16000), &m.slots[0]);
+	assert_true(memory_piece(&m, 0x10000, 0x8000, &p));
+	assert_true(p.slot == &m.slots[0] && p.len == 0x2000);
+	assert_true(memory_piece(&m, 0x12000, 0x8000, &p));
+	assert_true(p.slot == &m.slots[1] && p.len == 0x2000);
+	assert_true(memory_piece(&m, 0x14000, 0x4000, &p));
+	assert_true(p.slot == &m.slots[2] && p.len == 0x2000);
+	assert_true(memory_piece(&m, 0x16000, 0x2000, &p));
+	assert_true(p.slot == &m.slots[0] && p.len == 0x2000);
+	assert_int_equal(memory_check(&m, 0x10000, 0x8000, 0x1000, NULL), 0);
+	assert_int_equal(memory_check(&m, 0x10000, 0x9000, 0x1000, NULL), -1);
+	pthread_rwlock_destroy(&m.lock);
+}
+
 static void closed_file_refuses_only_what_needs_it(void **state)
 {
 	struct memory *m = model();
@@ -323,6 +357,7 @@ int main(void)
 			unaligned_empty_and_wrapping_slots_are_refused),
 		cmocka_unit_test(range_over_two_adjacent_slots_is_ram),
 		cmocka_unit_test(ranges_that_are_not_ram_are_refused),
+		cmocka_unit_test(deleted_slot_is_ram_where_no_other_is),
 		cmocka_unit_test(closed_file_refuses_only_what_needs_it),
 		cmocka_unit_test(address_of_the_host_leads_back_to_its_gpa),
 	};

@@ -200,6 +200,76 @@ static void cache_keeps_the_page_of_the_slot_that_was_moved_away(void **unused)
 	world_drop(&w);
 }
 
+/* Slot 2 goes to where slot 1 was deleted. */
+static void take_place(struct world *w)
+{
+	struct mem_change ch = { .kind = MEM_SLOT_THERE,
+				 .gpa = SLOT,
+				 .len = MIB };
+
+	world_delete_slot(w);
+	memory_begin(&w->mem, &ch);
+	w->mem.slots[2].gpa = SLOT;
+	memory_end(&w->mem, &ch, false);
+}
+
+static void cache_by_gpa_follows_the_slot_that_took_the_place(void **unused)
+{
+	struct world w;
+
+	(void)unused;
+	world_make(&w, MEM_GMEM, GMEM_MMAP, 1);
+	model_switch(&w.model, 0, GPA, true, false);
+	take_place(&w);
+	assert_int_equal(world_use(&w, 0), EXPECT_FRESH);
+	assert_true(w.model.entries[0].cache[0].page.index == 8);
+	world_change(&w, MEM_PUNCHED, GPA, PAGE_SIZE);
+	assert_false(w.model.entries[0].cache[0].valid);
+	world_drop(&w);
+}
+
+static void
+cache_by_hva_stays_where_it_is_when_the_place_is_taken(void **unused)
+{
+	const struct model_cache *c;
+	struct world w;
+
+	(void)unused;
+	world_make(&w, MEM_GMEM, GMEM_MMAP, 1);
+	model_switch(&w.model, 0, GPA, true, true);
+	c = &w.model.entries[0].cache[0];
+	take_place(&w);
+	assert_int_equal(world_use(&w, 0), EXPECT_STALE);
+	/* Not the page that KVM has. */
+	world_change(&w, MEM_PUNCHED, GPA, PAGE_SIZE);
+	assert_true(c->valid && c->sure);
+	assert_int_equal(world_use(&w, 0), EXPECT_STALE);
+	/* That one again, at another gpa. */
+	world_restore_slot(&w, AWAY);
+	world_change(&w, MEM_PUNCHED, AWAY + (GPA - SLOT), PAGE_SIZE);
+	assert_false(c->valid);
+	world_drop(&w);
+}
+
+static void
+reference_on_a_page_of_the_slot_before_is_not_guessed_at(void **unused)
+{
+	const struct model_cache *c;
+	struct world w;
+
+	(void)unused;
+	world_make(&w, MEM_GMEM_PRIVATE, GMEM_DIRECT_2024, 1);
+	model_switch(&w.model, 0, GPA, true, false);
+	c = &w.model.entries[0].cache[0];
+	assert_true(c->held);
+	take_place(&w);
+	assert_true(c->held && c->sure);
+	world_change(&w, MEM_PUNCHED, GPA, PAGE_SIZE);
+	assert_false(c->sure);
+	assert_int_equal(world_use(&w, 0), EXPECT_FRESH);
+	world_drop(&w);
+}
+
 static void private_page_without_a_file_is_absent(void **unused)
 {
 	struct world w;
@@ -349,6 +419,12 @@ int main(void)
 			slots_that_share_a_file_share_its_end_and_no_pages),
 		cmocka_unit_test(
 			cache_keeps_the_page_of_the_slot_that_was_moved_away),
+		cmocka_unit_test(
+			cache_by_gpa_follows_the_slot_that_took_the_place),
+		cmocka_unit_test(
+			cache_by_hva_stays_where_it_is_when_the_place_is_taken),
+		cmocka_unit_test(
+			reference_on_a_page_of_the_slot_before_is_not_guessed_at),
 		cmocka_unit_test(private_page_without_a_file_is_absent),
 		cmocka_unit_test(pages_on_top_of_each_other_are_not_guessed_at),
 		cmocka_unit_test(gpa_that_kvm_does_not_take_is_not_guessed_at),

@@ -256,7 +256,7 @@ static void bad_operations_are_refused_with_the_commands_words(void **state)
 	bad("count 1 slot 3", ERR_RANGE, "3");
 	bad("count 1 slot 2", ERR_STATE, "deleted");
 	bad("count 1 slot 1 move 0x400001", ERR_RANGE, "0x400001");
-	bad("count 1 slot 1 move 1023M", ERR_RANGE, "slot 2");
+	bad("count 1 slot 1 move 1M", ERR_RANGE, "slot 0");
 	bad("count 1 slot 1 close 4M", ERR_USAGE, "close");
 }
 
