@@ -54,7 +54,8 @@ void agent_say(const char *what);
 _Noreturn void agent_leave(void);
 void agent_mount(void);
 void agent_load_modules(void);
-/* Keep KVM in use, so that it patches no text while the lab runs. */
+/* Keep KVM and its tracepoint in use: the kernel patches no text for them while
+ * the lab runs. */
 void agent_hold_kvm(void);
 /* A serial port for bytes as they are; -1 and a message. */
 int agent_open_port(const char *path);

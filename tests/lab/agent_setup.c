@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
@@ -16,11 +17,13 @@
 #include <unistd.h>
 
 #include <linux/kvm.h>
+#include <linux/perf_event.h>
 
 #include "agent.h"
 
 #define SHELL_PORT "/dev/ttyS2"
 #define MODULES	   "/lab/modules" /* a path a line, in the order to load */
+#define TRACEPOINT "/sys/kernel/tracing/events/kvm/kvm_pvclock_update/id"
 
 void agent_say(const char *what)
 {
@@ -98,31 +101,89 @@ static void tolerate_tsc(void)
 }
 
 /*
- * One VM with one vCPU, for as long as the machine lives: with the first and the
- * last of them KVM patches the kernel's text (static keys: preempt_notifier_key,
- * which is in the scheduler, kvm_has_noapic_vcpu, kvm_xen_enabled), and QEMU
- * before 8.1 may go on with a translation of the int3 that stood there
- * meanwhile: the kernel then dies of an int3 in __schedule(). QEMU locks the
- * page before it translates since accel/tcg's "Always lock pages before
+ * What is held below is held as long as the machine lives: with the first and the
+ * last user of a static key, and of a tracepoint, the kernel patches its text, and
+ * QEMU before 8.1 may go on with a translation of the int3 that stood there
+ * meanwhile: the kernel then dies of an int3, in __schedule() for one. QEMU locks
+ * the page before it translates since accel/tcg's "Always lock pages before
  * translation".
  */
+
+/* A VM with one vCPU, whose descriptors stay open: preempt_notifier_key, which is
+ * in the scheduler. -1 and a message. */
+static int hold_vm(int kvm, bool apic, int *vcpu)
+{
+	int vm = ioctl(kvm, KVM_CREATE_VM, 0);
+
+	*vcpu = -1;
+	if (vm >= 0 && (!apic || !ioctl(vm, KVM_CREATE_IRQCHIP)))
+		*vcpu = ioctl(vm, KVM_CREATE_VCPU, 0);
+	if (*vcpu < 0)
+		agent_say("/dev/kvm: a VM to hold");
+	return *vcpu < 0 ? -1 : vm;
+}
+
+/* arch/x86/kvm/lapic.c: a local APIC that its guest has not enabled yet is in
+ * apic_sw_disabled; one that is switched off by its MSR in apic_hw_disabled. */
+static void hold_apic(int kvm)
+{
+	struct {
+		struct kvm_msrs head;
+		struct kvm_msr_entry entry;
+	} base = { { .nmsrs = 1 }, { .index = 0x1b, .data = 0xfee00000 } };
+	int vcpu;
+
+	if (hold_vm(kvm, true, &vcpu) >= 0 &&
+	    ioctl(vcpu, KVM_SET_MSRS, &base) != 1)
+		agent_say("/dev/kvm: an APIC to hold");
+}
+
+/*
+ * A task's perf event: perf_sched_events (kernel/events/core.c, account_event), which
+ * is in the scheduler as well. It is one of the tracepoint that gpcvm opens, and
+ * never counts: to be there makes the kernel call it.
+ */
+static void hold_trace(void)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_TRACEPOINT,
+		.size = sizeof(attr),
+		.sample_period = 1,
+		.sample_type = PERF_SAMPLE_RAW,
+		.disabled = 1,
+	};
+	FILE *f = fopen(TRACEPOINT, "re");
+	char id[24] = "";
+
+	if (!f)
+		return; /* nor has gpcvm any */
+	if (fgets(id, sizeof(id), f)) {
+		attr.config = strtoull(id, NULL, 10);
+		if (syscall(SYS_perf_event_open, &attr, 0, -1, -1,
+			    PERF_FLAG_FD_CLOEXEC) < 0)
+			agent_say("a perf event to hold");
+	}
+	fclose(f);
+}
+
 void agent_hold_kvm(void)
 {
 	struct kvm_xen_hvm_config xen = {
 		.flags = KVM_XEN_HVM_CONFIG_EVTCHN_SEND,
 		.msr = 0x40000000,
 	};
-	int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
-	int vm = kvm < 0 ? -1 : ioctl(kvm, KVM_CREATE_VM, 0);
+	int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC), vm, vcpu;
 
 	if (kvm < 0)
 		return; /* no KVM, so nothing of this */
 	tolerate_tsc();
-	/* The descriptors stay open. A kernel without Xen refuses that. */
-	if (vm < 0 || ioctl(vm, KVM_CREATE_VCPU, 0) < 0)
-		agent_say("/dev/kvm: a VM to hold");
-	else
+	/* No APIC: kvm_has_noapic_vcpu. A kernel without Xen refuses
+	 * kvm_xen_enabled. */
+	vm = hold_vm(kvm, false, &vcpu);
+	if (vm >= 0)
 		(void)ioctl(vm, KVM_XEN_HVM_CONFIG, &xen);
+	hold_apic(kvm);
+	hold_trace();
 }
 
 int agent_open_port(const char *path)

@@ -460,3 +460,15 @@ def test_list_tells_what_is_built_from_what_is_not(lab):
     _, out, _ = lab.tool("list")
     line = next(x for x in out.splitlines() if x.startswith("base --lean "))
     assert line.endswith(os.path.dirname(kernels.get("base", lean=True).image)), out
+
+
+def test_init_holds_what_would_have_the_kernel_patch_its_text(lab):
+    # The same at the end of what gpcvm does: it is held all the time.
+    for kernel in "lean", "debian":
+        box = lab.box(kernel)
+        before = box.sh("ls -l /proc/1/fd")
+        for what, n in ("kvm-vm", 2), ("kvm-vcpu", 2), ("[perf_event]", 1):
+            assert before.count(f"anon_inode:{what}") == n, (kernel, what, before)
+        box.sh("gpcvm run --quiet --memory anon --guest hello")
+        assert box.sh("ls -l /proc/1/fd").count("anon_inode:") == \
+            before.count("anon_inode:")
