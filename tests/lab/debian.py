@@ -14,14 +14,77 @@ import cache
 from machine import LabError
 
 
-def pinned(pattern):
-    """(package, version) of the line in `versions` that matches @pattern."""
+KEYS = "/usr/share/keyrings/debian-archive-keyring.gpg"
+
+
+class Unreachable(LabError):
+    """The archive does not answer."""
+
+
+def _row(pattern):
     with open(os.path.join(cache.HERE, "versions")) as f:
         for line in f:
             words = line.split()
             if words and re.fullmatch(pattern, words[0]):
-                return words[0], words[1]
+                return words
     raise LabError(f"tests/lab/versions has no line for {pattern}")
+
+
+def pinned(pattern):
+    """(package, version) of the line in `versions` that matches @pattern."""
+    return tuple(_row(pattern)[:2])
+
+
+def _mirror():
+    """Where this machine's own packages come from."""
+    with open("/etc/os-release") as f:
+        own = re.search(r"^VERSION_CODENAME=(\S+)", f.read(), re.M)
+    lines = _ask("apt-get", "indextargets", "--format", "$(RELEASE) $(REPO_URI)",
+                 "Created-By: Packages")
+    for line in lines.splitlines():
+        release, uri = line.split(None, 1)
+        if own and release == own[1]:
+            return uri
+    raise LabError("apt's sources do not name this machine's own release")
+
+
+def suite(pattern):
+    """apt's options for the suite that the line in `versions` names: the machine's
+    sources and lists stay as they are. Nothing for a line without a suite."""
+    name = (_row(pattern)[2:] or [None])[0]
+    if not name:
+        return ()
+    where = cache.path("apt", name)
+    for d in ("lists/partial", "archives/partial"):
+        os.makedirs(os.path.join(where, d), exist_ok=True)
+    sources = os.path.join(where, "sources.list")
+    with open(sources, "w") as f:
+        f.write(f"deb [signed-by={KEYS}] {_mirror()} {name} main\n")
+    return tuple(
+        f"-o{x}" for x in (
+            f"Dir::Etc::SourceList={sources}", "Dir::Etc::SourceParts=-",
+            f"Dir::State::Lists={where}/lists", f"Dir::Cache={where}",
+            "Acquire::Retries=1", "Acquire::http::Timeout=20",
+            "APT::Update::Error-Mode=any"))
+
+
+def _network(apt, what, why, **kw):
+    """What apt-get has to ask the archive for."""
+    try:
+        cache.tool(["apt-get", "-q", *apt, *what.split()], why, **kw)
+    except LabError as e:
+        raise Unreachable(str(e)) from None
+
+
+def _update(apt):
+    """Of a suite's own lists, or of the machine's as root."""
+    if not apt and os.geteuid() != 0:
+        return
+    cache.say("asking the archive what it has (apt-get update)")
+    if apt:
+        _network(apt, "update", "apt-get update")
+    else:
+        _ask("apt-get", "-q", "update")
 
 
 def _ask(*argv):
@@ -35,13 +98,13 @@ def _ask(*argv):
         )
 
 
-def _newest(pattern):
+def _newest(pattern, apt):
     """The newest that the archive has: (package, version) or None."""
-    names = _ask("apt-cache", "search", "--names-only", f"^{pattern}$")
+    names = _ask("apt-cache", *apt, "search", "--names-only", f"^{pattern}$")
     names = [n.split()[0] for n in names.splitlines()]
     names.sort(key=lambda n: [int(x) for x in re.findall(r"\d+", n)])
     for name in reversed(names):
-        found = re.search(r"Candidate: (\S+)", _ask("apt-cache", "policy", name))
+        found = re.search(r"Candidate: (\S+)", _ask("apt-cache", *apt, "policy", name))
         if found and found[1] != "(none)":
             return name, found[1]
     return None
@@ -52,23 +115,21 @@ def installed(package):
     return _ask("dpkg-query", "-W", "-f", "${Version}", package)
 
 
-def _has(package, version):
-    lines = _ask("apt-cache", "madison", package).splitlines()
+def _has(package, version, apt):
+    lines = _ask("apt-cache", *apt, "madison", package).splitlines()
     return any(x.split("|")[1].strip() == version for x in lines if "|" in x)
 
 
-def choose(pattern):
+def choose(pattern, apt=()):
     """Which (package, version) to take: the pinned one, unless the archive
-    does not have it any more."""
+    does not have it any more. @apt: of suite()."""
     package, version = pinned(pattern)
-    if installed(package) == version or _has(package, version):
+    if not apt and (installed(package) == version or _has(package, version, apt)):
         return package, version
-    if os.geteuid() == 0:
-        cache.say("asking the archive what it has (apt-get update)")
-        _ask("apt-get", "-q", "update")
-        if _has(package, version):
-            return package, version
-    newest = _newest(pattern)
+    _update(apt)
+    if _has(package, version, apt):
+        return package, version
+    newest = _newest(pattern, apt)
     if not newest:
         raise LabError(
             f"the archive has no {package}: as root: apt-get update"
@@ -81,14 +142,11 @@ def choose(pattern):
     return newest
 
 
-def fetch(package, version, where):
-    """The .deb file, in @where."""
+def fetch(package, version, where, apt=()):
+    """The .deb file, in @where, whose signed lists apt has checked it against."""
     cache.say(f"downloading {package} {version}")
-    cache.tool(
-        ["apt-get", "-q", "download", f"{package}={version}"],
-        f"downloading {package} {version}",
-        cwd=where,
-    )
+    _network(apt, f"download {package}={version}",
+             f"downloading {package} {version}", cwd=where)
     return glob.glob(os.path.join(where, "*.deb"))[0]
 
 

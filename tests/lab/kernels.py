@@ -26,6 +26,9 @@ SERIES_CONFIG = os.path.join(cache.HERE, "config", "reference.config")
 GUEST = "boot/gpcvm-guest"
 SOURCE = r"linux-source-6\.12"
 CLOUD = r"linux-image-6\.12\.[0-9]+\+deb12-cloud-amd64"
+# The newest that Debian packages for the same machines; since 7.3 the image is in a
+# package of its own.
+NEWEST = r"linux-binary-[0-9.]+\+deb13-cloud-amd64"
 
 
 def of_image(image, moddir=None):
@@ -68,29 +71,48 @@ def _plain(load):
 
 
 def _debian_at(dest):
-    image = glob.glob(os.path.join(dest, "boot", "vmlinuz-*"))
+    image = [f for where in ("boot/vmlinuz-*", "usr/lib/modules/*/vmlinuz")
+             for f in glob.glob(os.path.join(dest, where))]
     moddir = glob.glob(os.path.join(dest, "lib", "modules", "*"))
     load = modules.to_load(moddir[0]) if moddir else []
     return Kernel("debian", image[0], load, dest) if image else None
 
 
-def _debian():
-    package, version = debian.pinned(CLOUD)
+def _packaged(pattern, finish=lambda tmp: None):
+    """Where the package that @pattern finds in `versions`, or in the archive, is
+    unpacked; finish(directory) once, on what was in it."""
+    package, version = debian.pinned(pattern)
     dest = cache.path("debian", version)
+    apt = ()
     if not os.path.isdir(dest):
-        package, version = debian.choose(CLOUD)
+        apt = debian.suite(pattern)
+        package, version = debian.choose(pattern, apt)
         dest = cache.path("debian", version)
 
     def fill(tmp):
-        debian.unpack_deb(debian.fetch(package, version, tmp), tmp)
+        debian.unpack_deb(debian.fetch(package, version, tmp, apt), tmp)
         for deb in glob.glob(os.path.join(tmp, "*.deb")):
             os.remove(deb)
-        moddir = modules.find_dir(tmp)
-        for ko in modules.to_load(moddir):
-            debian.decompress(ko)
-        modules.write_deps(moddir)  # of the plain files
+        finish(tmp)
 
     return _debian_at(cache.once(dest, fill))
+
+
+def _plain_modules(where):
+    moddir = modules.find_dir(where)
+    for ko in modules.to_load(moddir):
+        debian.decompress(ko)
+    modules.write_deps(moddir)  # of the plain files
+
+
+def _debian():
+    return _packaged(CLOUD, _plain_modules)
+
+
+def newest():
+    """Debian's newest packaged kernel, for guests: without its modules.
+    debian.Unreachable where it is in no cache and the archive does not answer."""
+    return _packaged(NEWEST)
 
 
 def _reference(flavour, patches, config):

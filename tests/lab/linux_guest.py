@@ -10,13 +10,16 @@ import shutil
 import struct
 import zlib
 
+import debian
 import initramfs
 import kernels
+import lib
 
 # Where they are in the lab. The bzImage is where --guest linux looks for it.
 BZIMAGE = "/" + kernels.GUEST
 VMLINUX = "/guest/vmlinux"
 DEBIAN = "/guest/debian"  # as distributions build them: modules, KASLR, zstd
+NEWEST = "/guest/newest"
 INITRD = "/guest/initrd"
 MORE = "/guest/more"  # a second archive, with one file
 MORE_TEXT = "from the second archive"
@@ -31,6 +34,7 @@ exec </dev/console >/dev/console 2>&1
 echo "init is there"
 echo "clock is $(cat /sys/devices/system/clocksource/clocksource0/current_clocksource)"
 echo "nproc is $(nproc)"
+echo "warnings is $(dmesg | grep -c '] WARNING: ')"
 echo "memory is $(sed -n 's/MemTotal: *//p' /proc/meminfo)"
 [ -e /more ] && echo "more is $(cat /more)"
 for word in $(cat /proc/cmdline); do case $word in
@@ -105,13 +109,20 @@ def files():
     return _made["files"]
 
 
-def box(lab, kernel="lean"):
-    return lab.box(kernel, linux=True, extra=files())
+def box(lab, kernel="lean", newest=False):
+    """@newest: with a kernel that may have to be fetched."""
+    extra = files()
+    if newest:
+        try:
+            extra += (f"{kernels.newest().image}:{NEWEST}",)
+        except debian.Unreachable as e:
+            raise lib.Skip(f"Debian's newest kernel is not in the cache: {e}") from None
+    return lab.box(kernel, linux=True, extra=extra)
 
 
-def command(*args, kernel=BZIMAGE, words=""):
+def command(*args, kernel=BZIMAGE, words="", mem="128M"):
     """@args: the memory mode and the like; @words: for /init."""
-    return ["gpcvm", "run", "--quiet", "--mem", "128M", *args, "--kernel", kernel,
+    return ["gpcvm", "run", "--quiet", "--mem", mem, *args, "--kernel", kernel,
             "--initrd", INITRD, "--append", f"{APPEND} {words}".strip()]
 
 

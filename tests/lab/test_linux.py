@@ -17,11 +17,12 @@ def boot(box, *args, status=0, **kw):
     return out
 
 
-def userspace(lab, vcpus, *args, box="lean", status=0, **kw):
-    out = boot(lg.box(lab, box), "--vcpus", str(vcpus), *args, status=status, **kw)
+def userspace(lab, vcpus, *args, box="lean", newest=False, status=0, **kw):
+    out = boot(lg.box(lab, box, newest), "--vcpus", str(vcpus), *args, status=status, **kw)
     said = lg.said(out)
     assert said.get("init") == "there", out
     assert said["clock"] == "kvm-clock", out
+    assert said["warnings"] == "0", out
     assert said["nproc"] == str(vcpus), out
     return said, out
 
@@ -38,6 +39,8 @@ test_a_vmlinux_reaches_userspace_by_pvh_and_restarts = reaches(
     2, *ANON, kernel=lg.VMLINUX, words="restart", status=14)
 test_a_distributions_kernel_reaches_userspace_and_powers_off = reaches(
     2, *ANON, kernel=lg.DEBIAN)
+test_debians_newest_kernel_reaches_userspace_and_powers_off = reaches(
+    2, *ANON, newest=True, kernel=lg.NEWEST, mem="192M")
 test_a_bzimage_reaches_userspace_through_the_window = reaches(
     1, *ANON, "--bounce")
 test_a_vmlinux_reaches_userspace_through_the_window = reaches(
