@@ -172,6 +172,15 @@ int delays_set(struct delays *d, enum delay which, uint32_t us, struct err *e)
 	return read_number(d, "hit", which, &d->hits[which], e);
 }
 
+int delays_take(struct delays *d, const uint32_t us[static DELAYS],
+		struct err *e)
+{
+	if (delays_check(d, e) || take(d, e))
+		return -1;
+	memcpy(d->before, us, sizeof(d->before));
+	return 0;
+}
+
 int delays_get(const struct delays *d, enum delay which, uint32_t *us,
 	       uint32_t *hits, struct err *e)
 {

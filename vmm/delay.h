@@ -36,6 +36,9 @@ int delays_check(const struct delays *d, struct err *e);
 /* Make one last @us (at most DELAY_MAX_US), and count its hits from now on. -1
  * and @e: as above; state, if another process has set some; os. */
 int delays_set(struct delays *d, enum delay which, uint32_t us, struct err *e);
+/* Own the delays as if they had been @us before: delays_close() writes them. */
+int delays_take(struct delays *d, const uint32_t us[static DELAYS],
+		struct err *e);
 /* How long it lasts, and how often its window was opened, by any VM, since the
  * last delays_set() of it, or delays_open(). */
 int delays_get(const struct delays *d, enum delay which, uint32_t *us,

@@ -71,7 +71,7 @@ void halt_close(struct halt *h)
 	for (unsigned int i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
 		if (fds[i] >= 0)
 			close(fds[i]);
-	*h = (struct halt){ -1, -1, -1, -1 };
+	*h = (struct halt){ -1, -1, -1, -1, 0 };
 }
 
 void halt_stop(const struct halt *h)
@@ -93,14 +93,25 @@ static bool is_ready(int fd)
 	return poll(&p, 1, 0) > 0;
 }
 
-enum halt_why halt_why(const struct halt *h, int *signo)
+bool halt_signal(struct halt *h)
 {
 	struct signalfd_siginfo si;
+	bool any = false;
 
-	if (read(h->signals, &si, sizeof(si)) == sizeof(si)) {
-		*signo = (int)si.ssi_signo;
-		return HALT_SIGNAL;
+	while (read(h->signals, &si, sizeof(si)) == sizeof(si)) {
+		if (!h->signo)
+			h->signo = (int)si.ssi_signo;
+		any = true;
 	}
+	return any;
+}
+
+enum halt_why halt_why(struct halt *h, int *signo)
+{
+	halt_signal(h);
+	*signo = h->signo;
+	if (h->signo)
+		return HALT_SIGNAL;
 	if (is_ready(h->timer))
 		return HALT_TIME;
 	return is_ready(h->stop) ? HALT_STOPPED : HALT_NOT;

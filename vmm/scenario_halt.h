@@ -12,6 +12,7 @@
 struct halt {
 	int fd; /* readable once all is to end, and from then on */
 	int signals, timer, stop;
+	int signo; /* the first signal; 0: none was seen */
 };
 
 enum halt_why { HALT_NOT, HALT_STOPPED, HALT_TIME, HALT_SIGNAL };
@@ -28,7 +29,9 @@ void halt_close(struct halt *h);
 /* Another thread has failed; halt_go_on() takes it back. */
 void halt_stop(const struct halt *h);
 void halt_go_on(const struct halt *h);
-enum halt_why halt_why(const struct halt *h, int *signo);
+/* Has another signal come since this was asked? Main thread. */
+bool halt_signal(struct halt *h);
+enum halt_why halt_why(struct halt *h, int *signo);
 
 /* Wait until @fd (-1: none) is readable. 0; 1 after @ms (-1: no limit); -1 when
  * all is to end. */

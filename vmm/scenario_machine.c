@@ -84,7 +84,7 @@ static int fail_start(struct branch *b, const struct stmt *s, const char *why,
 {
 	branch_fail(b, s, why);
 	/* What it has printed is there when it has ended, or never. */
-	vm_kill(&b->p->vm);
+	vm_stop(&b->p->vm, &b->p->halt);
 	vm_clean(&b->p->vm);
 	branch_show_output(b);
 	vm_free(&b->p->vm);
@@ -367,7 +367,7 @@ int machine_finish(struct branch *b, const struct stmt *s)
 		r = finish_own(b, s);
 	}
 	link_close(&b->link);
-	vm_kill(vm);
+	vm_stop(vm, &b->p->halt);
 	vm_clean(vm);
 	if (r && b->failed)
 		branch_show_output(b);

@@ -205,6 +205,7 @@ static void play(struct player *p)
 {
 	struct branch *b = &p->main;
 	bool ok, halted;
+	int signo;
 
 	host_begin(p);
 	ok = !machine_begin(b) && !run_list(b, p->s->first);
@@ -212,12 +213,13 @@ static void play(struct player *p)
 	if (!ok && !b->failed && !b->skipped)
 		tell_halt(p);
 	if (halted) {
-		vm_kill(&p->vm);
+		vm_stop(&p->vm, &p->halt);
 		p->vm.end_expected = true;
 	}
 	/* It says itself what is wrong; but first comes what was before. */
 	if (machine_finish(b, NULL) && !b->failed)
 		tell_halt(p);
+	p->interrupted |= halt_why(&p->halt, &signo) == HALT_SIGNAL;
 	if (!b->skipped)
 		host_judge(p);
 	watch_close(&p->watch);
@@ -264,7 +266,7 @@ void scenario_play(const struct scenario *s, const struct play_options *o,
 {
 	struct player p = { .s = s,
 			    .o = o,
-			    .vm.pidfd = -1,
+			    .vm = { .pidfd = -1, .dir.fd = -1 },
 			    .types = waited_for(s->first),
 			    .other_lock = PTHREAD_MUTEX_INITIALIZER };
 	uint64_t start = now_ns();

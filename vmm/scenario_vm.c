@@ -21,35 +21,17 @@
 
 static int make_path(struct vm *vm, const char *control, struct err *e)
 {
-	const char *tmp = getenv("TMPDIR");
 	int n;
 
-	if (control) {
-		n = snprintf(vm->path, sizeof(vm->path), "%s", control);
-		if ((size_t)n < sizeof(vm->path))
-			return 0;
-		return err_range(e,
-				 "--control %.80s...: too long for a "
-				 "socket's path",
-				 control);
-	}
-	n = snprintf(vm->dir, sizeof(vm->dir), "%s/gpcvm-play-XXXXXX",
-		     tmp && *tmp ? tmp : "/tmp");
-	if ((size_t)n >= sizeof(vm->dir)) {
-		vm->dir[0] = 0;
-		return err_range(e,
-				 "TMPDIR=%.80s: too long for a socket's "
-				 "path: use a shorter one",
-				 tmp);
-	}
-	if (!mkdtemp(vm->dir)) {
-		err_os(e, errno, "a directory for the control socket, %s",
-		       vm->dir);
-		vm->dir[0] = 0;
+	if (!control && vm_dir_make(&vm->dir, e))
 		return -1;
-	}
-	snprintf(vm->path, sizeof(vm->path), "%s/control", vm->dir);
-	return 0;
+	n = control ? snprintf(vm->path, sizeof(vm->path), "%s", control)
+		    : snprintf(vm->path, sizeof(vm->path), "%s/control",
+			       vm->dir.path);
+	if ((size_t)n < sizeof(vm->path))
+		return 0;
+	return err_range(e, "--control %.80s...: too long for a socket's path",
+			 control);
 }
 
 /* After fork(): nothing here may take a lock. */
@@ -59,8 +41,9 @@ static _Noreturn void be_child(pid_t parent, int output, char **argv)
 				     "/proc mounted?\n";
 	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
-	/* It dies with us: even if we are killed. */
-	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	/* It ends with us, even if we are killed, and cleans up. Where it does
+	 * not, vm_dir's process kills it. */
+	prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
 	if (getppid() != parent)
 		_exit(1);
 	/* Ctrl-C is for us alone: we end it. */
@@ -92,6 +75,7 @@ static int spawn(struct vm *vm, int output, char **argv, struct err *e)
 	if (vm->pidfd < 0)
 		return err_os(e, errno, "pidfd_open");
 	fcntl(vm->pidfd, F_SETFD, FD_CLOEXEC);
+	vm_dir_machine(&vm->dir, vm->pid);
 	return 0;
 }
 
@@ -155,17 +139,28 @@ pid_t vm_pid(const struct vm *vm)
 	return vm->remote ? vm->remote_pid : vm->pid;
 }
 
-void vm_kill(struct vm *vm)
+/* Until it has ended; not after @ms, nor, with @h, when a signal comes. */
+static bool wait_end(const struct vm *vm, struct halt *h, int ms)
 {
-	int st;
+	struct pollfd p[] = { { .fd = vm->pidfd, .events = POLLIN },
+			      { .fd = h ? h->signals : -1, .events = POLLIN } };
 
-	if (!vm->pid || vm->ended)
+	return poll(p, 2, ms) > 0 && p[0].revents;
+}
+
+void vm_stop(struct vm *vm, struct halt *h)
+{
+	if (!vm->pid || !note_end(vm))
 		return;
-	kill(vm->pid, SIGKILL);
-	while (waitpid(vm->pid, &st, 0) < 0 && errno == EINTR)
-		;
-	vm->ended = true;
-	vm->status = 128 + SIGKILL;
+	kill(vm->pid, SIGTERM);
+	if (!wait_end(vm, NULL, VM_AGAIN_MS)) {
+		halt_signal(h);
+		if (!wait_end(vm, h, VM_TERM_MS)) {
+			kill(vm->pid, SIGKILL);
+		}
+	}
+	while (note_end(vm))
+		wait_end(vm, NULL, LOOK_MS);
 }
 
 /* ---- until it is ready --------------------------------------------------- */
@@ -263,8 +258,13 @@ int vm_start(struct vm *vm, const struct vm_plan *plan, struct ctl_link *main,
 	     const struct halt *h, struct err *e)
 {
 	*e = (struct err){ 0 };
-	*vm = (struct vm){ .pidfd = -1, .lock = PTHREAD_MUTEX_INITIALIZER };
-	if (make_path(vm, plan->control, e) || start_child(vm, plan, e))
+	*vm = (struct vm){ .pidfd = -1,
+			   .dir.fd = -1,
+			   .lock = PTHREAD_MUTEX_INITIALIZER };
+	if (make_path(vm, plan->control, e))
+		return -1;
+	vm_host_see(&vm->host, vm->path);
+	if (start_child(vm, plan, e))
 		return -1;
 	if (!reach(vm, plan, main, h, e))
 		return 0;
@@ -281,6 +281,7 @@ int vm_adopt(struct vm *vm, const char *path, unsigned int types,
 {
 	*e = (struct err){ 0 };
 	*vm = (struct vm){ .pidfd = -1,
+			   .dir.fd = -1,
 			   .lock = PTHREAD_MUTEX_INITIALIZER,
 			   .remote = true };
 	if (strlen(path) >= sizeof(vm->path))
@@ -306,16 +307,15 @@ void vm_clean(struct vm *vm)
 	if (vm->pidfd >= 0)
 		close(vm->pidfd);
 	vm->pidfd = -1;
-	if (!vm->dir[0])
-		return;
-	unlink(vm->path);
-	rmdir(vm->dir);
-	vm->dir[0] = 0;
+	if (vm->ended && vm->status > 128)
+		vm_host_put_back(&vm->host, vm->path);
+	vm_host_free(&vm->host);
+	vm_dir_remove(&vm->dir);
 }
 
 void vm_free(struct vm *vm)
 {
 	if (vm->there)
 		listener_free(&vm->events);
-	*vm = (struct vm){ .pidfd = -1 };
+	*vm = (struct vm){ .pidfd = -1, .dir.fd = -1 };
 }

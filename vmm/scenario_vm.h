@@ -9,8 +9,15 @@
 #include "ctl_link.h"
 #include "scenario_events.h"
 #include "scenario_halt.h"
+#include "scenario_vm_dir.h"
+#include "scenario_vm_host.h"
 
 #define VM_ENDED_MS 30000 /* for a process to end that was told to */
+/* The same, by a signal: more than it waits for its threads (request.c). */
+#define VM_TERM_MS  20000
+/* A signal this soon after the first is the same one: timeout(1) sends it to its
+ * child and to its process group. */
+#define VM_AGAIN_MS 1000
 
 struct vm {
 	bool there;  /* it was started, or found */
@@ -21,9 +28,10 @@ struct vm {
 	pthread_mutex_t lock; /* of ended and status: branches may ask both */
 	bool ended;	      /* ours: and has been waited for; see vm_wait() */
 	int status; /* then: of its exit; 128 + the signal that killed it */
-	bool end_expected; /* wait end has judged the status */
-	char dir[64];	   /* ours: to be removed; "": none */
-	char path[108];	   /* of its control socket */
+	bool end_expected;   /* wait end has judged the status */
+	struct vm_dir dir;   /* ours, of the socket */
+	struct vm_host host; /* ours: what was there before */
+	char path[108];	     /* of its control socket */
 	struct listener events;
 };
 
@@ -49,10 +57,11 @@ int vm_adopt(struct vm *vm, const char *path, unsigned int types,
 int vm_wait(struct vm *vm, const struct halt *h, int ms);
 /* Its process; 0: there is none. */
 pid_t vm_pid(const struct vm *vm);
-/* Kill ours. */
-void vm_kill(struct vm *vm);
-/* It is over, and has ended: remove what is left of it. Its output stays, until
- * vm_free(). */
+/* Have ours end: tell it to, and kill it where it has not within VM_TERM_MS or
+ * where another signal than the one that @h has seen says not to wait. */
+void vm_stop(struct vm *vm, struct halt *h);
+/* It is over, and has ended: remove what is left of it, and put back what it has
+ * changed of the host where it was killed. Its output stays, until vm_free(). */
 void vm_clean(struct vm *vm);
 void vm_free(struct vm *vm);
 

@@ -170,6 +170,9 @@ static _Noreturn void be_player(const struct scenario *s,
 	prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
 	if (getppid() != parent || !to)
 		_exit(STATUS_FAILED);
+	/* Ctrl-C is for the suite alone, which passes it on: a second signal
+	 * means that the machine is not waited for. */
+	setpgid(0, 0);
 	scenario_play(s, o, &out);
 	if (out.notes)
 		fputs(out.notes, to);
@@ -233,10 +236,8 @@ static bool take(struct player_process *pp)
 }
 
 /* Take in what it reports, until it ends or its time is over. */
-static void follow(struct player_process *pp, const struct halt *h)
+static void follow(struct player_process *pp, struct halt *h)
 {
-	int signo = 0;
-
 	for (;;) {
 		int r = halt_poll(h, pp->fd, -1);
 
@@ -245,7 +246,7 @@ static void follow(struct player_process *pp, const struct halt *h)
 				return;
 			continue;
 		}
-		if (halt_why(h, &signo) == HALT_TIME) {
+		if (!halt_signal(h)) {
 			pp->why = "the player hung: it did not end by itself";
 			kill(pp->pid, SIGKILL);
 			return;
