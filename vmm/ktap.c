@@ -20,12 +20,18 @@ static void put_name(const char *s)
 	}
 }
 
+static void flush_results(struct ktap *k)
+{
+	if ((fflush(stdout) || ferror(stdout)) && !k->write_errno)
+		k->write_errno = errno ? errno : EIO;
+}
+
 void ktap_begin(struct ktap *k, bool json, unsigned int nr)
 {
 	*k = (struct ktap){ .json = json, .nr = nr };
 	if (!json)
 		printf("KTAP version 1\n1..%u\n", nr);
-	fflush(stdout);
+	flush_results(k);
 }
 
 static void clear_progress(void)
@@ -133,7 +139,7 @@ void ktap_result(struct ktap *k, const char *name, const struct outcome *o)
 		put_json(name, o);
 	else
 		put_ktap(k, name, o);
-	fflush(stdout);
+	flush_results(k);
 }
 
 int ktap_end(struct ktap *k, bool summary)
@@ -145,9 +151,10 @@ int ktap_end(struct ktap *k, bool summary)
 	if (!k->json && summary)
 		printf("# %u passed, %u failed, %u skipped\n", n[RESULT_PASS],
 		       n[RESULT_FAIL], n[RESULT_SKIP]);
-	if (fflush(stdout) || ferror(stdout)) {
+	flush_results(k);
+	if (k->write_errno) {
 		complain("writing the results: %s (is there room?)",
-			 strerrordesc_np(errno));
+			 strerrordesc_np(k->write_errno));
 		return STATUS_FAILED;
 	}
 	if (n[RESULT_FAIL] || k->done < k->nr)

@@ -22,6 +22,7 @@ struct ktap {
 	unsigned int counts[3];		/* by enum result */
 	uint64_t said[KTAP_HOST_NOTES]; /* hashes of the host's notes */
 	unsigned int nr_said;
+	int write_errno; /* of the first result that could not be written; 0 */
 };
 
 /* The plan. */

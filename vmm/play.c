@@ -42,7 +42,9 @@ int play_list_run(const struct play_list *l, const struct play_options *o,
 	halt_block_signals();
 	signal(SIGPIPE, SIG_IGN);
 	ktap_begin(&k, o->json, l->nr);
-	for (unsigned int i = 0; i < l->nr && !out.interrupted; i++) {
+	/* Where nobody reads the results, none are made. */
+	for (unsigned int i = 0;
+	     i < l->nr && !out.interrupted && !k.write_errno; i++) {
 		ktap_progress(&k, l->all[i].name);
 		one(&l->all[i], o, &out);
 		ktap_result(&k, l->all[i].name, &out);
@@ -93,8 +95,12 @@ int play_main(int argc, char **argv)
 	for (int i = optind; i < argc; i++)
 		play_add(&l, argv[i], play_name(argv[i], name, sizeof(name)),
 			 o.control ? MACHINE_RUNNING : MACHINE_OF_FILE);
-	status = l.wrong ? STATUS_USAGE
-			 : play_list_run(&l, &o, scenario_play, false);
+	if (l.wrong)
+		status = STATUS_USAGE;
+	else if (play_list_unique(&l))
+		status = STATUS_FAILED;
+	else
+		status = play_list_run(&l, &o, scenario_play, false);
 	play_list_free(&l);
 	return status;
 }

@@ -30,6 +30,9 @@ struct play_list {
 void play_add(struct play_list *l, const char *path, const char *name,
 	      enum scenario_machine from);
 void play_list_free(struct play_list *l);
+/* Give those whose names are equal different ones: their paths, and then numbers.
+ * KTAP's readers tell tests apart by name. -1 and a message: no memory. */
+int play_list_unique(struct play_list *l);
 /* Play them in turn with @one, and tell of each; with @summary of all as well.
  * Returns the exit status. */
 int play_list_run(const struct play_list *l, const struct play_options *o,

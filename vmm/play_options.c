@@ -2,6 +2,7 @@
 /* What gpcvm play and gpcvm suite have in common. */
 #include <getopt.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -128,6 +129,49 @@ void play_add(struct play_list *l, const char *path, const char *name,
 	}
 	tell(path, &e);
 	l->wrong = true;
+}
+
+static bool is_taken(const struct play_list *l, unsigned int nr,
+		     const char *name, const struct scenario *but)
+{
+	for (unsigned int i = 0; i < nr; i++)
+		if (&l->all[i] != but && !strcmp(l->all[i].name, name))
+			return true;
+	return false;
+}
+
+static bool rename_scenario(struct scenario *s, const char *name)
+{
+	char *copy = strdup(name);
+
+	if (!copy) {
+		complain("out of memory");
+		return false;
+	}
+	free(s->name);
+	s->name = copy;
+	return true;
+}
+
+int play_list_unique(struct play_list *l)
+{
+	char name[PATH_MAX + 16], path[PATH_MAX];
+	struct scenario *s;
+
+	for (unsigned int i = 0; i < l->nr; i++)
+		l->all[i].same = is_taken(l, l->nr, l->all[i].name, &l->all[i]);
+	for (unsigned int i = 0; i < l->nr; i++) {
+		s = &l->all[i];
+		if (!s->same)
+			continue;
+		play_name(s->path, path, sizeof(path));
+		snprintf(name, sizeof(name), "%s", path);
+		for (unsigned int n = 2; is_taken(l, i, name, s); n++)
+			snprintf(name, sizeof(name), "%s (%u)", path, n);
+		if (!rename_scenario(s, name))
+			return -1;
+	}
+	return 0;
 }
 
 void play_list_free(struct play_list *l)

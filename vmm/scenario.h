@@ -92,6 +92,7 @@ struct scenario {
 	char *buf;  /* owned: the text */
 	struct stmt *first;
 	unsigned int nr; /* statements */
+	bool same;	 /* another one of the list has that name */
 };
 
 /* Who brings the machine that the commands are for. */

@@ -364,7 +364,12 @@ int suite_main(int argc, char **argv)
 		return status;
 	for (int i = optind; i < argc; i++)
 		add(&l, argv[i], o.control ? MACHINE_RUNNING : MACHINE_OF_FILE);
-	status = l.wrong ? STATUS_USAGE : play_list_run(&l, &o, play_one, true);
+	if (l.wrong)
+		status = STATUS_USAGE;
+	else if (play_list_unique(&l))
+		status = STATUS_FAILED;
+	else
+		status = play_list_run(&l, &o, play_one, true);
 	play_list_free(&l);
 	return status;
 }

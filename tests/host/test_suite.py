@@ -60,7 +60,9 @@ def test_folders_and_files_can_be_mixed(lab):
     top = folder(lab, {"a.scn": vm(lab)})
     status, out, err = suite(lab, top + "/", os.path.join(top, "a.scn"))
     assert status == 0, (out, err)
-    assert results(out)[1:] == ["1..2", "ok 1 a", "ok 2 a"], out
+    lines = results(out)
+    assert lines[1] == "1..2" and len(lines) == 4, out
+    assert lines[2:] == [f"ok 1 {top}/a", f"ok 2 {top}/a (2)"], out
 
 
 def test_suite_that_is_skipped_as_a_whole_says_so(lab):
@@ -197,3 +199,41 @@ def test_scenarios_of_the_project_pass(lab):
 for _test in (test_scenarios_of_a_folder_are_played_in_order_and_counted,
               test_hang_fails_alone, test_scenarios_of_the_project_pass):
     lib.short(_test)
+
+
+def test_equal_files_of_two_folders_have_different_names(lab):
+    lab.need_kvm()
+    text = test_play.vm(lab)
+    one = folder(lab, {"same.scn": text, "one.scn": text}, "one")
+    two = folder(lab, {"same.scn": text}, "two")
+    for sub in "suite", "play":
+        files = [one, two, f"{one}/same.scn"] if sub == "suite" else \
+            [f"{one}/same.scn", f"{two}/same.scn", f"{one}/same.scn"]
+        status, out, err = lab.run(sub, *files, env=test_play.env(lab))
+        assert status == 0, (status, out, err)
+        names = [line.split(" ", 2)[2] for line in out.splitlines()
+                 if line.startswith("ok ")]
+        assert len(names) == len(set(names)) >= 3, names
+        assert f"{one}/same" in names and f"{two}/same" in names, names
+    # What has a name of its own keeps it.
+    out = lab.run("suite", one, two, env=test_play.env(lab))[1]
+    assert "\nok 1 one\n" in out, out
+
+
+def test_suite_whose_results_nobody_reads_ends(lab):
+    lab.need_kvm()
+    for sub, tail in ("suite", []), ("play", ["0", "1", "2", "3"]):
+        files = {f"{i}.scn": test_play.vm(lab) +
+                 f"record {lab.dir}/{sub}{i}\nguest 0 nop\n" for i in range(4)}
+        where = folder(lab, files, f"nobody-{sub}")
+        read, write = os.pipe()
+        p = lab.spawn(sub, *([f"{where}/{i}.scn" for i in tail] or [where]),
+                      env=test_play.env(lab), stdout=write)
+        os.close(write)
+        text = b""
+        while text.count(b"\n") < 2:    # as head -2
+            text += os.read(read, 1)
+        os.close(read)
+        assert p.wait(lib.LIMIT) == 1, p.err_text()
+        assert "Broken pipe" in p.err_text(), p.err_text()
+        assert not os.path.exists(f"{lab.dir}/{sub}3"), "it played on"
