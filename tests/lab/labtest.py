@@ -20,6 +20,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 TOOL = os.path.join(HERE, "lab")
 
 LIMIT = 300  # seconds, for anything: the emulated machine is slow
+STEP_LIMIT = 1800  # of what the machine achieves, for a test
 BUILD_LIMIT = 3600  # for what may build a kernel first, or wait for a build
 CPUS = 2
 
@@ -32,6 +33,15 @@ BUILT = {
 }
 
 _boxes = {}
+_alive = []
+
+
+def consoles():
+    """The last that each kernel that runs has said, for one that says no more."""
+    return "\n".join(
+        f"the console of {box.name}, its last lines:\n"
+        + "\n".join(box.m.console.lines[-20:])
+        for box in list(_alive) if hasattr(box, "m"))
 
 
 def heed_interrupts():
@@ -120,11 +130,20 @@ class Box:
         if linux:
             extra = [*extra, kernels.guest_file()]
         self.image = session.image_of(self.kernel, extra)
-        self.m = machine.Machine(self.kernel, self.image,
-                                 session.LINUX_CPUS if linux else CPUS)
-        self.m.ready(LIMIT)
+        _alive.append(self)
+        self.m = session.retried(lambda: self._boot(
+            session.LINUX_CPUS if linux else CPUS))
         self.guests, self.count = [], 0
         self.faulty = False
+
+    def _boot(self, cpus):
+        self.m = machine.Machine(self.kernel, self.image, cpus)
+        try:
+            self.m.ready(LIMIT)
+        except machine.BadTimer:
+            self.m.close()
+            raise
+        return self.m
 
     def run(self, *argv, stdin=b""):
         """(status, stdout, stderr) of a command inside, as text."""
@@ -171,6 +190,8 @@ class Box:
     def close(self):
         self.m.close()
         self.image.close()
+        if self in _alive:
+            _alive.remove(self)
 
 
 def finish():

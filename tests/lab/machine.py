@@ -4,6 +4,7 @@
 import ctypes
 import errno
 import os
+import re
 import selectors
 import signal
 import socket
@@ -34,7 +35,13 @@ QEMU_ARGS = (
 # wanting, which is a warning about nothing. no_timer_check: that a timer comes in
 # time is tested at boot, and on a loaded machine the kernel panics for it
 # (arch/x86/kernel/apic/io_apic.c, check_timer).
-APPEND = "console=ttyS0 panic=-1 ignore_loglevel tsc=nowatchdog no_timer_check"
+# apic=verbose: it says how fast it takes the APIC's timer to be.
+APPEND = ("console=ttyS0 panic=-1 ignore_loglevel tsc=nowatchdog no_timer_check"
+          " apic=verbose")
+# That of QEMU's APIC (hw/intc/apic.c: a tick is a nanosecond), and how far off
+# the kernel may be.
+TIMER_MHZ, TIMER_OFF = 1000, 0.1
+TIMER = re.compile(rb"host bus clock speed is (\d+\.\d+) MHz")
 # arch/x86/include/asm/setup.h; the kernel cuts what is longer.
 COMMAND_LINE_SIZE = 2048
 PR_SET_PDEATHSIG = 1
@@ -53,6 +60,23 @@ class LabError(Exception):
 
 class Gone(LabError):
     """The machine is not there any more: time-out, panic, end."""
+
+
+class BadTimer(LabError):
+    """Boot it again: the kernel has taken the speed of its timer wrongly.
+
+    It compares the APIC's timer with ACPI's, both emulated, and where the machine
+    is loaded time passes between the two reads (arch/x86/kernel/apic/apic.c,
+    calibrate_APIC_clock). A timer that is taken to be slower than it is comes too
+    early from then on, again and again before it is due; guests of that kernel get
+    nowhere, also when the load has gone."""
+
+
+def wrong_timer(log):
+    """The MHz that the console @log has for the timer if they are too far off."""
+    said = TIMER.search(log)
+    mhz = float(said[1]) if said else TIMER_MHZ
+    return mhz if abs(mhz / TIMER_MHZ - 1) > TIMER_OFF else None
 
 
 def _known_tsc():
@@ -287,7 +311,13 @@ class Machine:
         return reports.TIME_OUT if self.release else reports.NO_BOOT
 
     def ready(self, timeout):
+        """Until the agent is there; BadTimer if it is of no use."""
         self.wait(lambda: self.release, timeout)
+        mhz = wrong_timer(self.log)
+        if mhz:
+            raise BadTimer(f"the kernel takes its timer for one of {mhz} MHz,"
+                           f" not {TIMER_MHZ}: is this machine that loaded?",
+                           reports.NO_BOOT)
 
     def send(self, kind, ident, data=b""):
         try:

@@ -16,13 +16,14 @@ import time
 import cache
 import kernels
 import reports
-from machine import Gone, LabError, Machine, make_initramfs
+from machine import BadTimer, Gone, LabError, Machine, make_initramfs
 
 ROOT = os.path.dirname(os.path.dirname(cache.HERE))
 # Where gpcvm inside listens for `lab run --control`.
 INSIDE = "/run/gpcvm.sock"
 # After a report of a kernel that cannot go on, so long for the rest of it.
 GRACE_S = 5
+BOOTS = 5  # where the timer comes out wrong
 SCAN = "echo scan >/sys/kernel/debug/kmemleak"
 FILES_MAX = 1 << 30
 # What agent_mount() mounts, and what the agent is and reads: agent_setup.c.
@@ -234,7 +235,7 @@ class Deadline:
         return None if self.end is None else max(0.0, self.end - time.monotonic())
 
 
-def _cannot_go_on(m):
+def cannot_go_on(m):
     """Has the kernel said something after which waiting is no use?"""
     return any(k in (reports.PANIC, reports.OOPS, reports.HUNG)
                for k, _ in m.console.found)
@@ -242,7 +243,7 @@ def _cannot_go_on(m):
 
 def wait_for(m, process, deadline):
     """Until the command ends; Gone if it does not."""
-    m.wait(lambda: process.status is not None or _cannot_go_on(m), deadline.left())
+    m.wait(lambda: process.status is not None or cannot_go_on(m), deadline.left())
     if process.status is None:
         with contextlib.suppress(Gone):
             left = deadline.left()
@@ -316,7 +317,22 @@ def _verdict(m, status, gone):
     return status
 
 
+def retried(boot, tries=BOOTS):
+    """boot(), again where the kernel has mistaken its timer."""
+    for left in range(tries - 1, -1, -1):
+        try:
+            return boot()
+        except BadTimer as e:
+            if not left:
+                raise
+            cache.say(f"{e} Booting again")
+
+
 def run(kernel, args):
+    return retried(lambda: _run_once(kernel, args))
+
+
+def _run_once(kernel, args):
     deadline, gone, failed, status = Deadline(args.timeout), None, None, 0
     _command(args)
     if not os.path.isdir(args.out):
@@ -326,8 +342,10 @@ def run(kernel, args):
             status = _in_machine(m, args, deadline)
         except Gone as e:
             gone = e
-            if e.status == reports.ENDED or _cannot_go_on(m):
+            if e.status == reports.ENDED or cannot_go_on(m):
                 m.await_end(GRACE_S)  # the rest of what it says
+        except BadTimer:
+            raise
         except LabError as e:
             failed = e
     if failed and not m.console.first():

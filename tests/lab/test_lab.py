@@ -14,8 +14,10 @@ import hosttsc
 import kernels
 import lib
 import labtest
+import machine
 import modules
 import reports
+import session
 
 LEAN = ("--kernel", "base", "--lean")
 PROVOKE = "/sys/kernel/debug/provoke-crash/DIRECT"  # LKDTM
@@ -93,6 +95,30 @@ def test_a_kernels_command_line_is_not_cut(lab):
     assert status == 0 and out.rstrip().endswith(text), (status, err)
     status, out, err = run(lab, "true", options=("--append", text + text[2:]))
     assert status == reports.LAB_FAILED and "2047" in err, (status, err)
+
+
+def test_a_kernel_that_mistakes_its_timer_is_booted_again(lab):
+    line = b"..... host bus clock speed is %s MHz."
+    for mhz, wrong in ((b"1000.0004", None), (b"999.0280", None),
+                       (b"98.1234", 98.1234), (b"7600.0000", 7600.0)):
+        assert machine.wrong_timer(line % mhz) == wrong, mhz
+    assert machine.wrong_timer(b"a kernel that says nothing of it") is None
+    # The kernel here does say it.
+    assert machine.TIMER.search(lab.box("lean").m.log), lab.box("lean").m.log
+    boots = []
+
+    def boot():
+        boots.append(1)
+        if len(boots) < 3:
+            raise machine.BadTimer("as the test wants it")
+        return "up"
+
+    assert session.retried(boot) == "up" and len(boots) == 3
+    try:
+        session.retried(lambda: (_ for _ in ()).throw(machine.BadTimer("never")))
+    except machine.BadTimer:
+        return
+    raise AssertionError("no end of booting")
 
 
 def is_as_fast_as_ours(box):
