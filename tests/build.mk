@@ -9,7 +9,7 @@ include tests/bench/build.mk
 include tests/lab/build.mk
 include tests/multiboot/build.mk
 
-.PHONY: deps-build deps-lab deps-test deps-bench host host-short lab matrix matrix-short suite suite-short faults faults-short soak linux mutants lint demo-run check-run test-run
+.PHONY: deps-build deps-lab deps-test deps-bench host host-short lab lab-kernels matrix matrix-short suite suite-short faults faults-short soak linux mutants lint demo-run check-run test-run
 
 # SKIP_DEPS=1: everything is there, do not look.
 deps-build deps-lab deps-test deps-bench:
@@ -48,6 +48,12 @@ bench:
 		$(O)/tests/lab/agent $(LAB_VMMS)
 	$(Q)tests/bench/run --build $(O) $(if $(BEFORE),--before $(BEFORE))
 	$(Q)tests/lab/bench --gpcvm $(O)/gpcvm --json $(O)/bench-lab.json
+
+# All that `make test` boots, from the cache or built: minutes, once.
+lab-kernels:
+	$(Q)for k in debian 'base --lean' 'reference --lean' base reference; do \
+		tests/lab/lab build --kernel $$k || exit; \
+	done
 
 # The lab builds the kernels that it lacks: minutes, once.
 lab:

@@ -2,9 +2,12 @@
 """Scenarios played in a kernel of the lab, for what prints tables of them."""
 
 import json
+import os
+import time
 
 import labtest
 import machine
+import progress
 import session
 
 INSIDE = "/scenarios"  # where the image has them
@@ -30,16 +33,40 @@ def boot(name, gpcvm, where, linux=False):
     return labtest.Box(name, gpcvm, [f"{where}:{INSIDE}"], linux)
 
 
-def play(box, argv, lines, seconds=None):
+def names(where):
+    """The scenarios below @where, in the order in which gpcvm suite plays them."""
+    found = [os.path.join(at, n) for at, _, files in os.walk(where)
+             for n in files if n.endswith(".scn")]
+    return [os.path.relpath(f, where)[:-len(".scn")] for f in sorted(found)]
+
+
+def _late(box, took, had, current):
+    """No end of one that gets nowhere, nor of a kernel that does not."""
+    return (f"{current}: not over after {took:.0f} s, of which this machine had time"
+            f" for {had:.0f} s; the console's last lines:\n"
+            + "\n".join(box.m.console.lines[-20:]))
+
+
+def play(box, argv, lines, limit, current=lambda: "?"):
     """A gpcvm suite in @box, its rows to @lines -> (status, stderr, gone). Gone:
     why it did not come to its end, or None. A kernel that cannot go on is not
-    waited for."""
+    waited for, nor a scenario that takes more than @limit: seconds of what this
+    machine achieves (progress.py). @current: which one that is."""
     p = box.m.spawn(["gpcvm", *argv], lines.feed)
     p.write(b"")
-    try:
-        status, gone = session.wait_for(box.m, p, session.Deadline(seconds)), None
-    except machine.Gone as e:
-        status, gone = 1, str(e)
+    rows, start, had, status, gone = -1, 0, 0.0, 1, None
+    while not gone:
+        if len(lines.rows) != rows:
+            rows, start, had = len(lines.rows), time.monotonic(), 0.0
+        try:
+            status = session.wait_for(box.m, p, session.Deadline(progress.EVERY_S))
+            break
+        except machine.Gone as e:
+            had += progress.EVERY_S * progress.share()
+            if box.m.ended or session.cannot_go_on(box.m):
+                gone = str(e)
+            elif had > limit and len(lines.rows) == rows:
+                gone = _late(box, time.monotonic() - start, had, current())
     return status, p.err.decode("utf-8", "replace"), gone
 
 
