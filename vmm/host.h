@@ -40,6 +40,20 @@ struct gmem_offer {
 /* "none", "private-6.8", "direct-map-2024", "mmap-6.18", "direct-map-2025":
  * what --family takes. */
 const char *gmem_family_name(enum gmem_family f);
+
+/* What a kernel may lack, and what to do about it. */
+enum host_lack {
+	LACK_GMEM,	/* guest_memfd, on any VM type */
+	LACK_PRIVATE,	/* VM type 1, SW_PROTECTED_VM */
+	LACK_MMAP,	/* GUEST_MEMFD_FLAG_MMAP */
+	LACK_PRE_FAULT, /* KVM_PRE_FAULT_MEMORY */
+};
+
+/* @release: as in uname(). A kernel that is new enough was built without it, or
+ * runs without. */
+const char *host_advice(enum host_lack what, const char *release);
+/* The same, of the running one. */
+const char *host_advice_here(enum host_lack what);
 /* A short phrase for people, e.g. "6.18+ mainline: MMAP, INIT_SHARED". */
 const char *gmem_family_text(enum gmem_family f);
 /* -1 with a usage error that lists the names. */

@@ -59,23 +59,24 @@ int mem_mode_check(const struct gmem_offer *o, enum mem_mode mode,
 		return err_unsupported(
 			e,
 			"--memory %s: this kernel has no guest_memfd "
-			"(KVM_CAP_GUEST_MEMFD is 0; Linux 6.8 has it): "
-			"try --memory anon",
-			name);
+			"(KVM_CAP_GUEST_MEMFD is 0): try --memory anon; %s",
+			name, host_advice_here(LACK_GMEM));
 	if (mode == MEM_GMEM && !o->mappable)
 		return err_unsupported(
 			e,
 			"--memory %s: guest_memfd cannot be mapped on "
-			"this kernel (%s; 6.18 has GUEST_MEMFD_FLAG_MMAP): "
-			"try --memory %s",
-			name, family, o->private_vm ? "gmem-private" : "anon");
+			"this kernel (%s): try --memory %s; "
+			"GUEST_MEMFD_FLAG_MMAP: %s",
+			name, family, o->private_vm ? "gmem-private" : "anon",
+			host_advice_here(LACK_MMAP));
 	if (mode == MEM_GMEM_PRIVATE && !o->private_vm)
 		return err_unsupported(
 			e,
 			"--memory %s: this kernel has no "
-			"KVM_X86_SW_PROTECTED_VM with private memory (%s; "
-			"it needs CONFIG_KVM_SW_PROTECTED_VM): try --memory %s",
-			name, family, o->mappable ? "gmem" : "anon");
+			"KVM_X86_SW_PROTECTED_VM with private memory (%s): "
+			"try --memory %s; %s",
+			name, family, o->mappable ? "gmem" : "anon",
+			host_advice_here(LACK_PRIVATE));
 	if (no_direct_map && !o->no_direct_map)
 		return err_unsupported(
 			e,

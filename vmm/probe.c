@@ -93,12 +93,23 @@ void row_add(char *buf, size_t size, const char *fmt, ...)
 	va_end(ap);
 }
 
+static void fill_row(const struct probe_def *d, const struct probe_ctx *c,
+		     struct probe_row *r)
+{
+	r->name = d->name;
+	if (c->kvm >= 0 || !d->needs_kvm) {
+		d->fill(c, r);
+		return;
+	}
+	row_set(r, PROBE_UNKNOWN, false, "not tried");
+	row_why(r, "no KVM: " SEE_ROW "kvm");
+}
+
 /* All rows, or the one that is called @only. */
 static void fill(struct probe *p, const struct probe_ctx *c, const char *only)
 {
 	const struct probe_group *g;
 	const struct probe_def *d;
-	struct probe_row *r;
 	unsigned int i;
 
 	for (i = 0; (g = probe_group(i)); i++) {
@@ -107,16 +118,25 @@ static void fill(struct probe *p, const struct probe_ctx *c, const char *only)
 				continue;
 			if (p->nr == PROBE_MAX)
 				return;
-			r = &p->rows[p->nr++];
-			r->name = d->name;
-			if (c->kvm >= 0 || !d->needs_kvm) {
-				d->fill(c, r);
-				continue;
-			}
-			row_set(r, PROBE_UNKNOWN, false, "not tried");
-			row_why(r, "no KVM: see the row kvm");
+			fill_row(d, c, &p->rows[p->nr++]);
 		}
 	}
+}
+
+/* A row that stands alone has nobody to point to: what it points to is in there. */
+static void resolve(struct probe_row *r, const struct probe_ctx *c)
+{
+	char *see = strstr(r->detail, SEE_ROW);
+	struct probe other = { 0 };
+
+	if (!see)
+		return;
+	fill(&other, c, see + strlen(SEE_ROW));
+	if (!other.nr)
+		return;
+	*see = '\0';
+	row_add(r->detail, sizeof(r->detail), "%s%s%s", other.rows[0].value,
+		*other.rows[0].detail ? ": " : "", other.rows[0].detail);
 }
 
 static int run(struct probe *p, const char *dev, const char *only,
@@ -130,6 +150,8 @@ static int run(struct probe *p, const char *dev, const char *only,
 	if (c.kvm >= 0)
 		host_gmem_offer(c.kvm, NULL, &c.offer);
 	fill(p, &c, only);
+	if (only && p->nr)
+		resolve(&p->rows[0], &c);
 	if (c.kvm < 0) {
 		p->family = "unknown";
 		if (e)

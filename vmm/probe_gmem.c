@@ -31,9 +31,10 @@ static void row_family(const struct probe_ctx *c, struct probe_row *r)
 	row_set(r, any ? PROBE_YES : PROBE_NO, true, "%s",
 		gmem_family_text(o->family));
 	if (!any)
-		row_why(r, "cap 234 is %u, cap 244 is 0x%x: boot 6.8 or newer",
+		row_why(r, "cap 234 is %u, cap 244 is 0x%x: %s",
 			cap_mask(c, GPC_CAP_GUEST_MEMFD),
-			cap_mask(c, GPC_CAP_GUEST_MEMFD_FLAGS));
+			cap_mask(c, GPC_CAP_GUEST_MEMFD_FLAGS),
+			host_advice_here(LACK_GMEM));
 }
 
 /* Whether a VM of @type has gmem files at all: 0 or -errno. */
@@ -62,10 +63,8 @@ static void row_guest_memfd(const struct probe_ctx *c, struct probe_row *r)
 		"cap 234 is %u; a file on VM type:%s%s%s", cap,
 		plain ? "" : " 0", sw ? "" : " 1", any ? "" : " none");
 	if (!any)
-		row_why(r,
-			"type 0: %s; type 1: %s (6.8+ has it with "
-			"CONFIG_KVM_SW_PROTECTED_VM, 6.18+ for type 0 too)",
-			strerror(-plain), strerror(-sw));
+		row_why(r, "type 0: %s; type 1: %s: %s", strerror(-plain),
+			strerror(-sw), host_advice_here(LACK_GMEM));
 }
 
 static void add_names(char *buf, size_t size, const struct gmem_offer *o,
@@ -151,16 +150,15 @@ static void row_flags(const struct probe_ctx *c, struct probe_row *r)
 	}
 	if (!*seen) {
 		row_set(r, PROBE_UNKNOWN, false, "cap 244 says 0x%x", mask);
-		row_why(r, "no VM to try them on: see the row vm-types");
+		row_why(r, "no VM to try them on: " SEE_ROW "vm-types");
 		return;
 	}
 	add_names(seen, sizeof(seen), &c->offer, all);
 	row_set(r, all ? PROBE_YES : PROBE_NO, true, "%s", seen);
 	if (!all)
 		row_why(r,
-			"cap 244 says 0x%x; flags need 6.18+, or a direct-map "
-			"series",
-			mask);
+			"cap 244 says 0x%x; flags: %s, or a direct-map series",
+			mask, host_advice_here(LACK_MMAP));
 	else if (mask && (mask & (FLAG_SETS - 1)) != all)
 		row_why(r, "cap 244 says 0x%x, and 0x%x is taken", mask, all);
 }
@@ -201,7 +199,7 @@ static void row_mmap(const struct probe_ctx *c, struct probe_row *r)
 	row_use(r, "--memory gmem; `mem`");
 	if (!c->offer.mappable) {
 		row_set(r, PROBE_NO, false, "no MMAP flag in this family");
-		row_why(r, "needs 6.18+ (cap 244, bit 0)");
+		row_why(r, "%s (cap 244, bit 0)", host_advice_here(LACK_MMAP));
 		return;
 	}
 	if (probe_vm_create(&v, c->kvm, GPC_VM_DEFAULT, &e) == 0 &&
@@ -260,8 +258,7 @@ static void row_attributes(const struct probe_ctx *c, struct probe_row *r)
 	if (probe_vm_create(&v, c->kvm, GPC_VM_SW_PROTECTED, &e) < 0) {
 		row_fail(r, &e, "no VM of type 1; cap 233 says 0x%x",
 			 cap_mask(c, GPC_CAP_MEMORY_ATTRIBUTES));
-		row_why(r, "%s (needs 6.8+ with CONFIG_KVM_SW_PROTECTED_VM)",
-			e.msg);
+		row_why(r, "%s: %s", e.msg, host_advice_here(LACK_PRIVATE));
 		return;
 	}
 	mask = kvm_check_extension(v.vm, GPC_CAP_MEMORY_ATTRIBUTES);
@@ -288,7 +285,7 @@ static void row_prefault(const struct probe_ctx *c, struct probe_row *r)
 	row_use(r, "`prefault`");
 	if (!cap_mask(c, GPC_CAP_PRE_FAULT_MEMORY)) {
 		row_set(r, PROBE_NO, false, "cap 236 is 0");
-		row_why(r, "needs 6.12+ and two-dimensional paging (EPT, NPT)");
+		row_why(r, "%s", host_advice_here(LACK_PRE_FAULT));
 		return;
 	}
 	if (probe_vm_create(&v, c->kvm, GPC_VM_DEFAULT, &e) < 0 ||

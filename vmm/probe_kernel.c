@@ -101,7 +101,7 @@ static void row_cpu_flags(const struct probe_ctx *c, struct probe_row *r)
 		seen ?: "neither vmx nor svm");
 	if (!seen)
 		row_why(r, "proves nothing: a KVM that needs neither may be "
-			   "there, see the row kvm");
+			   "there, " SEE_ROW "kvm");
 }
 
 static void row_vm_types(const struct probe_ctx *c, struct probe_row *r)

@@ -66,20 +66,18 @@ static void private_mode(const struct probe_ctx *c, struct probe_row *r,
 static bool lacks(const struct probe_ctx *c, struct probe_row *r, bool private,
 		  bool no_direct_map)
 {
-	const char *why = NULL;
-
 	if (private && !c->offer.private_vm)
-		why = "no SW_PROTECTED_VM with private memory: needs 6.8+ with "
-		      "CONFIG_KVM_SW_PROTECTED_VM";
+		row_why(r, "no SW_PROTECTED_VM with private memory: %s",
+			host_advice_here(LACK_PRIVATE));
 	else if (!private && !c->offer.mappable)
-		why = "a gmem file cannot be mapped here: needs 6.18+";
+		row_why(r, "a gmem file cannot be mapped here: %s",
+			host_advice_here(LACK_MMAP));
 	else if (no_direct_map && !c->offer.no_direct_map)
-		why = "no NO_DIRECT_MAP flag: needs a kernel with a direct-map "
-		      "series";
-	if (!why)
+		row_why(r, "no NO_DIRECT_MAP flag: needs a kernel with a "
+			   "direct-map series");
+	else
 		return false;
 	row_set(r, PROBE_NO, false, "refused");
-	row_why(r, "%s", why);
 	return true;
 }
 

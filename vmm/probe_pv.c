@@ -139,7 +139,7 @@ static void row_private_msr(const struct probe_ctx *c, struct probe_row *r,
 
 	if (!c->offer.private_vm) {
 		row_set(r, PROBE_NO, false, "no private memory");
-		row_why(r, "see the row mode-gmem-private");
+		row_why(r, SEE_ROW "mode-gmem-private");
 	} else if (run_private(c->kvm, &v, msr, version, &seen, &e) < 0) {
 		row_fail(r, &e, "could not be tried");
 	} else if (seen) {

@@ -41,6 +41,9 @@ const char *probe_best_mode(const struct probe *p);
 /* The table for people; @e is probe_run()'s error, or NULL. */
 void probe_print(FILE *f, const struct probe *p, const struct err *e);
 
+/* At the end of a detail, before the name of the row that has the reason. */
+#define SEE_ROW "see the row "
+
 /* Fill a row: the state and what was seen, what it is for, why it is not. */
 void row_set(struct probe_row *r, enum probe_state state, bool tried,
 	     const char *fmt, ...) __attribute__((format(printf, 4, 5)));
