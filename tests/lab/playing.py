@@ -28,6 +28,12 @@ class Lines:
             self.show(row)
 
 
+def wall_seconds(limit):
+    """What to give gpcvm as --timeout, which knows nothing of the load: @limit, by
+    what this machine achieves now, and twice that as it may become less."""
+    return str(int(2 * limit / progress.share()))
+
+
 def boot(name, gpcvm, where, linux=False):
     """A box that has the scenarios of the directory @where."""
     return labtest.Box(name, gpcvm, [f"{where}:{INSIDE}"], linux)
