@@ -77,15 +77,12 @@ fail:
 
 int agent_start_child(char *words, size_t len, pid_t *pid, int fd[3])
 {
-	char **argv;
+	char **argv = split_words(words, len);
 	int r;
 
-	if (!len)
-		return EINVAL;
-	argv = split_words(words, len);
 	if (!argv)
 		return ENOMEM;
-	r = start_child(argv, pid, fd);
+	r = argv[0] ? start_child(argv, pid, fd) : EINVAL;
 	free(argv);
 	return r;
 }
