@@ -33,8 +33,10 @@ LONG = ["memory behind the image", "CPUs are online",
         "every CPU takes an interrupt", "every CPU knows its number"]
 
 
-def long_lines(amd):
-    return COUNTERS + (AMD if amd else []) + LONG
+def long_lines(amd, tables=False):
+    """@tables: with that word on the command line."""
+    return (COUNTERS + (AMD if amd else []) + LONG[:1] +
+            ["page tables of its own"] * tables + LONG[1:])
 
 
 PASSED = 1  # debug-exit with 0: (0 << 1) | 1

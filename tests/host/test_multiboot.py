@@ -59,10 +59,10 @@ def long_mode(mode, vcpus, *more):
         lab.need_mode(mode)
         env = write(lab, "env", b"NR_CPUS=%d" % vcpus)
         out = boot(lab, "--memory", mode, "--vcpus", str(vcpus), "--append",
-                   "two words", "--initrd", env, *more, image="long.elf")
-        assert mb.passed(out) == mb.long_lines(AMD), out
+                   "tables two words", "--initrd", env, *more, image="long.elf")
+        assert mb.passed(out) == mb.long_lines(AMD, tables=True), out
         assert f"CPUs {vcpus:#010x}" in out, out
-        assert "long.elf two words\n" in out, out
+        assert "long.elf tables two words\n" in out, out
         assert f"environment NR_CPUS={vcpus}\n" in out, out
     return test
 
