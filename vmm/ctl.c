@@ -91,7 +91,7 @@ int ctl_closed(const struct ctl_link *l)
 {
 	if (l->quit_answered)
 		return CTL_OK;
-	complain("the machine closed the connection");
+	complain("%s", link_trouble(l));
 	return CTL_LOST;
 }
 
@@ -106,8 +106,7 @@ static bool print_lines(struct ctl_link *l)
 		enum reply_kind kind = link_account(l, line, n);
 
 		failed |= kind == REPLY_FAILED || kind == REPLY_BAD;
-		fwrite(line, 1, n, stdout);
-		fputc('\n', stdout);
+		reply_print(stdout, line, n);
 	}
 	/* At once: the reader may be a program that waits for it. */
 	fflush(stdout);
@@ -118,8 +117,7 @@ static bool print_lines(struct ctl_link *l)
 static int receive(struct ctl_link *l, bool *failed)
 {
 	if (link_fill(l)) {
-		complain("out of memory for a reply of more than %zu bytes",
-			 l->cap);
+		complain("%s", link_trouble(l));
 		return -1;
 	}
 	*failed |= print_lines(l);

@@ -159,6 +159,10 @@ int link_fill(struct ctl_link *l)
 
 	if (l->closed)
 		return 0;
+	if (l->len - l->start >= LINK_MAX) {
+		l->too_long = l->closed = true;
+		return -1;
+	}
 	if (make_room(l))
 		return -1;
 	n = recv(l->fd, l->buf + l->len, l->cap - l->len, MSG_DONTWAIT);
@@ -167,6 +171,14 @@ int link_fill(struct ctl_link *l)
 	else if (n == 0 || (errno != EAGAIN && errno != EINTR))
 		l->closed = true;
 	return 0;
+}
+
+const char *link_trouble(const struct ctl_link *l)
+{
+	if (l->too_long)
+		return "a line of more than 16 MiB came: that is no gpcvm";
+	return l->closed ? "the machine closed the connection"
+			 : "out of memory for a reply";
 }
 
 int link_send(struct ctl_link *l, const struct request *q)

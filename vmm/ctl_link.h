@@ -11,6 +11,10 @@
 #include "ctl_render.h"
 #include "err.h"
 
+/* The longest line from a machine, and the most that may wait to be taken: far
+ * above any reply of gpcvm's, the longest of which is below 2 MiB. */
+#define LINK_MAX ((size_t)16 << 20)
+
 struct ctl_link {
 	int fd;
 	bool closed; /* the machine's end is; lines may be left in the buffer */
@@ -18,6 +22,7 @@ struct ctl_link {
 	size_t start, len, cap; /* lines not yet taken: buf[start..len) */
 	size_t seen;		/* no newline before it */
 	unsigned long waiting;	/* requests without a reply so far */
+	bool too_long;		/* LINK_MAX was reached; closed as well */
 	bool quit_answered;	/* with success, and nothing was sent since */
 };
 
@@ -33,11 +38,14 @@ pid_t link_peer(const struct ctl_link *l);
  * meanwhile, so that two full buffers do not block each other. */
 int link_send(struct ctl_link *l, const struct request *q);
 
-/* Read what is there, without waiting. -1 if memory ran out. */
+/* Read what is there, without waiting. -1 if memory ran out, or too_long. */
 int link_fill(struct ctl_link *l);
 
+/* What is wrong at the other end, or here, after a -1. */
+const char *link_trouble(const struct ctl_link *l);
+
 /* Wait for the next line, or until @halt (an fd; -1: none) is readable: returns
- * 0, or 1 for the latter. -1: no more will come, or memory ran out. */
+ * 0, or 1 for the latter. -1: no more will come, or as link_fill(). */
 int link_wait(struct ctl_link *l, int halt);
 
 /* The next whole line without its newline, NUL-terminated, or NULL. Belongs to

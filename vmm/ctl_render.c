@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "ctl_render.h"
+#include "text.h"
 
 #define STEP 2 /* of indentation */
 
@@ -175,6 +176,15 @@ static void put_head(struct line *l, const struct head *h)
 		put_value(l, &h->ns);
 		put_str(l, " ns");
 	}
+}
+
+void reply_print(FILE *out, const char *line, size_t n)
+{
+	if (utf8_harmless(line, n))
+		fwrite(line, 1, n, out);
+	else
+		render_raw(out, line, line + n);
+	fputc('\n', out);
 }
 
 void reply_render(FILE *out, const char *line, size_t n, size_t width)

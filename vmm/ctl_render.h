@@ -36,6 +36,10 @@ void reply_classify(const char *line, size_t n, struct reply *r);
  * characters come out escaped: they may be the guest's, and a terminal would
  * obey them.
  */
+/* As it came. gpcvm's lines have no control characters (json.c); in those of
+ * another peer, which may be hostile, they are escaped, and what is not UTF-8 is
+ * replaced. */
+void reply_print(FILE *out, const char *line, size_t n);
 void reply_render(FILE *out, const char *line, size_t n, size_t width);
 
 /* For ctl_*.c among themselves; widths are counted in characters. */

@@ -167,7 +167,7 @@ static void shell_loop(struct shell *s, int sigfd)
 		if (p[0].revents)
 			take_signal(s, sigfd);
 		if (p[1].revents && link_fill(s->l)) {
-			complain("out of memory for a reply");
+			complain("%s", link_trouble(s->l));
 			break;
 		}
 		/* link_send() may have taken lines in as well. */

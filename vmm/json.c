@@ -95,7 +95,14 @@ const char *json_text(struct json *j)
 
 static inline bool is_plain(unsigned char c)
 {
-	return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
+	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
+/* U+0080 to U+009F: terminals take U+009B for ESC [. Like DEL they need not be
+ * escaped, but who looks at a reply on a terminal wants them to be. */
+static bool is_c1(const char *s)
+{
+	return s[0] == '\xc2' && (unsigned char)s[1] < 0xa0;
 }
 
 /* RFC 8259, section 7. */
@@ -135,6 +142,11 @@ static void put_string(struct json *j, const char *s, size_t n)
 			continue;
 		}
 		len = utf8_len(s + i, n - i);
+		if (len == 2 && is_c1(s + i)) {
+			put_escaped(j, (unsigned char)s[i + 1]);
+			i += len;
+			continue;
+		}
 		put(j, len ? s + i : replacement, len ? len : 3);
 		i += len ? len : 1;
 	}

@@ -122,15 +122,34 @@ static int start(struct run *r, struct err *e)
 	return machine_start(&r->m, e);
 }
 
+/* A FIFO would be waited for until somebody reads it, which may be never; from
+ * here on what writes to it waits as usual. */
+static int open_for_writing(const char *path, struct err *e)
+{
+	int fd = open(path,
+		      O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
+		      0644);
+
+	if (fd < 0 && errno == ENXIO)
+		return err_os(e, ENXIO,
+			      "--dump-dtb %s (a FIFO that nobody reads? start "
+			      "its reader first)",
+			      path);
+	if (fd < 0)
+		return err_os(e, errno, "--dump-dtb %s", path);
+	fcntl(fd, F_SETFL, O_WRONLY);
+	return fd;
+}
+
 /* The file is opened with all rights, and stays as it was where the rest
  * fails. */
 static int dump_dtb(struct run *r, struct err *e)
 {
 	const char *path = r->m.cfg->dump_dtb;
-	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	int fd = open_for_writing(path, e);
 
 	if (fd < 0)
-		return err_os(e, errno, "--dump-dtb %s", path);
+		return -1;
 	if (privs_drop(e) || machine_prepare(&r->m, e)) {
 		close(fd);
 		return -1;

@@ -2,12 +2,33 @@
 /* A scenario from its file. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "scenario.h"
+
+#define WRITER_MS 5000 /* for a FIFO to be opened by who writes to it */
+
+/* No text so far. A FIFO may not have been opened by a writer yet: wait for one
+ * a little, and for its text as long as it takes. False: there is none. */
+static bool wait_for_text(int fd, bool no_writer)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	struct stat st;
+
+	if (!no_writer)
+		return poll(&p, 1, -1) > 0;
+	if (fstat(fd, &st) || !S_ISFIFO(st.st_mode))
+		return false;
+	if (!poll(&p, 1, WRITER_MS))
+		errno = ENXIO;
+	return p.revents & POLLIN;
+}
 
 static char *read_all(int fd, size_t *n)
 {
@@ -15,16 +36,23 @@ static char *read_all(int fd, size_t *n)
 	char *buf = malloc(SCENARIO_MAX_BYTES + 1);
 	ssize_t got = 1;
 
-	for (*n = 0; buf && got > 0 && *n <= SCENARIO_MAX_BYTES;
-	     *n += (size_t)got) {
+	*n = 0;
+	errno = 0;
+	while (buf && *n <= SCENARIO_MAX_BYTES) {
 		got = read(fd, buf + *n, SCENARIO_MAX_BYTES + 1 - *n);
-		if (got < 0) {
-			int en = errno;
+		if (got > 0)
+			*n += (size_t)got;
+		else if (got < 0 ? errno != EAGAIN : *n)
+			break;
+		else if (!wait_for_text(fd, !got))
+			break;
+	}
+	if (buf && !*n && errno) {
+		int en = errno;
 
-			free(buf);
-			errno = en;
-			return NULL;
-		}
+		free(buf);
+		errno = en;
+		return NULL;
 	}
 	return buf;
 }
@@ -33,14 +61,16 @@ static int cannot(struct scenario_error *e, const char *what, int en)
 {
 	*e = (struct scenario_error){ 0 };
 	snprintf(e->msg, sizeof(e->msg), "it cannot be %s: %s", what,
-		 strerrordesc_np(en));
+		 en == ENXIO ? "nobody writes to this FIFO"
+			     : strerrordesc_np(en));
 	return -1;
 }
 
 int scenario_load(struct scenario *s, const char *path, const char *name,
 		  enum scenario_machine from, struct scenario_error *e)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	/* Opening a FIFO would wait for a writer, a terminal's line for a call. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	size_t n;
 	char *text;
 	int r;

@@ -304,10 +304,14 @@ int machine_lost(struct branch *b, const struct stmt *s)
 {
 	struct vm *vm = &b->p->vm;
 	char why[128] = "the connection to the machine is lost";
-	int r = vm->remote ? 1 : vm_wait(vm, &b->p->halt, VM_ENDED_MS);
+	int r = vm->remote || b->link.too_long
+			? 1
+			: vm_wait(vm, &b->p->halt, VM_ENDED_MS);
 
 	if (r < 0)
 		return -1;
+	if (b->link.too_long)
+		snprintf(why, sizeof(why), "%s", link_trouble(&b->link));
 	if (!r)
 		snprintf(why, sizeof(why),
 			 "the machine has ended with status %d%s", vm->status,

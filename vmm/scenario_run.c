@@ -227,7 +227,20 @@ int run_wait(struct branch *b, const struct stmt *s)
 
 int run_sleep(struct branch *b, const struct stmt *s)
 {
-	return halt_poll(&b->p->halt, -1, (int)s->number) < 0 ? -1 : 0;
+	uint64_t until = now_ns() + s->number * NS_PER_MS, now;
+	struct ctl_link *l = &b->link;
+
+	while ((now = now_ns()) < until) {
+		int ms = (int)((until - now + NS_PER_MS - 1) / NS_PER_MS);
+		int r = halt_poll(&b->p->halt, l->closed ? -1 : l->fd, ms);
+
+		if (r)
+			return r < 0 ? -1 : 0;
+		/* The machine has gone: what comes next says so. */
+		if (link_fill(l) || l->closed)
+			return 0;
+	}
+	return 0;
 }
 
 /* ---- blocks -------------------------------------------------------------- */

@@ -36,6 +36,28 @@ size_t utf8_len(const char *s, size_t n)
 	return n >= 4 && is_tail(p[3]) ? 4 : 0;
 }
 
+static bool is_control(const char *s, size_t len)
+{
+	const unsigned char *u = (const unsigned char *)s;
+
+	if (len == 2)
+		return u[0] == 0xc2 && u[1] < 0xa0;
+	return len == 1 && (u[0] < 0x20 || u[0] == 0x7f);
+}
+
+bool utf8_harmless(const char *s, size_t n)
+{
+	while (n) {
+		size_t len = utf8_len(s, n);
+
+		if (!len || is_control(s, len))
+			return false;
+		s += len;
+		n -= len;
+	}
+	return true;
+}
+
 bool utf8_valid(const char *s, size_t n)
 {
 	while (n) {

@@ -14,6 +14,8 @@
 /* How many bytes the UTF-8 sequence at @s takes (1..4), 0 if it is not valid
  * (overlong, surrogate, above U+10FFFF, cut short). RFC 3629. */
 size_t utf8_len(const char *s, size_t n);
+/* Valid, and no control character (C0, DEL, C1: U+0080 to U+009F)? */
+bool utf8_harmless(const char *s, size_t n);
 bool utf8_valid(const char *s, size_t n);
 
 /*

@@ -70,6 +70,7 @@ def test_1000_clients_at_once_are_all_answered(lab):
     soft = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     m = lab.plain("--vcpus", "2")
+    m.healthy()  # opens files of the vCPUs
     fds = m.fds()
     clients = [m.connect() for _ in range(1000)]
     try:

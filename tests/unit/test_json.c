@@ -61,10 +61,12 @@ static void control_characters_and_quotes_are_escaped(void **state)
 {
 	struct json *j = *state;
 
-	json_strn(j, "k\"", "\0\x01\b\t\n\f\r\x1b\x1f\"\\/\x7f", 13);
+	json_strn(j, "k\"",
+		  "\0\x01\b\t\n\f\r\x1b\x1f\"\\/\x7f\xc2\x80\xc2\x9f\xc2\xa0",
+		  19);
 	assert_string_equal(json_text(j),
 			    "\"k\\\"\":\"\\u0000\\u0001\\b\\t\\n\\f\\r\\u001b"
-			    "\\u001f\\\"\\\\/\x7f\"");
+			    "\\u001f\\\"\\\\/\\u007f\\u0080\\u009f\xc2\xa0\"");
 }
 
 static void valid_utf8_passes_and_invalid_bytes_become_fffd(void **state)
