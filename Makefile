@@ -79,6 +79,7 @@ help:
 	@echo 'soak     half an hour of storms on the reference kernel, its windows held open'
 	@echo 'linux    Linux guests in the lab, on 1, 2 and 4 vCPUs in every memory mode'
 	@echo 'mutants  whether the scenarios notice that a judge is broken'
+	@echo 'fuzz-protocol  random requests to a machine under sanitizers'
 	@echo 'lint     clang-format and clang-tidy'
 	@echo 'multiboot  the image of the tests that is booted with --kernel'
 	@echo 'bench    ratios against bare ioctls and QEMU; in the lab: two kernels, Linux'

@@ -58,3 +58,11 @@ else
 fuzz-build fuzz-short:
 	@echo "skipped: the fuzzers need clang, and $(FUZZ_CC) is not here"
 endif
+
+# Random requests on several connections to a real machine, under sanitizers.
+# SEED=N plays that session first; its requests are in build/fuzz afterwards.
+.PHONY: fuzz-protocol
+fuzz-protocol:
+	$(Q)$(MAKE) --no-print-directory SAN=address,undefined build/san/gpcvm
+	$(Q)tests/fuzz/protocol --gpcvm build/san/gpcvm \
+		--seconds $(FUZZ_SECONDS) $(if $(SEED),--seed $(SEED))
