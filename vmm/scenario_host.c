@@ -127,7 +127,8 @@ static void check_vms(struct player *p)
 
 /* Count until it has come back, or for long enough. What is left in the end is
  * counted twice: somebody else's VM that came and went is in one at most. */
-static long count_again(struct player *p, struct leak_count *now)
+static void count_again(struct player *p, struct leak_count *now,
+			struct leak_found *found)
 {
 	uint64_t until = now_ns() + BACK_NS;
 	long pages, last = 0;
@@ -135,16 +136,16 @@ static long count_again(struct player *p, struct leak_count *now)
 	for (;;) {
 		leak_settle();
 		leak_count(now, PROC);
-		pages = leak_pages(&p->memory, now);
-		if (pages <= 0)
-			return 0;
-		if (now_ns() > until && pages == last)
-			return pages;
+		leak_find(found, &p->memory, now, PROC);
+		pages = leak_found_pages(found);
+		if (pages <= 0 || (now_ns() > until && pages == last))
+			return;
 		last = pages;
 		if (now_ns() > until + BACK_NS)
-			return 0; /* it changes all the time: not ours */
+			break; /* it changes all the time: not ours */
 		usleep(LOOK_MS * 1000);
 	}
+	*found = (struct leak_found){ 0 };
 }
 
 static void check_memory(struct player *p)
@@ -152,23 +153,24 @@ static void check_memory(struct player *p)
 	const char *unknown = NULL;
 	struct leak_count now = { 0 };
 	char why[JUDGE_WHY];
-	long pages = 0;
+	struct leak_found found = { 0 };
 
 	if (p->o->control)
 		unknown = "the machine goes on";
 	else if (!p->memory.known)
 		unknown = p->memory.why;
 	else
-		pages = count_again(p, &now);
+		count_again(p, &now, &found);
 	if (!unknown && !now.known)
 		unknown = now.why;
-	if (!unknown && leak_in_doubt(&now, pages, why, sizeof(why)))
+	if (!unknown &&
+	    leak_in_doubt(&now, found.unevictable, why, sizeof(why)))
 		unknown = why;
 	if (unknown)
 		branch_note_host(&p->main,
 				 "memory after teardown: not looked at: %s",
 				 unknown);
-	else if (!judge_leak(pages, why))
+	else if (!judge_leak(&found, why))
 		branch_fail(&p->main, NULL, why);
 }
 

@@ -66,8 +66,8 @@ bool judge_reply(const struct reply_text *r, bool may_fail,
 		snprintf(why, JUDGE_WHY, "the command failed: %s", error);
 	} else {
 		snprintf(why, JUDGE_WHY,
-			 "the reply is no JSON object with \"ok\": expected "
-			 "one, got %zu bytes",
+			 "the command failed: expected a JSON object with "
+			 "\"ok\", got %zu bytes of something else",
 			 r->n);
 	}
 	return false;
@@ -293,15 +293,25 @@ bool judge_taint(unsigned long before, unsigned long after,
 	return false;
 }
 
-bool judge_leak(long pages, char why[static JUDGE_WHY])
+bool judge_leak(const struct leak_found *f, char why[static JUDGE_WHY])
 {
-	if (pages <= 0)
+	const char *what = "unevictable";
+	long pages = f->unevictable;
+
+	if (leak_found_pages(f) <= 0)
 		return true;
-	snprintf(
-		why, JUDGE_WHY,
-		"memory is not given back: %ld pages more are unevictable than "
-		"before the first machine",
-		pages);
+	if (f->unmapped > pages) {
+		what = "anonymous, mapped by nobody and not freed,";
+		pages = f->unmapped;
+	}
+	if (f->lost > pages) {
+		what = "neither free nor in any counter of the kernel";
+		pages = f->lost;
+	}
+	snprintf(why, JUDGE_WHY,
+		 "memory is not given back: %ld pages more are %s than before "
+		 "the first machine",
+		 pages, what);
 	return false;
 }
 

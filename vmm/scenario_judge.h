@@ -54,8 +54,8 @@ bool judge_taint(unsigned long before, unsigned long after,
 /* expect-fail: it @failed, and @reason has @text in it. */
 bool judge_failure(bool failed, const char *reason, const char *text,
 		   char why[static JUDGE_WHY]);
-/* Memory that has not come back: as leak_pages() counts it. */
-bool judge_leak(long pages, char why[static JUDGE_WHY]);
+/* Memory that has not come back. */
+bool judge_leak(const struct leak_found *f, char why[static JUDGE_WHY]);
 /* KVM still has the VM of a process that is gone. */
 bool judge_vm_gone(bool left, pid_t pid, char why[static JUDGE_WHY]);
 

@@ -270,21 +270,34 @@ void leak_count(struct leak_count *c, const char *proc)
 	} else if (is_alone(proc, c->locker, c->why, sizeof(c->why))) {
 		c->known = true;
 		c->pages = u - m;
+		host_memory_count(&c->host, proc);
 	}
+}
+
+static long max_of(long a, long b)
+{
+	return a > b ? a : b;
 }
 
 void leak_count_before(struct leak_count *c, const char *proc)
 {
 	struct leak_count again;
+	long least;
 
 	leak_settle();
 	leak_count(c, proc);
+	least = c->host.lost;
 	for (int i = 1; i < COUNTS && c->known; i++) {
 		usleep(1000);
 		leak_settle();
 		leak_count(&again, proc);
-		if (!again.known || again.pages > c->pages)
-			*c = again;
+		again.pages = max_of(again.pages, c->pages);
+		again.host.unmapped =
+			max_of(again.host.unmapped, c->host.unmapped);
+		least = again.host.lost < least ? again.host.lost : least;
+		again.host.lost = max_of(again.host.lost, c->host.lost);
+		again.noise = again.host.lost - least;
+		*c = again;
 	}
 }
 
@@ -293,6 +306,49 @@ long leak_pages(const struct leak_count *before, const struct leak_count *after)
 	if (!before->known || !after->known || after->pages <= before->pages)
 		return 0;
 	return after->pages - before->pages;
+}
+
+/* The counters are exact but for pages under way between them, of which a busy
+ * machine has some; the look at all pages is exact but for those that a kernel
+ * has kept before. A leak is in both. */
+static long find_unmapped(const struct leak_count *before,
+			  const struct leak_count *after, const char *proc)
+{
+	long more = after->host.unmapped - before->host.unmapped, all;
+
+	if (!before->host.has_unmapped || !after->host.has_unmapped ||
+	    more <= 0)
+		return 0;
+	all = host_memory_unmapped(proc);
+	if (all < 0) /* the kernel has no CONFIG_PROC_PAGE_MONITOR */
+		return more > LEAK_LOST ? more : 0;
+	return all < more ? all : more;
+}
+
+static long find_lost(const struct leak_count *before,
+		      const struct leak_count *after)
+{
+	long more = after->host.lost - before->host.lost;
+
+	if (!before->host.has_lost || !after->host.has_lost)
+		return 0;
+	return more > LEAK_LOST + 4 * before->noise ? more : 0;
+}
+
+void leak_find(struct leak_found *f, const struct leak_count *before,
+	       const struct leak_count *after, const char *proc)
+{
+	*f = (struct leak_found){ 0 };
+	if (!before->known || !after->known)
+		return;
+	f->unevictable = leak_pages(before, after);
+	f->unmapped = find_unmapped(before, after, proc);
+	f->lost = find_lost(before, after);
+}
+
+long leak_found_pages(const struct leak_found *f)
+{
+	return f->unevictable + f->unmapped + f->lost;
 }
 
 bool leak_in_doubt(const struct leak_count *after, long pages, char *why,

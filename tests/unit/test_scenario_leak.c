@@ -118,6 +118,92 @@ static void page_that_stays_is_counted_and_a_locked_one_is_not(void **state)
 	assert_int_equal(leak_pages(&before, &after), 0);
 }
 
+static void put_host(long anon_lru, long mapped, long free_pages)
+{
+	char text[1024];
+
+	snprintf(text, sizeof(text),
+		 "nr_free_pages %ld\nnr_inactive_anon %ld\n"
+		 "nr_active_anon 0\nnr_inactive_file 0\nnr_active_file 0\n"
+		 "nr_unevictable 0\nnr_mlock 0\nnr_isolated_anon 0\n"
+		 "nr_isolated_file 0\nnr_anon_pages %ld\nnr_shmem 0\n"
+		 "nr_slab_reclaimable 0\nnr_slab_unreclaimable 0\n"
+		 "nr_page_table_pages 0\n",
+		 free_pages, anon_lru, mapped);
+	put("vmstat", text);
+	put("zoneinfo", "Node 0, zone DMA\n  managed  100000\n"
+			"  pagesets\n    cpu: 0\n      count:    50\n");
+	put("meminfo", "VmallocUsed:   40 kB\nPercpu:  8 kB\n");
+}
+
+static void put_flags(unsigned int unmapped)
+{
+	const uint64_t anon_lru = 1 << 12 | 1 << 5, mapped = 1 << 11;
+	const uint64_t slab = 1 << 7;
+	char path[256];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/kpageflags", dir);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	for (unsigned int i = 0; i < 20000; i++) {
+		uint64_t flags = i < unmapped ? anon_lru
+				 : i % 2      ? anon_lru | mapped
+					      : anon_lru | slab;
+
+		assert_int_equal(fwrite(&flags, sizeof(flags), 1, f), 1);
+	}
+	fclose(f);
+}
+
+static struct leak_found found(const struct leak_count *before)
+{
+	struct leak_count after = count();
+	struct leak_found f;
+
+	leak_find(&f, before, &after, dir);
+	return f;
+}
+
+static void page_that_nobody_maps_is_found(void **state)
+{
+	struct leak_count before;
+
+	(void)state;
+	put_host(500, 480, 90000);
+	put_flags(0);
+	before = count();
+	assert_true(before.known && before.host.has_unmapped);
+	assert_int_equal(before.host.unmapped, 20);
+	/* More, but on their way: no page is like that. */
+	put_host(700, 480, 89800);
+	assert_int_equal(found(&before).unmapped, 0);
+	put_flags(3);
+	assert_int_equal(found(&before).unmapped, 3);
+	put_flags(15000); /* most of them from before */
+	assert_int_equal(found(&before).unmapped, 200);
+	put_host(500, 480, 90000);
+	assert_int_equal(found(&before).unmapped, 0);
+}
+
+static void page_that_is_in_no_counter_is_found(void **state)
+{
+	struct leak_count before;
+
+	(void)state;
+	put_host(500, 500, 90000);
+	before = count();
+	assert_true(before.host.has_lost);
+	assert_int_equal(before.host.lost, 100000 - 90000 - 500 - 50 - 12);
+	put_host(500, 500, 90000 - LEAK_LOST);
+	assert_int_equal(found(&before).lost, 0);
+	put_host(500, 500, 90000 - LEAK_LOST - 1);
+	assert_int_equal(found(&before).lost, LEAK_LOST + 1);
+	before.noise = 10;
+	assert_int_equal(found(&before).lost, 0);
+	assert_int_equal(leak_found_pages(&(struct leak_found){ 0 }), 0);
+}
+
 static void machine_of_somebody_else_makes_it_unknown(void **state)
 {
 	static const char *const links[] = {
@@ -298,6 +384,8 @@ static void few_pages_are_in_doubt_where_somebody_locks_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(page_that_nobody_maps_is_found),
+		TEST(page_that_is_in_no_counter_is_found),
 		TEST(page_that_stays_is_counted_and_a_locked_one_is_not),
 		TEST(machine_of_somebody_else_makes_it_unknown),
 		TEST(empty_machine_of_init_does_not),
