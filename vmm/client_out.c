@@ -54,19 +54,26 @@ void client_flush(struct client *cl)
 		json_reset(&cl->out);
 }
 
+/* It must not wait for ever. */
+static void drop_without_reply(struct client *cl)
+{
+	cl->broken = true;
+	complain("out of memory: a client is dropped without its reply");
+}
+
 void client_part(struct client *cl, struct json *part, bool end)
 {
 	const char *text = json_text(part);
 
-	if (!text) { /* no memory for it: the client must not wait for ever */
-		cl->broken = true;
+	if (!text) {
+		drop_without_reply(cl);
 		return;
 	}
 	json_raw(&cl->out, text, part->len);
 	if (end)
 		json_newline(&cl->out);
 	if (cl->out.failed)
-		cl->broken = true;
+		drop_without_reply(cl);
 }
 
 void client_reply(struct client *cl, struct json *reply)

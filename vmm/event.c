@@ -10,6 +10,7 @@
 
 #include "clock.h"
 #include "event.h"
+#include "loop.h"
 
 static const char *const type_names[] = {
 	[EVENT_CONTROL] = "control", [EVENT_EXIT] = "exit",
@@ -70,12 +71,11 @@ static struct event *next_slot(struct events *ev, enum event_type type)
 /* The lock was taken: release it, and tell who subscribes. */
 static void put_end(struct events *ev)
 {
-	const uint64_t one = 1;
 	bool armed = ev->armed;
 
 	pthread_mutex_unlock(&ev->lock);
-	if (armed && write(ev->wake, &one, sizeof(one)) < 0)
-		return; /* EAGAIN: it is signalled already */
+	if (armed)
+		loop_wake(ev->wake);
 }
 
 void event_add(struct events *ev, enum event_type type, const char *fmt, ...)

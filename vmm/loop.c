@@ -80,3 +80,14 @@ void loop_run(struct loop *l, void (*idle)(void *arg), void *arg)
 			idle(arg);
 	}
 }
+
+void loop_wake(int eventfd)
+{
+	const uint64_t one = 1;
+
+	/* EAGAIN: it is ready already (fs/eventfd.c, eventfd_write). */
+	for (int i = 0; i < 3; i++)
+		if (write(eventfd, &one, sizeof(one)) == sizeof(one) ||
+		    errno == EAGAIN)
+			return;
+}

@@ -28,6 +28,9 @@ void loop_free(struct loop *l);
 int loop_add(struct loop *l, struct loop_source *s, uint32_t events);
 int loop_change(struct loop *l, struct loop_source *s, uint32_t events);
 void loop_remove(struct loop *l, struct loop_source *s);
+/* From any thread: make an eventfd ready. Where the loop misses that it sleeps for
+ * good, so what may pass is tried again. */
+void loop_wake(int eventfd);
 /* Until loop->stop is set. @idle, if not NULL, runs after each batch. */
 void loop_run(struct loop *l, void (*idle)(void *arg), void *arg);
 

@@ -25,7 +25,6 @@
 
 void machine_end(struct machine *m, int status, const char *fmt, ...)
 {
-	const uint64_t one = 1;
 	va_list ap;
 
 	pthread_mutex_lock(&m->end_lock);
@@ -37,8 +36,7 @@ void machine_end(struct machine *m, int status, const char *fmt, ...)
 		event_add(&m->events, EVENT_MACHINE, "ends with status %d: %s",
 			  status, m->reason);
 		__atomic_store_n(&m->ending, true, __ATOMIC_RELEASE);
-		if (write(m->end_fd, &one, sizeof(one)) < 0)
-			complain("eventfd: %s", strerrordesc_np(errno));
+		loop_wake(m->end_fd);
 	}
 	pthread_mutex_unlock(&m->end_lock);
 }
@@ -180,8 +178,10 @@ static int make_vm(struct machine *m, struct err *e)
 	 * guest gets the #UD. Not there before 6.0: nothing to switch off. */
 	r = kvm_check_extension(m->vm, KVM_CAP_DISABLE_QUIRKS2);
 	if (r > 0 && r & KVM_X86_QUIRK_FIX_HYPERCALL_INSN)
-		kvm_enable_cap(m->vm, KVM_CAP_DISABLE_QUIRKS2,
-			       KVM_X86_QUIRK_FIX_HYPERCALL_INSN);
+		r = kvm_enable_cap(m->vm, KVM_CAP_DISABLE_QUIRKS2,
+				   KVM_X86_QUIRK_FIX_HYPERCALL_INSN);
+	if (r < 0)
+		return err_kvm(e, -r, "KVM_CAP_DISABLE_QUIRKS2");
 	if (m->cfg->kernel)
 		return machine_make_chips(m, e);
 	return m->cfg->flavour == PV_XEN ? xen_make_vm(m->vm, m->xen, e) : 0;

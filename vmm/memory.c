@@ -289,9 +289,9 @@ struct cache_stat {
  * Looks without touching: reading a punched page through the mapping would
  * allocate a new one, and spoil what the user wants to see. mincore() counts
  * only what has been filled as well (mm/mincore.c, folio_test_uptodate), which
- * what fallocate() brings into a gmem file is not.
+ * what fallocate() brings into a gmem file is not. 0, 1 or -errno.
  */
-static bool resident(struct memory *m, const struct mem_piece *p)
+static int resident(struct memory *m, const struct mem_piece *p)
 {
 	const uintptr_t page = (uintptr_t)p->hva & ~(PAGE_SIZE - 1);
 	struct cache_range range = { p->offset & ~(PAGE_SIZE - 1), PAGE_SIZE };
@@ -301,9 +301,9 @@ static bool resident(struct memory *m, const struct mem_piece *p)
 	if (maps_file(m, p->slot) &&
 	    !syscall(NR_CACHESTAT, m->files[p->slot->file].fd, &range, &stat,
 		     0))
-		return stat.cached;
+		return !!stat.cached;
 
-	return !mincore((void *)page, PAGE_SIZE, &vec) && (vec & 1);
+	return mincore((void *)page, PAGE_SIZE, &vec) ? -errno : vec & 1;
 }
 
 /* How many pages (0, 1) were there; -1. */
@@ -314,7 +314,10 @@ static int peek_page(struct memory *m, const struct mem_piece *p, uint8_t *buf,
 
 	if (maps_file(m, p->slot) && memory_open_locked(m, p, e))
 		return -1;
-	if (!resident(m, p)) {
+	r = resident(m, p);
+	if (r < 0)
+		return err_os(e, -r, "mincore of gpa 0x%" PRIx64, p->gpa);
+	if (!r) {
 		memset(buf, 0, len);
 		return 0;
 	}

@@ -25,9 +25,10 @@ static int become(cap_t want, struct err *e)
 	if (cap_set_proc(want))
 		return err_os(e, errno, "dropping capabilities");
 	now = cap_get_proc();
-	differs = now ? cap_compare(now, want) : -1;
-	if (now)
-		cap_free(now);
+	if (!now)
+		return err_os(e, errno, "looking at capabilities");
+	differs = cap_compare(now, want);
+	cap_free(now);
 	if (differs)
 		return err_os(
 			e, 0,

@@ -172,12 +172,10 @@ static void job_run(struct vcpu_job *job, struct vcpu *v)
 static void set_over(struct request *rq, bool ran)
 {
 	int fd = rq->m->pending->done_fd;
-	const uint64_t one = 1;
 
 	rq->ran = ran;
 	store(&rq->over, true); /* it may be freed from here on */
-	if (write(fd, &one, sizeof(one)) < 0)
-		return; /* EAGAIN: it is signalled already */
+	loop_wake(fd);
 }
 
 static void job_done(struct vcpu_job *job, bool ran)
