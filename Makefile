@@ -77,6 +77,7 @@ help:
 	@echo 'suite    the scenarios, on this machine and on the kernels of the lab'
 	@echo 'faults   whether each mistake of the reference kernel is found, and by what'
 	@echo 'soak     half an hour of storms on the reference kernel, its windows held open'
+	@echo 'inject   each call of gpcvm fails in turn, under sanitizers; M=30: minutes'
 	@echo 'linux    Linux guests in the lab, on 1, 2 and 4 vCPUs in every memory mode'
 	@echo 'mutants  whether the scenarios notice that a judge is broken'
 	@echo 'fuzz-protocol  random requests to a machine under sanitizers'

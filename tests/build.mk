@@ -8,6 +8,7 @@ include tests/fuzz/build.mk
 include tests/bench/build.mk
 include tests/lab/build.mk
 include tests/multiboot/build.mk
+include tests/inject/build.mk
 
 .PHONY: deps-build deps-lab deps-test deps-bench host host-short lab lab-kernels matrix matrix-short suite suite-short faults faults-short soak linux mutants lint demo-run check-run test-run
 
