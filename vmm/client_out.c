@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 
 #include "client.h"
@@ -132,7 +131,7 @@ void client_set_eager(struct client *cl, bool on)
 	/* Those that came before it was armed, or did not fit. The others have
 	 * their turn first. */
 	if (on && cl->seen < events_last(ev))
-		eventfd_write(ctl->events.fd, 1);
+		loop_wake(ctl->events.fd);
 }
 
 void control_subscribe(struct client *cl, bool on)

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "loop.h"
 #include "scenario.h"
 #include "scenario_events.h"
 
@@ -294,7 +295,7 @@ int listener_start(struct listener *l, const char *path, bool backlog,
 void listener_stop(struct listener *l)
 {
 	if (l->running) {
-		eventfd_write(l->end, 1);
+		loop_wake(l->end);
 		pthread_join(l->thread, NULL);
 		l->running = false;
 	} else {

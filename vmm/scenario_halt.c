@@ -8,6 +8,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "loop.h"
 #include "scenario_halt.h"
 
 static void ending_signals(sigset_t *set)
@@ -76,7 +77,7 @@ void halt_close(struct halt *h)
 
 void halt_stop(const struct halt *h)
 {
-	eventfd_write(h->stop, 1);
+	loop_wake(h->stop);
 }
 
 void halt_go_on(const struct halt *h)
