@@ -22,6 +22,7 @@ VERSION	:= 0.1
 CPPFLAGS += -D_GNU_SOURCE -Ivmm -I. -DGPCVM_VERSION='"$(VERSION)"'
 BASE	:= -std=gnu11 $(WARN) -pthread -fno-common -MMD -MP
 ifdef SAN
+CPPFLAGS += -DGPCVM_SANITIZED
 BASE	+= -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer
 LINK	:= -fsanitize=$(SAN) -pthread
 else

@@ -40,7 +40,7 @@ struct client {
 
 struct control {
 	struct machine *m;
-	struct control_socket socket;
+	int fd; /* it listens; owned */
 	struct loop_source accept, events;
 	struct loop_source retry; /* a timer: try to accept again */
 	int reserve;  /* closed to accept one more, and refuse it; -1: none */

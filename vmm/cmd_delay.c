@@ -4,15 +4,17 @@
 
 #include "commands.h"
 #include "delay.h"
+#include "keeper.h"
 #include "num.h"
 
 static int show(struct request *rq)
 {
+	struct keeper *k = rq->m->keeper;
 	struct json *j = &rq->reply;
 	uint32_t us[DELAYS], hits[DELAYS];
 
 	for (enum delay i = 0; i < DELAYS; i++)
-		if (delays_get(&rq->m->delays, i, &us[i], &hits[i], &rq->err))
+		if (keeper_delay_get(k, i, &us[i], &hits[i], &rq->err))
 			return -1;
 	json_array(j, "delays");
 	for (enum delay i = 0; i < DELAYS; i++) {
@@ -64,7 +66,7 @@ int cmd_delay(struct request *rq)
 			    &rq->err))
 		return -1;
 	for (enum delay i = from; i < to; i++)
-		if (delays_set(&rq->m->delays, i, (uint32_t)us, &rq->err))
+		if (keeper_delay_set(rq->m->keeper, i, (uint32_t)us, &rq->err))
 			return -1;
 	return show(rq);
 }

@@ -2,12 +2,15 @@
 /* help, status, caps, gpc, quit: what there is, and the end of it. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "clock.h"
 #include "commands.h"
 #include "guests.h"
+#include "keeper.h"
 #include "num.h"
+#include "poison.h"
 #include "probe.h"
 
 static void help_row(const struct command *c, struct json *j)
@@ -123,6 +126,50 @@ static void faults_json(struct machine *m, struct json *j)
 		 __atomic_load_n(&m->poisoned, __ATOMIC_RELAXED));
 }
 
+static void landlock_json(struct json *j, int abi)
+{
+	if (abi > 0)
+		json_num(j, "landlock", (uint64_t)abi);
+	else
+		json_null(j, "landlock");
+	if (abi < 0)
+		json_str(j, "landlock_why", strerrordesc_np(-abi));
+}
+
+static void keeper_json(const struct keeper *k, struct json *j)
+{
+	json_object(j, "keeper");
+	json_num(j, "pid", (uint64_t)k->pid);
+	json_bool(j, "seccomp", k->state.filtered);
+	landlock_json(j, k->state.landlock);
+	json_object_end(j);
+}
+
+/* What was seen to be in force when it was made. */
+static void sandbox_json(struct machine *m, struct json *j)
+{
+	const struct sandbox *s = &m->sandbox;
+
+	json_object(j, "sandbox");
+	json_num(j, "uid", s->id.uid);
+	json_num(j, "gid", s->id.gid);
+	json_bool(j, "no_new_privs", s->no_new_privs);
+	json_array(j, "seccomp");
+	for (enum sandbox_kind k = SANDBOX_MAIN;
+	     k <= SANDBOX_THREAD && !s->no_filters; k++)
+		json_str(j, NULL, sandbox_kind_name(k));
+	json_array_end(j);
+	if (s->no_filters)
+		json_str(j, "seccomp_why", s->no_filters);
+	landlock_json(j, s->landlock);
+	keeper_json(m->keeper, j);
+	if (m->poisoner)
+		json_num(j, "poisoner", (uint64_t)poison_pid(m->poisoner));
+	else
+		json_null(j, "poisoner");
+	json_object_end(j);
+}
+
 int cmd_status(struct request *rq)
 {
 	struct machine *m = rq->m;
@@ -158,6 +205,7 @@ int cmd_status(struct request *rq)
 	json_num(j, "kernel_messages", events_kernel(&m->events));
 	json_bool(j, "storm", __atomic_load_n(&m->storm, __ATOMIC_ACQUIRE));
 	faults_json(m, j);
+	sandbox_json(m, j);
 	slots_json(m, j);
 	vcpus_json(m, j);
 	return 0;
@@ -167,7 +215,7 @@ int cmd_caps(struct request *rq)
 {
 	struct probe p;
 
-	if (probe_run(&p, rq->m->cfg->device, &rq->err))
+	if (keeper_probe(rq->m->keeper, &p, &rq->err))
 		return -1;
 	probe_json(&p, &rq->reply);
 	return 0;

@@ -204,7 +204,7 @@ int cmd_leak(struct request *rq)
 	if (!off && !strcmp(rq->argv[0], "all")) {
 		if (leak_check(&m->leak, &rq->err) || arg_any_page(m, &rq->err))
 			return -1;
-		return request_on_thread(rq, leak_all, NULL);
+		return request_on_thread(rq, SANDBOX_THREAD, leak_all, NULL);
 	}
 	if (request_gpa(rq, 0, &rq->arg[0], &rq->page))
 		return -1;
@@ -219,5 +219,6 @@ int cmd_leak(struct request *rq)
 	    machine_guard(m, rq->arg[0], PAGE_SIZE, &rq->err) ||
 	    leak_check(&m->leak, &rq->err))
 		return -1;
-	return request_on_thread(rq, off ? leak_off : leak_one, NULL);
+	return request_on_thread(rq, SANDBOX_THREAD, off ? leak_off : leak_one,
+				 NULL);
 }

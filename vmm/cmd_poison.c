@@ -109,7 +109,8 @@ int cmd_poison(struct request *rq)
 		    leak_check(&m->leak, &rq->err))
 			return -1;
 		rq->arg[0] = gpa;
-		return request_on_thread(rq, poison_private, NULL);
+		return request_on_thread(rq, SANDBOX_THREAD, poison_private,
+					 NULL);
 	}
 	if (memory_poison(&m->memory, gpa, m->poisoner, &done, &rq->err))
 		return -1;

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
 
 #include "clock.h"
@@ -119,11 +120,14 @@ static void restore_and_check(struct request *rq, struct storm *s)
 	check_done(rq);
 }
 
+/* On its own thread, whose name is that of all that it makes. */
 static int storm_main(struct request *rq)
 {
 	struct storm *s = rq->own;
-	int r = storm_run(s);
+	int r;
 
+	prctl(PR_SET_NAME, "storm", 0, 0, 0);
+	r = storm_run(s);
 	if (!r) {
 		storm_json(s, &rq->reply);
 		restore_and_check(rq, s);
@@ -160,7 +164,7 @@ static int begin(struct request *rq, struct storm *s)
 	rq->arg[STORM_SEED] = s->seed;
 	store(&rq->m->storm_stop, false);
 	store(&rq->m->storm, true);
-	r = request_on_thread(rq, storm_main, NULL);
+	r = request_on_thread(rq, SANDBOX_VCPU, storm_main, NULL);
 	if (r < 0)
 		store(&rq->m->storm, false);
 	return r;

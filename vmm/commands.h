@@ -61,6 +61,7 @@ struct request {
 	request_vcpu_fn on_vcpu;
 	struct patience patience;
 	command_fn on_thread; /* NULL: on a vCPU */
+	enum sandbox_kind sandbox;
 	pthread_t thread;
 	/* The thread waits for what does not leave the kernel: request_stuck();
 	 * atomic. */
@@ -122,11 +123,13 @@ void pending_free(struct pending *p);
 int request_on_vcpu(struct request *rq, unsigned int vcpu, enum job_kind kind,
 		    request_vcpu_fn fn, command_fn then);
 /*
- * Run @fn on a thread of its own, for what takes long: it fills rq->reply or
+ * Run @fn on a thread of its own, under the filter @sandbox, for what takes long: it
+ * fills rq->reply or
  * rq->err like a handler, and ends early once request_given_up(). Then @then
  * (may be NULL) on the main thread.
  */
-int request_on_thread(struct request *rq, command_fn fn, command_fn then);
+int request_on_thread(struct request *rq, enum sandbox_kind sandbox,
+		      command_fn fn, command_fn then);
 /* On that thread: does nobody wait any more, or does the machine end? */
 bool request_given_up(const struct request *rq);
 /*

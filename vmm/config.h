@@ -42,14 +42,16 @@ struct config {
 	const char *append; /* its command line; NULL: none */
 	unsigned int nr_modules;
 	struct config_module modules[CONFIG_MAX_MODULES];
-	const char *control;  /* path of the socket; NULL: none */
-	const char *dump_dtb; /* write the tree there and end; NULL */
-	const char *scenario; /* play this file against it; NULL */
-	uint64_t seed;	      /* for what is drawn at random, if has_seed */
-	bool bounce;	      /* load through the window, in any mode */
+	const char *control;	/* path of the socket; NULL: none */
+	const char *record_dir; /* recordings may be there, too; NULL */
+	const char *dump_dtb;	/* write the tree there and end; NULL */
+	const char *scenario;	/* play this file against it; NULL */
+	uint64_t seed;		/* for what is drawn at random, if has_seed */
+	bool bounce;		/* load through the window, in any mode */
 	bool guard; /* refuse commands that would hit the guest's own memory */
 	enum fault_policy fault;
 	bool poison; /* keep what `poison` needs */
+	bool no_sandbox;
 	bool quiet;
 	bool has_seed;
 	int argc; /* of gpcvm run, as it was called; not owned */

@@ -11,6 +11,7 @@
 
 #include "client.h"
 #include "clock.h"
+#include "keeper.h"
 #include "num.h"
 
 #define CLIENTS_MAX 4096
@@ -54,7 +55,7 @@ static void admit(struct control *ctl, int fd)
 	struct err e;
 
 	ctl->starved = false;
-	if (socket_check_peer(fd, &e)) {
+	if (socket_check_peer(fd, ctl->m->starter, &e)) {
 		event_add(&ctl->m->events, EVENT_CONTROL,
 			  "connection refused: %s", e.msg);
 		turn_away(fd, &e);
@@ -69,8 +70,7 @@ static void admit(struct control *ctl, int fd)
 
 static int accept_one(const struct control *ctl)
 {
-	return accept4(ctl->socket.fd, NULL, NULL,
-		       SOCK_CLOEXEC | SOCK_NONBLOCK);
+	return accept4(ctl->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 }
 
 /* eventfd(2): a file that takes no path, so that it can be had in a sandbox. */
@@ -159,7 +159,7 @@ static int watch_connections(struct control *ctl, struct err *e)
 	struct machine *m = ctl->m;
 	int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 
-	ctl->accept = (struct loop_source){ ctl->socket.fd, on_accept, ctl };
+	ctl->accept = (struct loop_source){ ctl->fd, on_accept, ctl };
 	ctl->events = (struct loop_source){ m->events.wake, on_events, ctl };
 	ctl->retry = (struct loop_source){ timer, on_retry, ctl };
 	open_reserve(ctl);
@@ -172,7 +172,7 @@ static int watch_connections(struct control *ctl, struct err *e)
 	return 0;
 }
 
-struct control *control_open(struct machine *m, const char *path, struct err *e)
+struct control *control_open(struct machine *m, struct err *e)
 {
 	struct control *ctl = calloc(1, sizeof(*ctl));
 
@@ -183,7 +183,8 @@ struct control *control_open(struct machine *m, const char *path, struct err *e)
 	ctl->m = m;
 	ctl->reserve = -1;
 	ctl->max = client_limit(m);
-	if (socket_listen(&ctl->socket, path, e)) {
+	ctl->fd = keeper_listen(m->keeper, e);
+	if (ctl->fd < 0) {
 		free(ctl);
 		return NULL;
 	}
@@ -215,6 +216,9 @@ void control_close(struct control *ctl)
 		close(ctl->reserve);
 	if (ctl->retry.fd >= 0)
 		close(ctl->retry.fd);
-	socket_remove(&ctl->socket);
+	/* It goes before it stops to listen, so that a client finds it in order
+	 * or not at all. */
+	keeper_stop(ctl->m->keeper);
+	close(ctl->fd);
 	free(ctl);
 }

@@ -12,16 +12,16 @@
 struct control;
 struct client;
 
-/* Bind @path (mode 0600), replacing the socket of a gpcvm that is gone, and
- * listen. NULL and an error where that cannot be. */
-struct control *control_open(struct machine *m, const char *path,
-			     struct err *e);
-/* Send what is still to be sent, close everything, remove the socket. */
+/* Have m->keeper bind cfg->control (mode 0600), replacing the socket of a gpcvm
+ * that is gone, and listen. NULL and an error where that cannot be. */
+struct control *control_open(struct machine *m, struct err *e);
+/* Send what is still to be sent, end the keeper, close everything. */
 void control_close(struct control *c);
 /* Send events to this client from now on, or no longer. */
 void control_subscribe(struct client *cl, bool on);
 
-/* control_socket.c: a socket that listens, and its place. */
+/* ---- control_socket.c, in the keeper: a socket that listens, and its place  */
+
 struct control_socket {
 	int fd;		  /* owned */
 	int dir;	  /* its directory, O_PATH; owned */
@@ -35,8 +35,11 @@ struct control_socket {
  * socket_remove(). Replaces the socket of a gpcvm that is gone, nothing else. */
 int socket_listen(struct control_socket *s, const char *path, struct err *e);
 /* Remove the path if it is still this socket's, and close it. */
-void socket_remove(struct control_socket *s);
-/* May the process at the other end give orders? */
-int socket_check_peer(int fd, struct err *e);
+int socket_remove(struct control_socket *s, struct err *e);
+
+/* ---- and in the machine ------------------------------------------------- */
+
+/* May the process at the other end give orders? Root and @starter may. */
+int socket_check_peer(int fd, uid_t starter, struct err *e);
 
 #endif

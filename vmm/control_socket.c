@@ -190,34 +190,38 @@ int socket_listen(struct control_socket *s, const char *path, struct err *e)
 /* It goes before it stops to listen: no other gpcvm takes a path where
  * somebody answers. And its inode is its own for as long as it is open. It
  * takes no memory and no further file, which there may be none of. */
-void socket_remove(struct control_socket *s)
+int socket_remove(struct control_socket *s, struct err *e)
 {
 	struct stat st;
-	bool there = !fstatat(s->dir, s->name, &st, AT_SYMLINK_NOFOLLOW);
+	bool there;
+	int r = 0;
 
+	if (s->dir < 0)
+		return 0;
+	there = !fstatat(s->dir, s->name, &st, AT_SYMLINK_NOFOLLOW);
 	if (there && st.st_dev == s->dev && st.st_ino == s->ino &&
 	    unlinkat(s->dir, s->name, 0))
-		complain("--control %s: removing it: %s", s->path,
-			 strerrordesc_np(errno));
+		r = err_os(e, errno, "--control %s: removing it", s->path);
 	else if (!there && errno != ENOENT)
-		complain("--control %s: it may still be there: %s", s->path,
-			 strerrordesc_np(errno));
+		r = err_os(e, errno, "--control %s: it may still be there",
+			   s->path);
 	close(s->fd);
 	close(s->dir);
 	s->fd = s->dir = -1;
+	return r;
 }
 
-int socket_check_peer(int fd, struct err *e)
+int socket_check_peer(int fd, uid_t starter, struct err *e)
 {
 	struct ucred peer = { 0 };
 	socklen_t len = sizeof(peer);
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len))
 		return err_os(e, errno, "SO_PEERCRED");
-	if (peer.uid && peer.uid != geteuid())
+	if (peer.uid && peer.uid != starter)
 		return err_state(
 			e,
 			"uid %u may not control this gpcvm: it belongs to uid %u",
-			peer.uid, geteuid());
+			peer.uid, starter);
 	return 0;
 }

@@ -113,18 +113,19 @@ void delays_open(struct delays *d, const char *path)
 	}
 }
 
-void delays_close(struct delays *d)
+int delays_close(struct delays *d, struct err *e)
 {
-	struct err e;
+	int r = 0;
 
 	for (enum delay i = 0; i < DELAYS && d->lock >= 0; i++)
-		if (write_delay(d, i, d->before[i], &e))
-			complain_err(&e);
+		if (write_delay(d, i, d->before[i], e))
+			r = -1;
 	if (d->lock >= 0)
 		close(d->lock);
 	if (d->dir >= 0)
 		close(d->dir);
 	d->lock = d->dir = -1;
+	return r;
 }
 
 int delays_check(const struct delays *d, struct err *e)

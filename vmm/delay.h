@@ -3,7 +3,7 @@
  * The delays that a kernel with CONFIG_KVM_GPC_TEST can make in the windows for
  * races of its caches (tests/lab/kernel, virt/kvm/gpc_test.c). They are the
  * kernel's, not a VM's: who sets one has them all until its end, and then they
- * are what they were before. Main thread.
+ * are what they were before. In the keeper, which outlives a machine that is killed.
  */
 #ifndef GPCVM_DELAY_H
 #define GPCVM_DELAY_H
@@ -28,8 +28,8 @@ struct delays {
 /* Open @path (DELAY_DIR), while there are rights for it. That it cannot be is
  * told by who uses it. */
 void delays_open(struct delays *d, const char *path);
-/* Put back what was there before; a message if that cannot be done. */
-void delays_close(struct delays *d);
+/* Put back what was there before. -1 and @e: one could not be. */
+int delays_close(struct delays *d, struct err *e);
 
 /* -1 and @e: unsupported, with the reason. */
 int delays_check(const struct delays *d, struct err *e);

@@ -248,18 +248,6 @@ static void free_leak(struct machine *m)
 	leak_close(&m->leak);
 }
 
-static int make_delays(struct machine *m, struct err *e)
-{
-	(void)e;
-	delays_open(&m->delays, DELAY_DIR);
-	return 0;
-}
-
-static void free_delays(struct machine *m)
-{
-	delays_close(&m->delays);
-}
-
 /* For the threads of the vCPUs, which are yet to come. */
 static int make_trace(struct machine *m, struct err *e)
 {
@@ -385,7 +373,6 @@ static const struct {
 	{ make_vm, free_vm, false },
 	{ make_memory, free_memory, false },
 	{ make_leak, free_leak, false },
-	{ make_delays, free_delays, false },
 	{ make_trace, free_trace, false },
 	{ make_pv, free_pv, false },
 	{ make_devices, machine_free_devices, false },
@@ -411,6 +398,8 @@ int machine_create(struct machine *m, const struct config *cfg, struct err *e)
 	memset(m, 0, sizeof(*m));
 	m->cfg = cfg;
 	m->born_ns = now_ns();
+	m->cpus = (unsigned int)sysconf(_SC_NPROCESSORS_ONLN);
+	vcpu_signals();
 	return take_steps(m, false, e);
 }
 

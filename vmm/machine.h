@@ -3,10 +3,11 @@
 #ifndef GPCVM_MACHINE_H
 #define GPCVM_MACHINE_H
 
+#include <sys/types.h>
+
 #include "board.h"
 #include "boot.h"
 #include "config.h"
-#include "delay.h"
 #include "event.h"
 #include "layout.h"
 #include "leak.h"
@@ -14,9 +15,11 @@
 #include "loop.h"
 #include "memory.h"
 #include "pv.h"
+#include "sandbox.h"
 #include "trace.h"
 #include "vcpu.h"
 
+struct keeper;
 struct pending;
 struct record;
 
@@ -43,10 +46,10 @@ struct machine {
 	void **device_state;
 	struct pv_vm pv;
 	struct leak leak;
-	struct delays delays; /* main thread */
 	struct trace trace;
 	struct vcpu *vcpus;
 	unsigned int nr_vcpus;	   /* that were made */
+	unsigned int cpus;	   /* of the host, when it began */
 	struct boot *boot;	   /* --kernel; NULL: a built-in guest */
 	struct feed *feed;	   /* how it gets through the window; NULL */
 	uint32_t start, copy_list; /* where vCPU 0 begins; see loader.h */
@@ -67,6 +70,10 @@ struct machine {
 	struct record *record;	    /* NULL; main thread, as the next one */
 	bool tsc_deadline;	    /* the local APICs have that timer */
 	bool changed;		    /* by a command that does more than look */
+
+	struct keeper *keeper; /* NULL: no --control; main thread */
+	uid_t starter;	       /* who started gpcvm: root's uid, or a user's */
+	struct sandbox sandbox;
 
 	struct pending *pending; /* requests under way; set by pending_init() */
 

@@ -152,7 +152,7 @@ static int make_vcpu(struct machine *m, unsigned int index, size_t run_size,
 	/* With local APICs KVM has the others wait for a SIPI, in KVM_RUN. */
 	v->hold = index != 0 && !m->boot;
 	/* Only where that leaves a CPU to who would send the next job. */
-	if (m->cfg->vcpus < (unsigned long)sysconf(_SC_NPROCESSORS_ONLN))
+	if (m->cfg->vcpus < m->cpus)
 		v->spin_ns = SPIN_NS;
 	if (m->cfg->flavour == PV_XEN && xen_make_vcpu(fd, index, e))
 		return -1;
@@ -199,13 +199,37 @@ void machine_free_vcpus(struct machine *m)
 	free(m->cpuid);
 }
 
+struct start {
+	struct machine *m;
+	int result;
+	struct err err;
+};
+
+static void *start_vcpus(void *arg)
+{
+	struct start *s = arg;
+
+	s->result = sandbox_enter(&s->m->sandbox, SANDBOX_VCPU, &s->err);
+	for (unsigned int i = 0; i < s->m->nr_vcpus && !s->result; i++)
+		s->result = vcpu_start(&s->m->vcpus[i], &s->err);
+	return NULL;
+}
+
+/* On a thread that they all inherit the filter from: the kernel translates it
+ * once, not once for each vCPU. */
 int machine_start(struct machine *m, struct err *e)
 {
-	vcpu_signals();
-	for (unsigned int i = 0; i < m->nr_vcpus; i++)
-		if (vcpu_start(&m->vcpus[i], e))
-			return -1;
-	return 0;
+	struct start s = { .m = m };
+	pthread_t thread;
+	int r;
+
+	r = pthread_create(&thread, NULL, start_vcpus, &s);
+	if (r)
+		return err_os(e, r, "a thread that starts the vCPUs");
+	pthread_join(thread, NULL);
+	if (s.result)
+		*e = s.err;
+	return s.result;
 }
 
 bool machine_stop(struct machine *m)

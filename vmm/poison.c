@@ -1,53 +1,89 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/*
+ * MADV_HWPOISON acts on the caller's own mappings, and anonymous memory that is
+ * private cannot be mapped by another process. So the poisoner shares the
+ * machine's memory (CLONE_VM), and nothing else: it has credentials, a table of
+ * files and a filter of its own. Whoever has taken over the machine can have it
+ * run any code, so the filter has to hold whatever runs: allow_poisoner() in
+ * sandbox_filter.c.
+ *
+ * It shares the thread-local storage of the thread that made it, too, errno for
+ * one: its system calls are made here, in assembler.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/capability.h>
+#include <linux/seccomp.h>
+#include <poll.h>
 #include <pthread.h>
-#include <stdio.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/capability.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "clock.h"
 #include "num.h"
 #include "poison.h"
-#include "privs.h"
-#include "sigbus.h"
 
 #define CORRUPT_PFN "/sys/kernel/debug/hwpoison/corrupt-pfn"
 #define WAIT_S	    10
+#define STACK	    (64 * KIB)
 
-enum stage { IDLE, ASKED, BUSY, ANSWERED, QUIT };
+struct question {
+	uint64_t seq;
+	uintptr_t hva; /* 0: by pfn */
+	uint64_t pfn;
+};
+
+struct answer {
+	uint64_t seq, pfn;
+	bool by_madvise; /* else through corrupt-pfn */
+	int result;	 /* 0 or errno */
+	int answer;	 /* the kernel's */
+};
 
 struct range {
 	uintptr_t start, end;
 };
 
 struct poisoner {
-	pthread_t thread;
-	pthread_mutex_t lock; /* of what follows down to the answer */
-	pthread_cond_t cond;
-	enum stage stage;
-	bool up;	/* the thread has its capability, or failed to */
-	bool awaited;	/* who asked still waits for the answer */
-	uintptr_t hva;	/* 0: by pfn */
-	uint64_t pfn;	/* in where there is no hva; out */
-	const char *by; /* out */
-	int result;	/* out: 0 or errno */
-	int answer;	/* out: the kernel's */
-	struct err err; /* why it is not up */
+	pid_t pid;
+	int fd;		      /* to it; owned */
+	pthread_mutex_t lock; /* one asks at a time */
+	uint64_t seq;	      /* of the last question */
+	bool lost;	      /* it has not answered in time */
+	uint8_t *stack;	      /* owned */
 
-	/* Fixed before the thread is made. */
-	int corrupt; /* -1: not there, for this reason: */
-	int corrupt_errno;
-	int pagemap, kpageflags; /* -1 */
+	/* Fixed before the process is made. */
+	int corrupt_errno; /* 0: there is the file */
+	struct poison_files files;
+	struct sock_fprog filter; /* owned; filter NULL: none */
+	struct identity id;	  /* that it takes; uid 0: it stays */
 	unsigned int nr;
 	struct range ranges[MEM_MAX_SLOTS];
 };
 
-/* ---- the thread --------------------------------------------------------- */
+/* ---- the process -------------------------------------------------------- */
+
+static long call(long nr, long a, long b, long c, long d)
+{
+	register long r10 asm("r10") = d;
+	register long r8 asm("r8") = 0;
+	long ret;
+
+	asm volatile("syscall"
+		     : "=a"(ret)
+		     : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8)
+		     : "rcx", "r11", "memory");
+	return ret;
+}
 
 static bool inside(const struct poisoner *p, uintptr_t hva)
 {
@@ -59,149 +95,249 @@ static bool inside(const struct poisoner *p, uintptr_t hva)
 	return false;
 }
 
+/* 0 or an errno. */
 static int corrupt_pfn(const struct poisoner *p, uint64_t pfn)
 {
-	char text[32];
-	int n = snprintf(text, sizeof(text), "0x%" PRIx64 "\n", pfn);
+	static const char digits[] = "0123456789abcdef";
+	char text[20] = "0x";
+	int n = 2;
+	long r;
 
-	if (write(p->corrupt, text, (size_t)n) == n)
-		return 0;
-	return errno;
+	for (int shift = 60; shift >= 0; shift -= 4)
+		text[n++] = digits[pfn >> shift & 15];
+	text[n++] = '\n';
+	r = call(SYS_write, p->files.corrupt, (long)text, n, 0);
+	return r < 0 ? (int)-r : 0;
+}
+
+static bool read_entry(int fd, uint64_t *to, uint64_t index)
+{
+	return call(SYS_pread64, fd, (long)to, sizeof(*to),
+		    (long)(index * sizeof(*to))) == sizeof(*to);
 }
 
 /* Documentation/admin-guide/mm/pagemap.rst */
 static uint64_t pfn_of(const struct poisoner *p, uintptr_t hva)
 {
-	uint64_t entry;
+	uint64_t entry = 0;
 
-	if (pread(p->pagemap, &entry, sizeof(entry),
-		  (off_t)(hva / PAGE_SIZE * sizeof(entry))) != sizeof(entry) ||
+	if (!read_entry(p->files.pagemap, &entry, hva / PAGE_SIZE) ||
 	    !(entry >> 63))
 		return 0;
 	return entry & ((UINT64_C(1) << 55) - 1);
 }
 
 /* Documentation/admin-guide/mm/pagemap.rst: bit 19 is HWPOISON. */
-static bool is_poisoned(const struct poisoner *p)
+static bool is_poisoned(const struct poisoner *p, uint64_t pfn)
 {
-	uint64_t flags;
+	uint64_t flags = 0;
 
-	return p->pfn &&
-	       pread(p->kpageflags, &flags, sizeof(flags),
-		     (off_t)(p->pfn * sizeof(flags))) == sizeof(flags) &&
+	return pfn && read_entry(p->files.kpageflags, &flags, pfn) &&
 	       flags >> 19 & 1;
 }
 
-/* The request is in the stage BUSY: nobody else touches it. */
-static int inject(struct poisoner *p)
+/* 0 or an errno. */
+static int inject(const struct poisoner *p, const struct question *q,
+		  struct answer *a)
 {
-	if (!p->hva) {
-		p->by = "corrupt-pfn";
-		return p->corrupt < 0 ? p->corrupt_errno
-				      : corrupt_pfn(p, p->pfn);
-	}
-	if (!inside(p, p->hva))
+	a->pfn = q->pfn;
+	a->by_madvise = false;
+	if (!q->hva)
+		return p->corrupt_errno ?: corrupt_pfn(p, q->pfn);
+	if (!inside(p, q->hva))
 		return EFAULT;
-	p->pfn = pfn_of(p, p->hva);
-	if (p->corrupt >= 0 && p->pfn) {
-		p->by = "corrupt-pfn";
-		return corrupt_pfn(p, p->pfn);
-	}
-	p->by = "MADV_HWPOISON";
-	return madvise((void *)p->hva, PAGE_SIZE, MADV_HWPOISON) ? errno : 0;
+	a->pfn = pfn_of(p, q->hva);
+	if (!p->corrupt_errno && a->pfn)
+		return corrupt_pfn(p, a->pfn);
+	a->by_madvise = true;
+	return (int)-call(SYS_madvise, (long)q->hva, PAGE_SIZE, MADV_HWPOISON,
+			  0);
 }
 
-static void serve(struct poisoner *p)
+static void on_sigbus(int sig)
 {
-	p->answer = inject(p);
-	p->result = p->answer == EBUSY && is_poisoned(p) ? 0 : p->answer;
+	(void)sig; /* MADV_HWPOISON signals who calls it */
 }
 
-static void *thread(void *arg)
+/* All but the four files; glibc has no close_range() before 2.34. */
+static void close_others(const struct poison_files *f)
 {
-	struct poisoner *p = arg;
-	uintptr_t bus;
+	const int keep[] = { f->fd, f->corrupt, f->pagemap, f->kpageflags };
+	int low = f->fd, high = f->fd;
 
-	/* MADV_HWPOISON signals who calls it. */
-	sigbus_catch(&bus);
-	pthread_mutex_lock(&p->lock);
-	if (privs_keep(CAP_SYS_ADMIN, &p->err))
-		p->stage = QUIT;
-	p->up = true;
-	pthread_cond_broadcast(&p->cond);
-	while (p->stage != QUIT) {
-		if (p->stage != ASKED) {
-			pthread_cond_wait(&p->cond, &p->lock);
-			continue;
-		}
-		p->stage = BUSY;
-		pthread_mutex_unlock(&p->lock);
-		serve(p);
-		__atomic_store_n(&bus, 0, __ATOMIC_RELEASE);
-		pthread_mutex_lock(&p->lock);
-		if (p->stage == BUSY)
-			p->stage = p->awaited ? ANSWERED : IDLE;
-		pthread_cond_broadcast(&p->cond);
+	for (unsigned int i = 0; i < ARRAY_SIZE(keep); i++) {
+		if (keep[i] >= 0 && keep[i] < low)
+			low = keep[i];
+		if (keep[i] > high)
+			high = keep[i];
 	}
-	pthread_mutex_unlock(&p->lock);
-	return NULL;
+	for (int fd = low; fd < high; fd++)
+		if (fd != keep[0] && fd != keep[1] && fd != keep[2] &&
+		    fd != keep[3])
+			call(SYS_close, fd, 0, 0, 0);
+	call(SYS_close_range, 0, low - 1, 0, 0);
+	call(SYS_close_range, high + 1, UINT32_MAX, 0, 0);
+}
+
+/* What is left is CAP_SYS_ADMIN, which the kernel asks for at each use. 0 or an
+ * errno. */
+static int keep_one_right(const struct poisoner *p)
+{
+	struct __user_cap_header_struct h = { _LINUX_CAPABILITY_VERSION_3, 0 };
+	const uint32_t bit = 1U << CAP_SYS_ADMIN;
+	struct __user_cap_data_struct d[2] = { { bit, bit, 0 } };
+	const long uid = p->id.uid, gid = p->id.gid;
+	long r = 0;
+
+	for (long c = 0; !call(SYS_prctl, PR_CAPBSET_DROP, c, 0, 0); c++)
+		;
+	if (uid) {
+		call(SYS_prctl, PR_SET_KEEPCAPS, 1, 0, 0);
+		r = call(SYS_setresgid, gid, gid, gid, 0);
+		if (!r)
+			r = call(SYS_setgroups, 0, 0, 0, 0);
+		if (!r)
+			r = call(SYS_setresuid, uid, uid, uid, 0);
+		if (r == -EINVAL) /* a user namespace that has none */
+			r = 0;
+	}
+	if (!r)
+		r = call(SYS_capset, (long)&h, (long)d, 0, 0);
+	if (!r)
+		r = call(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0);
+	if (!r && p->filter.filter)
+		r = call(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0,
+			 (long)&p->filter, 0);
+	return (int)-r;
+}
+
+/* Ends with the last file that leads to it: with the machine. */
+static int poisoner_main(void *arg)
+{
+	const struct poisoner *p = arg;
+	struct sigaction sa = { .sa_handler = on_sigbus };
+	struct answer a = { 0 };
+	struct question q = { 0 };
+	const int fd = p->files.fd;
+
+	/* The only one that is made by the C library, while the thread whose
+	 * errno it may set waits for the first answer. */
+	sigaction(SIGBUS, &sa, NULL);
+	call(SYS_prctl, PR_SET_NAME, (long)"poisoner", 0, 0);
+	close_others(&p->files);
+	a.result = keep_one_right(p);
+	while (call(SYS_write, fd, (long)&a, sizeof(a), 0) == sizeof(a) &&
+	       call(SYS_read, fd, (long)&q, sizeof(q), 0) == sizeof(q)) {
+		a.seq = q.seq;
+		a.answer = inject(p, &q, &a);
+		a.result = a.answer == EBUSY && is_poisoned(p, a.pfn)
+				   ? 0
+				   : a.answer;
+	}
+	return 0;
 }
 
 /* ---- who asks ----------------------------------------------------------- */
 
-static void release(struct poisoner *p)
+/* The answer to @seq; -1: not before @until (now_ns). */
+static int wait_answer(const struct poisoner *p, uint64_t seq, uint64_t until,
+		       struct answer *a)
 {
-	if (p->corrupt >= 0)
-		close(p->corrupt);
-	if (p->pagemap >= 0)
-		close(p->pagemap);
-	if (p->kpageflags >= 0)
-		close(p->kpageflags);
+	struct pollfd fd = { .fd = p->fd, .events = POLLIN };
+	uint64_t now;
+
+	while ((now = now_ns()) < until) {
+		if (poll(&fd, 1, (int)((until - now) / NS_PER_MS) + 1) <= 0)
+			continue;
+		if (recv(p->fd, a, sizeof(*a), MSG_DONTWAIT) != sizeof(*a))
+			return -1;
+		if (a->seq == seq) /* else a late one */
+			return 0;
+	}
+	return -1;
+}
+
+/* The numbers stay: they are those of the poisoner, which has copies. */
+static void close_files(const struct poison_files *f)
+{
+	const int fds[] = { f->fd, f->corrupt, f->pagemap, f->kpageflags };
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(fds); i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+}
+
+static void poisoner_free(struct poisoner *p)
+{
+	if (p->pid <= 0)
+		close_files(&p->files);
+	if (p->stack)
+		munmap(p->stack, STACK);
 	pthread_mutex_destroy(&p->lock);
-	pthread_cond_destroy(&p->cond);
+	free(p->filter.filter);
 	free(p);
 }
 
-static int start(struct poisoner *p, struct err *e)
+static int poisoner_start(struct poisoner *p, struct err *e)
 {
-	int r = pthread_create(&p->thread, NULL, thread, p);
+	struct answer a;
 
-	if (r)
-		return err_os(e, r, "the thread for --poison");
-	pthread_mutex_lock(&p->lock);
-	while (!p->up)
-		pthread_cond_wait(&p->cond, &p->lock);
-	r = p->err.kind ? -1 : 0;
-	pthread_mutex_unlock(&p->lock);
-	if (!r)
-		return 0;
-	pthread_join(p->thread, NULL);
-	return err_set(e, p->err.kind, 0,
-		       "--poison needs CAP_SYS_ADMIN, to keep it for one "
-		       "thread: start gpcvm as root, or without --poison (%s)",
-		       p->err.msg);
+	p->pid = clone(poisoner_main, p->stack + STACK, CLONE_VM | SIGCHLD, p);
+	if (p->pid < 0)
+		return err_os(e, errno, "the process for --poison");
+	p->lost = wait_answer(p, 0, now_ns() + WAIT_S * NS_PER_SEC, &a);
+	if (p->lost)
+		return err_state(e, "the process for --poison did not start");
+	close_files(&p->files);
+	return a.result ? err_os(e, a.result,
+				 "--poison needs CAP_SYS_ADMIN, to keep it for "
+				 "a process: start gpcvm as root, or without "
+				 "--poison")
+			: 0;
 }
 
-int poison_open(struct poisoner **out, const struct memory *m, struct err *e)
+static int poisoner_prepare(struct poisoner *p, bool filter, struct err *e)
+{
+	int fds[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds))
+		return err_os(e, errno, "socketpair for --poison");
+	p->fd = fds[0];
+	p->files.fd = fds[1];
+	p->files.corrupt = open(CORRUPT_PFN, O_WRONLY | O_CLOEXEC);
+	p->corrupt_errno = p->files.corrupt < 0 ? errno : 0;
+	p->files.pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	p->files.kpageflags = open("/proc/kpageflags", O_RDONLY | O_CLOEXEC);
+	p->stack = mmap(NULL, STACK, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+	if (p->stack == MAP_FAILED) {
+		p->stack = NULL;
+		return err_os(e, ENOMEM, "a stack for --poison");
+	}
+	return filter ? sandbox_compile(SANDBOX_POISONER, &p->files, &p->filter,
+					e)
+		      : 0;
+}
+
+int poison_open(struct poisoner **out, const struct memory *m,
+		const struct sandbox *s, struct err *e)
 {
 	struct poisoner *p = calloc(1, sizeof(*p));
 
 	if (!p)
 		return err_os(e, ENOMEM, "memory for --poison");
 	pthread_mutex_init(&p->lock, NULL);
-	pthread_cond_init(&p->cond, NULL);
-	p->corrupt = open(CORRUPT_PFN, O_WRONLY | O_CLOEXEC);
-	p->corrupt_errno = p->corrupt < 0 ? errno : 0;
-	p->pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-	p->kpageflags = open("/proc/kpageflags", O_RDONLY | O_CLOEXEC);
+	p->fd = p->files.fd = p->files.corrupt = -1;
+	p->files.pagemap = p->files.kpageflags = -1;
+	p->id = s->no_filters ? (struct identity){ 0 } : privs_target();
 	for (; p->nr < m->nr_slots; p->nr++) {
 		uintptr_t hva = (uintptr_t)m->slots[p->nr].hva;
 
 		p->ranges[p->nr] =
 			(struct range){ hva, hva + m->slots[p->nr].size };
 	}
-	if (start(p, e)) {
-		release(p);
+	if (poisoner_prepare(p, !s->no_filters, e) || poisoner_start(p, e)) {
+		poison_close(p);
 		return -1;
 	}
 	*out = p;
@@ -210,64 +346,50 @@ int poison_open(struct poisoner **out, const struct memory *m, struct err *e)
 
 void poison_close(struct poisoner *p)
 {
-	bool busy;
-
 	if (!p)
 		return;
-	pthread_mutex_lock(&p->lock);
-	busy = p->stage == BUSY;
-	p->stage = QUIT;
-	pthread_cond_broadcast(&p->cond);
-	pthread_mutex_unlock(&p->lock);
-	/* It does not come out of the kernel: it goes with the process. */
-	if (busy)
+	/* It reads the end of the file, and ends. */
+	if (p->fd >= 0)
+		close(p->fd);
+	p->fd = -1;
+	if (p->pid > 0 && p->lost) {
+		kill(p->pid, SIGKILL); /* when it comes out of the kernel */
 		return;
-	pthread_join(p->thread, NULL);
-	release(p);
+	}
+	if (p->pid > 0)
+		waitpid(p->pid, NULL, 0);
+	poisoner_free(p);
 }
 
-static int wait_until(struct poisoner *p, enum stage stage,
-		      const struct timespec *until)
+pid_t poison_pid(const struct poisoner *p)
 {
-	while (p->stage != stage)
-		if (pthread_cond_timedwait(&p->cond, &p->lock, until))
-			return -1;
-	return 0;
+	return p->pid;
 }
 
-/* Wait for the turn, hand it over and wait. Returns 0, an errno, or -1 and
- * @e. */
+/* Ask and wait. Returns 0, an errno, or -1 and @e. */
 static int ask(struct poisoner *p, uintptr_t hva, uint64_t pfn,
 	       struct poisoned *out, struct err *e)
 {
-	struct timespec until;
+	const uint64_t until = now_ns() + WAIT_S * NS_PER_SEC;
+	struct question q = { .hva = hva, .pfn = pfn };
+	struct answer a;
 	int r;
 
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += WAIT_S;
 	pthread_mutex_lock(&p->lock);
-	r = wait_until(p, IDLE, &until);
-	if (!r) {
-		p->hva = hva;
-		p->pfn = pfn;
-		p->stage = ASKED;
-		p->awaited = true;
-		pthread_cond_broadcast(&p->cond);
-		r = wait_until(p, ANSWERED, &until);
-		p->awaited = false;
-	}
-	if (!r) {
-		*out = (struct poisoned){ p->pfn, p->by, p->answer };
-		r = p->result;
-		p->stage = IDLE;
-		pthread_cond_broadcast(&p->cond);
-	}
+	q.seq = ++p->seq;
+	r = send(p->fd, &q, sizeof(q), MSG_NOSIGNAL) < 0 ||
+	    wait_answer(p, q.seq, until, &a);
+	p->lost |= r;
 	pthread_mutex_unlock(&p->lock);
-	return r < 0 ? err_state(e,
+	if (r)
+		return err_state(e,
 				 "the kernel has not come back from a memory "
 				 "failure within %d s",
-				 WAIT_S)
-		     : r;
+				 WAIT_S);
+	*out = (struct poisoned){
+		a.pfn, a.by_madvise ? "MADV_HWPOISON" : "corrupt-pfn", a.answer
+	};
+	return a.result;
 }
 
 int poison_mapped(struct poisoner *p, uintptr_t hva, struct poisoned *out,
@@ -292,7 +414,7 @@ int poison_by_pfn(struct poisoner *p, uint64_t pfn, struct poisoned *out,
 {
 	int r;
 
-	if (p->corrupt < 0)
+	if (p->corrupt_errno)
 		return err_unsupported(
 			e,
 			"a private page can only be reached by its pfn, through " CORRUPT_PFN

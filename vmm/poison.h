@@ -2,8 +2,8 @@
 /*
  * Memory failure on a page of the guest. The kernel asks the caller for
  * CAP_SYS_ADMIN each time (mm/hwpoison-inject.c, hwpoison_inject; mm/madvise.c,
- * madvise_inject_error), so one thread keeps that one capability, and takes
- * nothing but the requests below.
+ * madvise_inject_error), so a process of its own keeps that one capability, and
+ * takes nothing but the requests below.
  *
  * A poisoned page is lost to the host until it reboots, or until its pfn is
  * written to /sys/kernel/debug/hwpoison/unpoison-pfn.
@@ -15,6 +15,7 @@
 
 #include "err.h"
 #include "memory.h"
+#include "sandbox.h"
 
 struct poisoner;
 
@@ -28,9 +29,11 @@ struct poisoned {
 	int answer;
 };
 
-/* Start the thread, while the caller still has the capability. It takes pages
- * of the slots that @m has now. */
-int poison_open(struct poisoner **out, const struct memory *m, struct err *e);
+/* Start the process, while the caller still has the capability, under @s. It
+ * takes pages of the slots that @m has now. */
+int poison_open(struct poisoner **out, const struct memory *m,
+		const struct sandbox *s, struct err *e);
+pid_t poison_pid(const struct poisoner *p);
 /* NULL: nothing. */
 void poison_close(struct poisoner *p);
 

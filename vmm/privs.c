@@ -1,9 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
+#include <grp.h>
+#include <signal.h>
+#include <stdlib.h>
 #include <sys/capability.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
+#include "num.h"
 #include "privs.h"
+
+/*
+ * A uid for each process, above those that distributions and container managers
+ * hand out: as nobody, two machines could send each other signals, and so could
+ * every daemon that runs as nobody. A pid is less than 2^22 (PID_MAX_LIMIT in
+ * include/linux/threads.h).
+ */
+#define UNUSED_BASE 0x70000000U
+/* Where a user namespace has no such uid. */
+#define NOBODY	    65534U
+
+/* ---- capabilities ------------------------------------------------------- */
 
 /* The bounding set limits what an exec could bring back; emptying it takes
  * CAP_SETPCAP, and where that is missing no_new_privs does the same. */
@@ -14,53 +32,141 @@ static void drop_bounding(void)
 		;
 }
 
-/* Let @want be what the thread has. */
-static int become(cap_t want, struct err *e)
+static int drop_capabilities(struct err *e)
 {
-	cap_t now;
-	int differs;
+	cap_t none = cap_init(), now = NULL;
+	int r = 0;
 
-	drop_bounding();
 	cap_reset_ambient();
-	if (cap_set_proc(want))
-		return err_os(e, errno, "dropping capabilities");
-	now = cap_get_proc();
-	if (!now)
-		return err_os(e, errno, "looking at capabilities");
-	differs = cap_compare(now, want);
-	cap_free(now);
-	if (differs)
-		return err_os(
-			e, 0,
-			"some capabilities are still there after dropping "
-			"them");
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-		return err_os(e, errno, "PR_SET_NO_NEW_PRIVS");
-	return 0;
+	if (!none || cap_set_proc(none))
+		r = err_os(e, errno, "dropping capabilities");
+	else if (!(now = cap_get_proc()))
+		r = err_os(e, errno, "looking at capabilities");
+	else if (cap_compare(now, none))
+		r = err_os(e, 0,
+			   "some capabilities are still there after dropping "
+			   "them");
+	if (now)
+		cap_free(now);
+	if (none)
+		cap_free(none);
+	if (!r && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+		r = err_os(e, errno, "PR_SET_NO_NEW_PRIVS");
+	return r;
 }
 
 int privs_drop(struct err *e)
 {
-	cap_t none = cap_init();
-	int r = none ? become(none, e) : err_os(e, errno, "cap_init");
-
-	if (none)
-		cap_free(none);
-	return r;
+	drop_bounding();
+	return drop_capabilities(e);
 }
 
-int privs_keep(int cap, struct err *e)
+/* ---- the uid ------------------------------------------------------------ */
+
+/* What sudo says; root may have set it to anything. */
+static bool sudo_user(struct identity *id)
 {
-	const cap_value_t keep = cap;
-	cap_t one = cap_init();
+	const char *uid = getenv("SUDO_UID"), *gid = getenv("SUDO_GID");
+	uint64_t u, g;
+	struct err e;
+
+	if (!uid || !gid ||
+	    num_parse_range(uid, "SUDO_UID", 1, UINT32_MAX - 1, &u, &e) ||
+	    num_parse_range(gid, "SUDO_GID", 1, UINT32_MAX - 1, &g, &e))
+		return false;
+	*id = (struct identity){ (uid_t)u, (gid_t)g };
+	return true;
+}
+
+struct identity privs_starter(void)
+{
+	struct identity id = { getuid(), getgid() };
+
+	if (!id.uid)
+		sudo_user(&id);
+	return id;
+}
+
+struct identity privs_target(void)
+{
+	const uid_t unused = UNUSED_BASE + (uid_t)getpid();
+	struct identity id = privs_starter();
+
+	return id.uid ? id : (struct identity){ unused, unused };
+}
+
+/* 0 or an errno. The group first: a namespace that lacks it may also forbid
+ * setgroups(), and EINVAL is what tells (user_namespaces(7)). */
+static int become_user(struct identity id)
+{
+	if (setresgid(id.gid, id.gid, id.gid) || setgroups(0, NULL) ||
+	    setresuid(id.uid, id.uid, id.uid))
+		return errno;
+	return 0;
+}
+
+/* root's threads are not counted, those of others are (kernel/fork.c,
+ * is_rlimit_overlimit): as many as before are to be possible. */
+static void raise_thread_limit(void)
+{
+	struct rlimit l = { RLIM_INFINITY, RLIM_INFINITY };
+
+	if (!setrlimit(RLIMIT_NPROC, &l) || getrlimit(RLIMIT_NPROC, &l))
+		return;
+	l.rlim_cur = l.rlim_max;
+	setrlimit(RLIMIT_NPROC, &l);
+}
+
+/* In a user namespace the call is EINVAL for a uid that it does not have. */
+static int become_other(struct identity *id, struct err *e)
+{
 	int r;
 
-	if (!one || cap_set_flag(one, CAP_PERMITTED, 1, &keep, CAP_SET) ||
-	    cap_set_flag(one, CAP_EFFECTIVE, 1, &keep, CAP_SET))
-		r = err_os(e, errno, "capability %d", cap);
-	else
-		r = become(one, e);
-	if (one)
-		cap_free(one);
-	return r;
+	raise_thread_limit();
+	r = become_user(*id);
+	if (r == EINVAL) {
+		*id = (struct identity){ NOBODY, NOBODY };
+		r = become_user(*id);
+	}
+	if (r == EINVAL) { /* "unshare -r": there is uid 0 only */
+		*id = (struct identity){ geteuid(), getegid() };
+		return 0;
+	}
+	return r ? err_os(e, r, "leaving uid 0 for uid %u", id->uid) : 0;
+}
+
+/* Nothing may lead back. */
+static int check_left(struct identity id, struct err *e)
+{
+	uid_t u[3];
+	gid_t g[3];
+
+	if (getresuid(&u[0], &u[1], &u[2]) || getresgid(&g[0], &g[1], &g[2]))
+		return err_os(e, errno, "getresuid");
+	for (int i = 0; i < 3; i++)
+		if (u[i] != id.uid || g[i] != id.gid)
+			return err_os(e, 0, "uid %u, gid %u are still there",
+				      u[i], g[i]);
+	if (id.uid && (!setresuid(-1U, 0, -1U) || !setresgid(-1U, 0, -1U)))
+		return err_os(e, 0, "uid %u can become root again", id.uid);
+	return 0;
+}
+
+int privs_leave_root(struct identity *id, struct err *e)
+{
+	const pid_t parent = getppid();
+	int end = 0;
+
+	/* What gpcvm play has set goes with a change of the uid
+	 * (kernel/cred.c, commit_creds). */
+	prctl(PR_GET_PDEATHSIG, &end, 0, 0, 0);
+	*id = geteuid() ? privs_starter() : privs_target();
+	drop_bounding();
+	if (!geteuid() && become_other(id, e))
+		return -1;
+	if (end)
+		prctl(PR_SET_PDEATHSIG, end, 0, 0, 0);
+	if (end && getppid() != parent)
+		raise(end);
+	return drop_capabilities(e) || check_left(*id, e) ? -1 : 0;
 }

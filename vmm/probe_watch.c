@@ -210,7 +210,7 @@ static void row_delays(const struct probe_ctx *c, struct probe_row *r)
 				 : "none");
 	if (d.dir < 0)
 		row_why(r, "%s", d.why.msg);
-	delays_close(&d);
+	delays_close(&d, NULL);
 }
 
 static const struct probe_def defs[] = {

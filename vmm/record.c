@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "keeper.h"
 #include "num.h"
 #include "record.h"
 #include "scenario.h"
@@ -397,7 +398,7 @@ int record_start(struct machine *m, const char *path, struct err *e)
 	if (m->record)
 		return err_state(e, "recording to %s: record stop ends that",
 				 m->record->path);
-	if (record_try(path, e))
+	if (keeper_record_try(m->keeper, path, e))
 		return -1;
 	r = calloc(1, sizeof(*r));
 	if (!r)

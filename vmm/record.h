@@ -80,8 +80,6 @@ void record_finish(struct machine *m);
 char *record_vm_line(const struct machine *m, struct err *e);
 /* Append @words to a line, quoted where they have to be. False: no memory. */
 bool record_join(char **line, char *const *words, int nr);
-/* Could a file be made at @path? */
-int record_try(const char *path, struct err *e);
 /* Make it: as a whole, and where there is none. */
 int record_write(const struct record *r, const struct machine *m,
 		 struct err *e);

@@ -9,6 +9,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "keeper.h"
 #include "clock.h"
 #include "guest_linux.h"
 #include "num.h"
@@ -324,42 +325,6 @@ static int put_body(FILE *f, const struct record *r, const struct machine *m)
 
 /* ---- the file ----------------------------------------------------------- */
 
-/* A name beside @path, on the same file system. NULL: no memory. */
-static char *name_beside(const char *path)
-{
-	char *name;
-
-	return asprintf(&name, "%s.%d.part", path, (int)getpid()) < 0 ? NULL
-								      : name;
-}
-
-static int make_file(const char *path, const char *name, struct err *e)
-{
-	int fd;
-
-	/* Also what points nowhere is there. */
-	if (!faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW))
-		return err_state(e, "%.256s is there already", path);
-	fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-	return fd < 0 ? err_os(e, errno, "%.256s", name) : fd;
-}
-
-int record_try(const char *path, struct err *e)
-{
-	char *name = name_beside(path);
-	int fd;
-
-	if (!name)
-		return err_os(e, ENOMEM, "memory for a recording");
-	fd = make_file(path, name, e);
-	if (fd >= 0) {
-		close(fd);
-		unlink(name);
-	}
-	free(name);
-	return fd < 0 ? -1 : 0;
-}
-
 static int fill(int fd, const struct record *r, const struct machine *m)
 {
 	FILE *f = fdopen(fd, "w");
@@ -380,33 +345,14 @@ static int fill(int fd, const struct record *r, const struct machine *m)
 	return en;
 }
 
-/* Unless there is one by now. */
-static int give_name(const char *name, const char *path)
-{
-	if (!renameat2(AT_FDCWD, name, AT_FDCWD, path, RENAME_NOREPLACE))
-		return 0;
-	if (errno != EINVAL && errno != ENOSYS)
-		return errno;
-	/* A file system that cannot do that. */
-	return link(name, path) ? errno : 0;
-}
-
 int record_write(const struct record *r, const struct machine *m, struct err *e)
 {
-	char *name = name_beside(r->path);
-	int fd, en;
+	int fd = keeper_record_open(m->keeper, r->path, e), en;
 
-	if (!name)
-		return err_os(e, ENOMEM, "memory for a recording");
-	fd = make_file(r->path, name, e);
-	if (fd < 0) {
-		free(name);
+	if (fd < 0)
 		return -1;
-	}
 	en = fill(fd, r, m);
-	if (!en)
-		en = give_name(name, r->path);
-	unlink(name);
-	free(name);
+	if (keeper_record_end(m->keeper, !en, e))
+		return -1;
 	return en ? err_os(e, en, "writing %.256s", r->path) : 0;
 }

@@ -13,6 +13,7 @@
 #include "devices/doorbell.h"
 #include "num.h"
 #include "record.h"
+#include "status.h"
 
 /* request.stuck */
 enum { STUCK_NO, STUCK_SAYING, STUCK_YES };
@@ -230,12 +231,17 @@ static void *thread_main(void *arg)
 {
 	struct request *rq = arg;
 
-	rq->result = rq->on_thread(rq);
+	rq->result = sandbox_enter(&rq->m->sandbox, rq->sandbox, &rq->err);
+	if (rq->result)
+		machine_end(rq->m, STATUS_FAILED, "%s", rq->err.msg);
+	else
+		rq->result = rq->on_thread(rq);
 	set_over(rq, true);
 	return NULL;
 }
 
-int request_on_thread(struct request *rq, command_fn fn, command_fn then)
+int request_on_thread(struct request *rq, enum sandbox_kind sandbox,
+		      command_fn fn, command_fn then)
 {
 	struct pending *p = rq->m->pending;
 	pthread_attr_t attr;
@@ -243,6 +249,7 @@ int request_on_thread(struct request *rq, command_fn fn, command_fn then)
 
 	rq->vcpu = NULL;
 	rq->on_thread = fn;
+	rq->sandbox = sandbox;
 	rq->stuck = STUCK_NO;
 	store(&rq->job.cancelled, false);
 	begin(rq, then);

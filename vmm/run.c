@@ -6,12 +6,14 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "control.h"
 #include "guests.h"
+#include "keeper.h"
 #include "kmsg.h"
 #include "num.h"
 #include "out.h"
@@ -27,6 +29,7 @@ struct run {
 	struct machine m;
 	struct pending pending;
 	struct kmsg kmsg;
+	struct keeper keeper;
 	struct control *control;
 	int signal_fd;
 	struct loop_source signals;
@@ -99,6 +102,29 @@ static int start_output(struct run *r, struct err *e)
 	return error ? err_os(e, error, "the threads that print") : 0;
 }
 
+static int make_filters(struct run *r, struct err *e)
+{
+	return sandbox_make(&r->m.sandbox, SANDBOX_MAIN, SANDBOX_THREAD,
+			    r->m.cfg->no_sandbox, e);
+}
+
+/* All that needs them is open. From here on what comes from the outside may be
+ * looked at: a kernel's file, a client's line, the guest. */
+static int drop_rights(struct run *r, struct err *e)
+{
+	struct sandbox *s = &r->m.sandbox;
+
+	s->id = (struct identity){ geteuid(), getegid() };
+	if (r->m.cfg->no_sandbox ? privs_drop(e) : privs_leave_root(&s->id, e))
+		return -1;
+	s->no_new_privs = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
+	if (!s->no_filters)
+		s->landlock = sandbox_paths(NULL, 0);
+	else /* debuggers and leak detection look through /proc and ptrace */
+		prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+	return sandbox_enter(s, SANDBOX_MAIN, e);
+}
+
 /* Everything up to the first instruction of the guest. */
 static int start(struct run *r, struct err *e)
 {
@@ -108,13 +134,15 @@ static int start(struct run *r, struct err *e)
 		return -1;
 	kmsg_open(&r->kmsg, &r->m.events, &r->m.loop);
 	sigbus_init(); /* before the first thread that may get one */
-	if (cfg->poison && poison_open(&r->m.poisoner, &r->m.memory, e))
+	if (make_filters(r, e) ||
+	    (cfg->poison &&
+	     poison_open(&r->m.poisoner, &r->m.memory, &r->m.sandbox, e)))
 		return -1;
-	if (privs_drop(e) || start_output(r, e) || machine_prepare(&r->m, e))
+	if (drop_rights(r, e) || start_output(r, e) ||
+	    machine_prepare(&r->m, e))
 		return -1;
-	/* Without privileges, so that what makes the socket can remove it. */
 	if (cfg->control) {
-		r->control = control_open(&r->m, cfg->control, e);
+		r->control = control_open(&r->m, e);
 		if (!r->control)
 			return -1;
 	}
@@ -150,7 +178,8 @@ static int dump_dtb(struct run *r, struct err *e)
 
 	if (fd < 0)
 		return -1;
-	if (privs_drop(e) || machine_prepare(&r->m, e)) {
+	if (make_filters(r, e) || drop_rights(r, e) ||
+	    machine_prepare(&r->m, e)) {
 		close(fd);
 		return -1;
 	}
@@ -166,10 +195,10 @@ static void finish(struct run *r, int status)
 		pending_free(&r->pending);
 	record_finish(&r->m); /* now that the last replies are there */
 	control_close(r->control);
+	keeper_stop(&r->keeper);
 	if (!stopped) {
 		/* Its thread uses all the rest: what matters is what others have, too. */
 		machine_free_devices(&r->m);
-		delays_close(&r->m.delays);
 		out_finish();
 		_exit(status);
 	}
@@ -178,8 +207,21 @@ static void finish(struct run *r, int status)
 		kmsg_close(&r->kmsg);
 	if (r->signal_fd >= 0)
 		close(r->signal_fd);
+	sandbox_free(&r->m.sandbox);
 	machine_destroy(&r->m);
 	out_finish();
+}
+
+/* The keeper first, while there is next to nothing to fork. */
+static int create(struct run *r, const struct config *cfg, struct err *e)
+{
+	if (cfg->control && keeper_start(&r->keeper, cfg, e))
+		return -1;
+	if (machine_create(&r->m, cfg, e))
+		return -1;
+	r->m.keeper = &r->keeper;
+	r->m.starter = privs_starter().uid;
+	return 0;
 }
 
 /* Many vCPUs or clients want many files. */
@@ -205,7 +247,7 @@ int run_main(int argc, char **argv)
 	if (cfg.scenario)
 		return play_against(argc, argv, &cfg);
 	raise_file_limit();
-	if (machine_create(&r.m, &cfg, &e) ||
+	if (create(&r, &cfg, &e) ||
 	    (cfg.dump_dtb ? dump_dtb(&r, &e) : start(&r, &e))) {
 		if (r.signal_fd >= 0) /* no signal ends a write any more */
 			out_start(cfg.vcpus);

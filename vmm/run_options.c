@@ -34,6 +34,8 @@ static const char usage[] =
 	"                     module and its command line; may be repeated\n"
 	"  --append ARGS      with --kernel: its command line (Multiboot: behind FILE)\n"
 	"  --control PATH     listen for commands on a Unix socket there\n"
+	"  --record-dir DIR   allow recordings there, too; without it only in the control\n"
+	"                     socket's directory\n"
 	"  --dump-dtb FILE    write the machine's device tree to FILE and end\n"
 	"  --family NAME      take the kernel's guest_memfd for one of this family:\n"
 	"                     none, private-6.8, direct-map-2024, mmap-6.18,\n"
@@ -44,9 +46,10 @@ static const char usage[] =
 	"  --memory-fault WHAT  on KVM_EXIT_MEMORY_FAULT: report (an exception for the\n"
 	"                     guest; default), convert (to the attribute that the access\n"
 	"                     wants) or stop\n"
-	"  --poison           keep what the command poison needs: one thread stays\n"
-	"                     privileged (CAP_SYS_ADMIN)\n"
+	"  --poison           keep what the command poison needs: a process of its own\n"
+	"                     stays privileged (CAP_SYS_ADMIN)\n"
 	"  --no-guard         let commands hit the guest's own memory\n"
+	"  --no-sandbox       keep the uid and all system calls, for debugging\n"
 	"  --scenario FILE    play FILE against the machine, then end it; the exit\n"
 	"                     status is that of gpcvm play\n"
 	"  --seed N           for what is drawn at random: a storm without a seed of its\n"
@@ -73,6 +76,7 @@ static const struct option options[] = {
 	{ "initrd", required_argument, NULL, 'i' },
 	{ "append", required_argument, NULL, 'a' },
 	{ "control", required_argument, NULL, 'c' },
+	{ "record-dir", required_argument, NULL, 'r' },
 	{ "dump-dtb", required_argument, NULL, 'd' },
 	{ "family", required_argument, NULL, 'f' },
 	{ "gmem-flags", required_argument, NULL, 'F' },
@@ -80,6 +84,7 @@ static const struct option options[] = {
 	{ "memory-fault", required_argument, NULL, 'M' },
 	{ "poison", no_argument, NULL, 'P' },
 	{ "no-guard", no_argument, NULL, 'G' },
+	{ "no-sandbox", no_argument, NULL, 'x' },
 	{ "scenario", required_argument, NULL, 'n' },
 	{ "seed", required_argument, NULL, 'e' },
 	{ "device", required_argument, NULL, 'k' },
@@ -209,6 +214,9 @@ static int set_path(struct config *cfg, int opt, const char *arg)
 	case 'c':
 		cfg->control = arg;
 		return 0;
+	case 'r':
+		cfg->record_dir = arg;
+		return 0;
 	case 'd':
 		cfg->dump_dtb = arg;
 		return 0;
@@ -235,6 +243,9 @@ static int set_switch(struct config *cfg, int opt)
 		return 0;
 	case 'P':
 		cfg->poison = true;
+		return 0;
+	case 'x':
+		cfg->no_sandbox = true;
 		return 0;
 	default:
 		cfg->quiet = true;
@@ -277,6 +288,7 @@ static int set(struct config *cfg, int opt, const char *arg, struct err *e)
 	case 'K':
 	case 'k':
 	case 'n':
+	case 'r':
 		return set_path(cfg, opt, arg);
 	default:
 		return set_switch(cfg, opt);

@@ -63,7 +63,7 @@ static void remove_socket(const struct vm_host *h, const char *socket)
 	if (lstat(socket, &st) || !S_ISSOCK(st.st_mode) ||
 	    is_same(&st, &h->socket) || !is_dead(socket))
 		return;
-	if (unlink(socket))
+	if (unlink(socket) && errno != ENOENT) /* by the machine's keeper */
 		complain("--control %s: removing it: %s", socket,
 			 strerrordesc_np(errno));
 }
@@ -97,7 +97,9 @@ void vm_host_put_back(struct vm_host *h, const char *socket)
 
 void vm_host_free(struct vm_host *h)
 {
-	if (h->seen)
-		delays_close(&h->delays);
+	struct err e;
+
+	if (h->seen && delays_close(&h->delays, &e))
+		complain_err(&e);
 	*h = (struct vm_host){ 0 };
 }

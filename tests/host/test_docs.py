@@ -170,6 +170,8 @@ def hold(lab, commands, number, stand_ins, limit):
         seen, status = parts[2 * i], parts[2 * i + 1]
         # The mark's own newline closed the last line, if the command did not.
         seen += "" if seen.endswith("\n") or not seen else "\n"
+        for there, real in stand_ins.items():
+            seen = seen.replace(real, there)
         if status != "0":
             return f"$ {command}\nexit status {status}\n{seen}{err}", False
         if shown and not matches(shown, seen):
@@ -196,7 +198,9 @@ def host_session(lab, name):
     lab.need_mode("gmem")
     if not shutil.which("socat"):
         raise lib.Skip("socat is not installed")
-    session(lab, name)
+    # Recordings are only made where the socket is.
+    session(lab, name, {"/tmp/session.scn":
+                        os.path.join(lab.dir, "session.scn")})
 
 
 def test_readme_does_what_it_shows(lab):

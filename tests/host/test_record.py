@@ -406,7 +406,7 @@ def test_a_path_is_relative_to_gpcvm_and_the_mode_as_umask_has_it(lab):
     there = os.path.join(lab.dir, "there")
     os.mkdir(there)
     for umask, mode in (0o022, 0o644), (0o077, 0o600):
-        m = lab.plain(cwd=there, umask=umask)
+        m = lab.plain("--record-dir", ".", cwd=there, umask=umask)
         m.ok(f"record r{mode}")
         m.ok("record stop")
         path = os.path.join(there, f"r{mode}")
@@ -441,7 +441,7 @@ def test_a_full_disk_is_told_and_does_not_disturb_the_machine(lab):
                        disk], capture_output=True).returncode:
         raise lib.Skip("tmpfs cannot be mounted here")
     try:
-        m = lab.plain()
+        m = lab.plain("--record-dir", disk)
         path = os.path.join(disk, "session.scn")
         m.ok(f"record {path}")
         for i in range(1500):

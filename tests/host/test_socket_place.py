@@ -141,7 +141,8 @@ def test_the_socket_goes_where_no_file_can_be_opened_any_more(lab):
     m = lab.plain(env={**os.environ, "ASAN_OPTIONS": "detect_leaks=0"})
     m.healthy()
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.prlimit(m.proc.pid, resource.RLIMIT_NOFILE, (0, hard))
+    keeper = m.ok("status")["sandbox"]["keeper"]["pid"]
+    resource.prlimit(keeper, resource.RLIMIT_NOFILE, (0, hard))
     m.quit()
 
 

@@ -60,7 +60,7 @@ static void what_was_set_is_put_back(void **state)
 	assert_int_equal(delays_set(&d, DELAY_INVALIDATE, 0, &e), 0);
 	assert_int_equal(get("delay_refresh"), 1000000);
 	assert_int_equal(get("delay_invalidate"), 0);
-	delays_close(&d);
+	assert_int_equal(delays_close(&d, &e), 0);
 	assert_int_equal(get("delay_refresh"), 0);
 	assert_int_equal(get("delay_invalidate"), 7);
 	assert_int_equal(get("delay_unmap"), 0);
@@ -69,11 +69,12 @@ static void what_was_set_is_put_back(void **state)
 static void nothing_is_written_by_who_set_nothing(void **state)
 {
 	struct delays d;
+	struct err e;
 
 	(void)state;
 	delays_open(&d, dir);
 	put("delay_unmap", "5\n"); /* somebody else */
-	delays_close(&d);
+	assert_int_equal(delays_close(&d, &e), 0);
 	assert_int_equal(get("delay_unmap"), 5);
 }
 
@@ -96,7 +97,7 @@ static void hits_count_from_when_it_was_set(void **state)
 	assert_int_equal(delays_get(&d, DELAY_REFRESH, &us, &hits, &e), 0);
 	assert_int_equal(us, 5);
 	assert_int_equal(hits, 1);
-	delays_close(&d);
+	assert_int_equal(delays_close(&d, &e), 0);
 }
 
 static void two_do_not_set_them_at_once(void **state)
@@ -111,9 +112,9 @@ static void two_do_not_set_them_at_once(void **state)
 	assert_int_equal(delays_set(&b, DELAY_REFRESH, 200, &e), -1);
 	assert_int_equal(e.kind, ERR_STATE);
 	assert_int_equal(get("delay_refresh"), 0);
-	delays_close(&a);
+	assert_int_equal(delays_close(&a, &e), 0);
 	assert_int_equal(delays_set(&b, DELAY_REFRESH, 200, &e), 0);
-	delays_close(&b);
+	assert_int_equal(delays_close(&b, &e), 0);
 	assert_int_equal(get("delay_unmap"), 0);
 }
 
@@ -131,14 +132,14 @@ static void a_kernel_without_them_says_what_it_takes(void **state)
 	assert_non_null(strstr(e.msg, "CONFIG_KVM_GPC_TEST"));
 	assert_int_equal(delays_get(&d, DELAY_UNMAP, &us, &hits, &e), -1);
 	assert_int_equal(e.kind, ERR_UNSUPPORTED);
-	delays_close(&d);
+	assert_int_equal(delays_close(&d, &e), 0);
 
 	snprintf(path, sizeof(path), "%s/hit_unmap", dir);
 	unlink(path);
 	delays_open(&d, dir);
 	assert_int_equal(delays_check(&d, &e), -1);
 	assert_int_equal(e.kind, ERR_UNSUPPORTED);
-	delays_close(&d);
+	assert_int_equal(delays_close(&d, &e), 0);
 }
 
 static void what_is_no_number_is_not_taken_for_one(void **state)
@@ -153,7 +154,7 @@ static void what_is_no_number_is_not_taken_for_one(void **state)
 		assert_int_equal(delays_check(&d, &e), -1);
 		assert_int_equal(e.kind, ERR_UNSUPPORTED);
 		assert_non_null(strstr(e.msg, "hit_refresh"));
-		delays_close(&d);
+		assert_int_equal(delays_close(&d, &e), 0);
 	}
 }
 

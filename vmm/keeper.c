@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The machine's side of the keeper. */
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "keeper.h"
+
+int keeper_start(struct keeper *k, const struct config *cfg, struct err *e)
+{
+	int fds[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds))
+		return err_os(e, errno, "socketpair for the keeper");
+	k->pid = fork();
+	if (!k->pid) {
+		close(fds[0]);
+		keeper_serve(fds[1], cfg);
+	}
+	close(fds[1]);
+	k->fd = fds[0];
+	if (k->pid > 0)
+		return 0;
+	k->pid = 0;
+	close(k->fd);
+	return err_os(e, errno, "fork of the keeper");
+}
+
+/* Wait for the reply, and the file that comes with it: *@fd, or -1. */
+static int receive(int from, struct keeper_reply *reply, int *fd)
+{
+	union {
+		char buf[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control;
+	struct iovec iov = { reply, sizeof(*reply) };
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = control.buf,
+			      .msg_controllen = sizeof(control.buf) };
+	struct cmsghdr *c;
+	ssize_t n;
+
+	*fd = -1;
+	do
+		n = recvmsg(from, &msg, MSG_CMSG_CLOEXEC);
+	while (n < 0 && errno == EINTR);
+	c = n > 0 ? CMSG_FIRSTHDR(&msg) : NULL;
+	if (c && c->cmsg_type == SCM_RIGHTS)
+		memcpy(fd, CMSG_DATA(c), sizeof(*fd));
+	return n == sizeof(*reply) ? 0 : -1;
+}
+
+/* -1 and @e; else the file that was asked for, or 0. */
+static int ask(struct keeper *k, const struct keeper_request *rq,
+	       struct keeper_reply *reply, struct err *e)
+{
+	int fd = -1;
+
+	if (send(k->fd, rq, sizeof(*rq), MSG_NOSIGNAL) != sizeof(*rq) ||
+	    receive(k->fd, reply, &fd)) {
+		if (fd >= 0)
+			close(fd);
+		return err_state(e, "the process that keeps gpcvm's rights to "
+				    "files is gone");
+	}
+	k->state = reply->state;
+	if (!reply->result)
+		return fd >= 0 ? fd : 0;
+	*e = reply->err;
+	return -1;
+}
+
+static int ask_path(struct keeper *k, enum keeper_op op, const char *path,
+		    struct err *e)
+{
+	struct keeper_request rq = { .op = op };
+	struct keeper_reply reply;
+
+	if (strlen(path) >= sizeof(rq.path))
+		return err_os(e, ENAMETOOLONG, "%.256s", path);
+	strcpy(rq.path, path);
+	return ask(k, &rq, &reply, e);
+}
+
+int keeper_listen(struct keeper *k, struct err *e)
+{
+	return ask_path(k, KEEPER_LISTEN, "", e);
+}
+
+int keeper_record_try(struct keeper *k, const char *path, struct err *e)
+{
+	return ask_path(k, KEEPER_RECORD_TRY, path, e);
+}
+
+int keeper_record_open(struct keeper *k, const char *path, struct err *e)
+{
+	return ask_path(k, KEEPER_RECORD_OPEN, path, e);
+}
+
+int keeper_record_end(struct keeper *k, bool keep, struct err *e)
+{
+	return ask_path(k, keep ? KEEPER_RECORD_KEEP : KEEPER_RECORD_DROP, "",
+			e);
+}
+
+int keeper_probe(struct keeper *k, struct probe *p, struct err *e)
+{
+	const struct keeper_request rq = { .op = KEEPER_PROBE };
+	struct keeper_reply reply = { 0 };
+	int r = ask(k, &rq, &reply, e);
+
+	*p = reply.probe;
+	return r;
+}
+
+int keeper_delay_set(struct keeper *k, enum delay which, uint32_t us,
+		     struct err *e)
+{
+	const struct keeper_request rq = { .op = KEEPER_DELAY_SET,
+					   .delay = which,
+					   .us = us };
+	struct keeper_reply reply;
+
+	return ask(k, &rq, &reply, e);
+}
+
+int keeper_delay_get(struct keeper *k, enum delay which, uint32_t *us,
+		     uint32_t *hits, struct err *e)
+{
+	const struct keeper_request rq = { .op = KEEPER_DELAY_GET,
+					   .delay = which };
+	struct keeper_reply reply = { 0 };
+	int r = ask(k, &rq, &reply, e);
+
+	*us = reply.us;
+	*hits = reply.hits;
+	return r;
+}
+
+void keeper_stop(struct keeper *k)
+{
+	struct err e;
+
+	if (!k->pid)
+		return;
+	if (ask_path(k, KEEPER_END, "", &e))
+		complain_err(&e);
+	close(k->fd);
+	waitpid(k->pid, NULL, 0);
+	k->pid = 0;
+}

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The keeper's own process: requests in, replies out, until the machine is
+ * gone. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "control.h"
+#include "keeper.h"
+#include "num.h"
+#include "privs.h"
+#include "sandbox.h"
+
+struct server {
+	int fd;
+	const struct config *cfg;
+	struct keeper_files files;
+	struct control_socket socket;
+	struct delays delays;
+	struct keeper_state state;
+	struct err unready; /* why it can serve nothing */
+	struct keeper_reply reply;
+};
+
+/* What the machine and who started it have open is none of its business: a pipe
+ * that it held would not end with the machine. */
+static int close_others(int fd)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	for (int i = 0; i <= STDERR_FILENO; i++)
+		if (null < 0 || dup2(null, i) < 0)
+			close(i);
+	if (fd != STDERR_FILENO + 1) {
+		dup3(fd, STDERR_FILENO + 1, O_CLOEXEC);
+		fd = STDERR_FILENO + 1;
+	}
+	syscall(SYS_close_range, (unsigned int)fd + 1, ~0U, 0);
+	return fd;
+}
+
+static int serve_listen(struct server *s, struct err *e)
+{
+	struct control_socket *c = &s->socket;
+	int fd;
+
+	if (c->dir >= 0)
+		return err_state(e, "--control: there is a socket already");
+	if (socket_listen(c, s->cfg->control, e))
+		return -1;
+	/* The machine alone listens, but the inode is held on to. */
+	fd = c->fd;
+	c->fd = openat(c->dir, c->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	return fd;
+}
+
+static int serve_try(struct server *s, const char *path, struct err *e)
+{
+	int fd = keeper_files_make(&s->files, path, e);
+
+	if (fd < 0)
+		return -1;
+	close(fd);
+	return keeper_files_end(&s->files, false, e);
+}
+
+static int serve_delay(struct server *s, const struct keeper_request *rq,
+		       struct err *e)
+{
+	if (rq->delay >= DELAYS || rq->us > DELAY_MAX_US)
+		return err_range(e, "delay %u of %u us", rq->delay, rq->us);
+	if (rq->op == KEEPER_DELAY_SET)
+		return delays_set(&s->delays, rq->delay, rq->us, e);
+	return delays_get(&s->delays, rq->delay, &s->reply.us, &s->reply.hits,
+			  e);
+}
+
+/* What others would trip over. */
+static int clean_up(struct server *s, struct err *e)
+{
+	struct err ignored;
+	int r;
+
+	if (s->files.dir >= 0)
+		keeper_files_end(&s->files, false, &ignored);
+	r = delays_close(&s->delays, e);
+	return socket_remove(&s->socket, r ? &ignored : e) ? -1 : r;
+}
+
+/* A file, which is the reply's; else -1, and the result is in the reply. */
+static int serve(struct server *s, const struct keeper_request *rq)
+{
+	struct keeper_reply *reply = &s->reply;
+	struct err *e = &reply->err;
+	int r = -1, fd = -1;
+
+	if (s->unready.kind) {
+		*e = s->unready;
+		reply->result = -1;
+		return -1;
+	}
+	switch (rq->op) {
+	case KEEPER_LISTEN:
+		r = fd = serve_listen(s, e);
+		break;
+	case KEEPER_RECORD_TRY:
+		r = serve_try(s, rq->path, e);
+		break;
+	case KEEPER_RECORD_OPEN:
+		r = fd = keeper_files_make(&s->files, rq->path, e);
+		break;
+	case KEEPER_RECORD_KEEP:
+	case KEEPER_RECORD_DROP:
+		r = keeper_files_end(&s->files, rq->op == KEEPER_RECORD_KEEP,
+				     e);
+		break;
+	case KEEPER_PROBE:
+		r = probe_run(&reply->probe, s->cfg->device, e);
+		break;
+	case KEEPER_DELAY_SET:
+	case KEEPER_DELAY_GET:
+		r = serve_delay(s, rq, e);
+		break;
+	case KEEPER_END:
+		r = clean_up(s, e);
+		break;
+	}
+	reply->result = r < 0 ? -1 : 0;
+	reply->state = s->state;
+	return fd;
+}
+
+static int answer(struct server *s, int fd)
+{
+	union {
+		char buf[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control = { { 0 } };
+	struct iovec iov = { &s->reply, sizeof(s->reply) };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	if (fd >= 0) {
+		struct cmsghdr *c = &control.align;
+
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+		msg.msg_control = control.buf;
+		msg.msg_controllen = sizeof(control.buf);
+	}
+	return sendmsg(s->fd, &msg, MSG_NOSIGNAL) < 0 ? -1 : 0;
+}
+
+static bool next_request(struct server *s, struct keeper_request *rq)
+{
+	ssize_t n;
+
+	do
+		n = recv(s->fd, rq, sizeof(*rq), 0);
+	while (n < 0 && errno == EINTR);
+	rq->path[sizeof(rq->path) - 1] = '\0';
+	return n == sizeof(*rq);
+}
+
+static void serve_all(struct server *s)
+{
+	struct keeper_request rq;
+	struct err e;
+	int fd, r;
+
+	while (next_request(s, &rq)) {
+		memset(&s->reply, 0, sizeof(s->reply));
+		fd = serve(s, &rq);
+		r = answer(s, fd);
+		if (fd >= 0)
+			close(fd);
+		if (r || rq.op == KEEPER_END)
+			break;
+	}
+	clean_up(s, &e); /* of a machine that was killed */
+}
+
+/* Read what `caps` looks at, write where names are made. The uid stays. */
+static int keeper_confine(struct server *s, struct err *e)
+{
+	char control[PATH_MAX];
+	const struct sandbox_path paths[] = {
+		{ s->cfg->device, false, true },
+		{ keeper_dir_of(s->cfg->control, control), true, true },
+		{ s->cfg->record_dir, true, true },
+		{ DELAY_DIR, true, true },
+		{ "/proc", true, false },
+		{ "/sys", true, false },
+		{ "/dev/kmsg", false, false },
+		{ "/sys/kernel/debug/hwpoison/corrupt-pfn", false, true },
+		{ "/dev/null", false, true },
+	};
+	struct sandbox box = { 0 };
+	int r;
+
+	if (privs_drop(e))
+		return -1;
+	if (s->cfg->no_sandbox)
+		return 0;
+	r = sandbox_make(&box, SANDBOX_KEEPER, SANDBOX_KEEPER, false, e);
+	if (!r && !box.no_filters)
+		s->state.landlock = sandbox_paths(paths, ARRAY_SIZE(paths));
+	if (!r)
+		r = sandbox_enter(&box, SANDBOX_KEEPER, e);
+	s->state.filtered = !r && !box.no_filters;
+	sandbox_free(&box);
+	return r;
+}
+
+void keeper_serve(int fd, const struct config *cfg)
+{
+	static struct server s;
+	sigset_t all;
+
+	/* Ctrl-C is for the machine, whose end it waits for. */
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	s.fd = close_others(fd);
+	s.cfg = cfg;
+	s.socket.dir = -1;
+	keeper_files_open(&s.files, cfg);
+	delays_open(&s.delays, DELAY_DIR);
+	keeper_confine(&s, &s.unready);
+	serve_all(&s);
+	_exit(0);
+}

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "sandbox.h"
+
+#ifdef GPCVM_SANITIZED
+#define SANITIZED 1
+#else
+#define SANITIZED 0
+#endif
+
+const char *sandbox_kind_name(enum sandbox_kind kind)
+{
+	static const char *const names[SANDBOX_KINDS] = {
+		[SANDBOX_MAIN] = "main",	 [SANDBOX_VCPU] = "vcpu",
+		[SANDBOX_THREAD] = "request",	 [SANDBOX_KEEPER] = "keeper",
+		[SANDBOX_POISONER] = "poisoner",
+	};
+
+	return names[kind];
+}
+
+/* The call was not made. Say which one it was, and die of the same signal: its
+ * action is the default one again (SA_RESETHAND). */
+static void on_sigsys(int sig, siginfo_t *info, void *context)
+{
+	struct pollfd p = { .fd = STDERR_FILENO, .events = POLLOUT };
+	char line[128], name[16] = "";
+	int n;
+
+	(void)context;
+	prctl(PR_GET_NAME, name, 0, 0, 0);
+	n = snprintf(line, sizeof(line),
+		     "gpcvm: killed by its sandbox: thread %s made system "
+		     "call %d\n",
+		     name, info->si_syscall);
+	if (poll(&p, 1, 0) == 1 && write(STDERR_FILENO, line, (size_t)n) < 0)
+		_exit(128 + sig);
+	syscall(SYS_tgkill, getpid(), (pid_t)syscall(SYS_gettid), sig);
+	_exit(128 + sig);
+}
+
+/* Kernels without CONFIG_SECCOMP_FILTER: it is what a bad pointer is not. */
+static bool has_filters(void)
+{
+	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, NULL) < 0 &&
+	       errno == EFAULT;
+}
+
+int sandbox_make(struct sandbox *s, enum sandbox_kind first,
+		 enum sandbox_kind last, bool off, struct err *e)
+{
+	struct sigaction sa = { .sa_sigaction = on_sigsys,
+				.sa_flags = SA_SIGINFO | SA_RESETHAND |
+					    SA_NODEFER };
+
+	if (off)
+		s->no_filters = "--no-sandbox";
+	else if (SANITIZED)
+		s->no_filters =
+			"built with sanitizers, which call what they like";
+	else if (!has_filters())
+		s->no_filters = "this kernel has no seccomp filters "
+				"(CONFIG_SECCOMP_FILTER)";
+	if (s->no_filters)
+		return 0;
+	sigaction(SIGSYS, &sa, NULL);
+	for (enum sandbox_kind k = first; k <= last; k++)
+		if (sandbox_compile(k, NULL, &s->filters[k], e))
+			return -1;
+	return 0;
+}
+
+void sandbox_free(struct sandbox *s)
+{
+	for (enum sandbox_kind k = SANDBOX_MAIN; k < SANDBOX_KINDS; k++)
+		free(s->filters[k].filter);
+}
+
+int sandbox_enter(const struct sandbox *s, enum sandbox_kind kind,
+		  struct err *e)
+{
+	if (kind != SANDBOX_MAIN)
+		prctl(PR_SET_NAME, sandbox_kind_name(kind), 0, 0, 0);
+	if (kind != SANDBOX_MAIN)
+		prctl(PR_SET_NAME, sandbox_kind_name(kind), 0, 0, 0);
+	if (s->no_filters)
+		return 0;
+	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &s->filters[kind]))
+		return err_os(e, errno, "the seccomp filter for %s",
+			      sandbox_kind_name(kind));
+	return 0;
+}

@@ -1,0 +1,355 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Which system calls a thread may make. What is in no list ends the process.
+ *
+ * Many are there for the C library and not for us: malloc() maps, unmaps and
+ * trims arenas, pthread_create() needs clone, rseq and set_robust_list, the vDSO
+ * falls back to the real call where the clock source cannot be read in user space
+ * (the lab's cannot), stdio looks at what it writes to.
+ */
+#include <asm/ioctls.h>
+#include <asm/termbits.h>
+#include <errno.h>
+#include <linux/prctl.h>
+#include <linux/sched.h>
+#include <seccomp.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "num.h"
+#include "sandbox.h"
+
+/* linux/fcntl.h has it under the same conditions as fcntl.h. */
+#define AT_EMPTY_PATH_ 0x1000
+/* linux/kvm.h, KVMIO: the type of an ioctl is its second byte (asm/ioctl.h). */
+#define KVM_TYPE       0xae00
+#define TYPE_MASK      0xff00
+/* asm-generic/unistd.h; libseccomp 2.5 does not know it by name. */
+#define NR_CACHESTAT   451
+
+#define END	       -1
+
+static const int every_thread[] = {
+	SCMP_SYS(read),
+	SCMP_SYS(write),
+	SCMP_SYS(writev),
+	SCMP_SYS(pread64),
+	SCMP_SYS(lseek),
+	SCMP_SYS(poll),
+	SCMP_SYS(ppoll),
+	SCMP_SYS(futex),
+	SCMP_SYS(fstat),
+	SCMP_SYS(munmap),
+	SCMP_SYS(mremap),
+	SCMP_SYS(madvise),
+	SCMP_SYS(brk),
+	SCMP_SYS(rt_sigaction),
+	SCMP_SYS(rt_sigprocmask),
+	SCMP_SYS(rt_sigreturn),
+	SCMP_SYS(sigaltstack),
+	SCMP_SYS(restart_syscall),
+	SCMP_SYS(getpid),
+	SCMP_SYS(gettid),
+	SCMP_SYS(exit),
+	SCMP_SYS(exit_group),
+	SCMP_SYS(getrandom),
+	SCMP_SYS(clock_gettime),
+	SCMP_SYS(clock_getres),
+	SCMP_SYS(clock_nanosleep),
+	SCMP_SYS(nanosleep),
+	SCMP_SYS(gettimeofday),
+	SCMP_SYS(time),
+	SCMP_SYS(getcpu),
+	SCMP_SYS(sched_yield),
+	SCMP_SYS(sched_getaffinity),
+	SCMP_SYS(sched_setaffinity),
+	SCMP_SYS(set_robust_list),
+	SCMP_SYS(rseq),
+	SCMP_SYS(membarrier),
+	SCMP_SYS(sysinfo), /* qsort() asks how much memory there is */
+	/* memory: punch, what is there, and through a pipe what it says: a
+	 * fault is an error then (host_copy) */
+	SCMP_SYS(fallocate),
+	SCMP_SYS(mincore),
+	NR_CACHESTAT,
+	SCMP_SYS(pipe),
+	SCMP_SYS(pipe2),
+	SCMP_SYS(close),
+	END,
+};
+
+static const int main_thread[] = {
+	/* the loop, the control socket, the keeper */
+	SCMP_SYS(epoll_wait),
+	SCMP_SYS(epoll_pwait),
+	SCMP_SYS(epoll_ctl),
+	SCMP_SYS(eventfd2),
+	SCMP_SYS(timerfd_create),
+	SCMP_SYS(timerfd_settime),
+	SCMP_SYS(accept4),
+	SCMP_SYS(rt_sigtimedwait),
+	SCMP_SYS(recvfrom),
+	SCMP_SYS(recvmsg),
+	SCMP_SYS(sendto),
+	SCMP_SYS(sendmsg),
+	SCMP_SYS(shutdown),
+	SCMP_SYS(getsockopt),
+	SCMP_SYS(setsockopt),
+	SCMP_SYS(wait4),
+	SCMP_SYS(dup),
+	SCMP_SYS(fcntl),
+	/* recordings, delays, --dump-dtb */
+	SCMP_SYS(ftruncate),
+	SCMP_SYS(fsync),
+	SCMP_SYS(pwrite64),
+	SCMP_SYS(flock),
+	SCMP_SYS(uname),
+	SCMP_SYS(getrlimit),
+	END,
+};
+
+static const int request_thread[] = {
+	/* poison asks the poisoner */
+	SCMP_SYS(sendto),
+	SCMP_SYS(recvfrom),
+	END,
+};
+
+/* All that caps looks at besides, and file names. */
+static const int keeper[] = {
+	SCMP_SYS(openat),
+	SCMP_SYS(open),
+	SCMP_SYS(close),
+	SCMP_SYS(stat),
+	SCMP_SYS(lstat),
+	SCMP_SYS(newfstatat),
+	SCMP_SYS(statfs),
+	SCMP_SYS(fstatfs),
+	SCMP_SYS(access),
+	SCMP_SYS(faccessat),
+	SCMP_SYS(faccessat2),
+	SCMP_SYS(readlink),
+	SCMP_SYS(getdents64),
+	SCMP_SYS(unlink),
+	SCMP_SYS(unlinkat),
+	SCMP_SYS(mkdir),
+	SCMP_SYS(mkdirat),
+	SCMP_SYS(rmdir),
+	SCMP_SYS(rt_sigpending),
+	SCMP_SYS(rename),
+	SCMP_SYS(renameat),
+	SCMP_SYS(renameat2),
+	SCMP_SYS(link),
+	SCMP_SYS(linkat),
+	SCMP_SYS(chmod),
+	SCMP_SYS(fchmod),
+	SCMP_SYS(fchmodat),
+	SCMP_SYS(umask),
+	SCMP_SYS(flock),
+	SCMP_SYS(fcntl),
+	SCMP_SYS(connect),
+	SCMP_SYS(bind),
+	SCMP_SYS(listen),
+	SCMP_SYS(recvfrom),
+	SCMP_SYS(sendmsg),
+	SCMP_SYS(pipe),
+	SCMP_SYS(pipe2),
+	SCMP_SYS(uname),
+	SCMP_SYS(geteuid),
+	SCMP_SYS(getuid),
+	SCMP_SYS(perf_event_open),
+	END,
+};
+
+static int allow_all(scmp_filter_ctx c, const int *list)
+{
+	int r = 0;
+
+	for (; *list != END && !r; list++)
+		r = seccomp_rule_add(c, SCMP_ACT_ALLOW, *list, 0);
+	return r;
+}
+
+/* Only with that in the argument @arg, under @mask. */
+static int allow_if(scmp_filter_ctx c, int nr, unsigned int arg,
+		    scmp_datum_t mask, scmp_datum_t value)
+{
+	return seccomp_rule_add(c, SCMP_ACT_ALLOW, nr, 1,
+				SCMP_CMP(arg, SCMP_CMP_MASKED_EQ, mask, value));
+}
+
+static int refuse(scmp_filter_ctx c, int nr, int with)
+{
+	return seccomp_rule_add(c, SCMP_ACT_ERRNO((uint32_t)with), nr, 0);
+}
+
+/* No memory that can be written and run, no process, no signal for others. */
+static int allow_threads(scmp_filter_ctx c)
+{
+	const scmp_datum_t thread = CLONE_THREAD | CLONE_VM;
+	const scmp_datum_t pid = (scmp_datum_t)getpid();
+	int r = allow_if(c, SCMP_SYS(mmap), 2, PROT_EXEC, 0);
+
+	if (!r)
+		r = allow_if(c, SCMP_SYS(mprotect), 2, PROT_EXEC, 0);
+	if (!r)
+		r = allow_if(c, SCMP_SYS(clone), 0, thread, thread);
+	if (!r) /* its flags are in memory: glibc falls back to clone */
+		r = refuse(c, SCMP_SYS(clone3), ENOSYS);
+	if (!r)
+		r = allow_if(c, SCMP_SYS(tgkill), 0, UINT32_MAX, pid);
+	if (!r)
+		r = allow_if(c, SCMP_SYS(newfstatat), 3, AT_EMPTY_PATH_,
+			     AT_EMPTY_PATH_);
+	if (!r)
+		r = allow_if(c, SCMP_SYS(prctl), 0, UINT32_MAX, PR_SET_NAME);
+	if (!r)
+		r = allow_if(c, SCMP_SYS(prctl), 0, UINT32_MAX, PR_GET_NAME);
+	if (!r) /* a name for memory: glibc does not mind */
+		r = seccomp_rule_add(c, SCMP_ACT_ERRNO(EINVAL), SCMP_SYS(prctl),
+				     1, SCMP_A0(SCMP_CMP_EQ, PR_SET_VMA));
+	if (!r)
+		r = allow_if(c, SCMP_SYS(ioctl), 1, TYPE_MASK, KVM_TYPE);
+	return r ?: allow_all(c, every_thread);
+}
+
+/* free() opens /proc/sys/vm/overcommit_memory, and does without it. */
+static int allow_machine(scmp_filter_ctx c)
+{
+	return allow_threads(c) ?: refuse(c, SCMP_SYS(openat), EACCES);
+}
+
+/* Not TIOCSTI, which types at the terminal what its shell then runs. */
+static int allow_terminal(scmp_filter_ctx c)
+{
+	static const scmp_datum_t ioctls[] = {
+		TCGETS,	 TCSETS,   TCSETSW,  TCSETSF,	TCGETS2,
+		TCSETS2, TCSETSW2, TCSETSF2, TIOCGPGRP,
+	};
+	int r = 0;
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(ioctls) && !r; i++)
+		r = allow_if(c, SCMP_SYS(ioctl), 1, UINT32_MAX, ioctls[i]);
+	return r;
+}
+
+static int allow_main(scmp_filter_ctx c)
+{
+	int r = allow_machine(c);
+
+	if (!r)
+		r = allow_terminal(c);
+	if (!r) /* of its threads */
+		r = allow_if(c, SCMP_SYS(seccomp), 0, UINT32_MAX, 1);
+	if (!r)
+		r = allow_if(c, SCMP_SYS(prlimit64), 2, ~UINT64_C(0), 0);
+	return r ?: allow_all(c, main_thread);
+}
+
+static int allow_keeper(scmp_filter_ctx c)
+{
+	/* Without a capability they would fail; caps tries them. */
+	static const int without_right[] = { SCMP_SYS(fsopen),
+					     SCMP_SYS(fsconfig),
+					     SCMP_SYS(fsmount) };
+	int r = allow_threads(c);
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(without_right) && !r; i++)
+		r = refuse(c, without_right[i], EPERM);
+	if (!r) /* AF_UNIX */
+		r = allow_if(c, SCMP_SYS(socket), 0, UINT32_MAX, 1);
+	if (!r)
+		r = allow_terminal(c);
+	return r ?: allow_all(c, keeper);
+}
+
+static int allow_poisoner(scmp_filter_ctx c, const struct poison_files *f)
+{
+	int r = allow_if(c, SCMP_SYS(madvise), 2, UINT32_MAX, MADV_HWPOISON);
+
+	if (!r)
+		r = allow_if(c, SCMP_SYS(read), 0, UINT32_MAX,
+			     (scmp_datum_t)f->fd);
+	if (!r)
+		r = allow_if(c, SCMP_SYS(write), 0, UINT32_MAX,
+			     (scmp_datum_t)f->fd);
+	if (!r && f->corrupt >= 0)
+		r = allow_if(c, SCMP_SYS(write), 0, UINT32_MAX,
+			     (scmp_datum_t)f->corrupt);
+	if (!r && f->pagemap >= 0)
+		r = allow_if(c, SCMP_SYS(pread64), 0, UINT32_MAX,
+			     (scmp_datum_t)f->pagemap);
+	if (!r && f->kpageflags >= 0)
+		r = allow_if(c, SCMP_SYS(pread64), 0, UINT32_MAX,
+			     (scmp_datum_t)f->kpageflags);
+	if (!r)
+		r = seccomp_rule_add(c, SCMP_ACT_ALLOW, SCMP_SYS(rt_sigreturn),
+				     0);
+	if (!r)
+		r = seccomp_rule_add(c, SCMP_ACT_ALLOW, SCMP_SYS(exit), 0);
+	return r;
+}
+
+static int allow(scmp_filter_ctx c, enum sandbox_kind kind,
+		 const struct poison_files *files)
+{
+	/* The first to be looked for: KVM_RUN. */
+	int r = seccomp_syscall_priority(c, SCMP_SYS(ioctl), 255);
+
+	if (r)
+		return r;
+	switch (kind) {
+	case SANDBOX_MAIN:
+		return allow_main(c);
+	case SANDBOX_THREAD:
+		return allow_machine(c) ?: allow_all(c, request_thread);
+	case SANDBOX_KEEPER:
+		return allow_keeper(c);
+	case SANDBOX_POISONER:
+		return allow_poisoner(c, files);
+	default:
+		return allow_machine(c);
+	}
+}
+
+/* libseccomp writes to a file only, up to 2.5. */
+static int export(scmp_filter_ctx c, struct sock_fprog *out)
+{
+	int fd = memfd_create("filter", MFD_CLOEXEC), r;
+	off_t size = 0;
+
+	if (fd < 0)
+		return -errno;
+	r = seccomp_export_bpf(c, fd);
+	if (!r)
+		size = lseek(fd, 0, SEEK_END);
+	out->filter = size > 0 ? malloc((size_t)size) : NULL;
+	out->len = (unsigned short)((size_t)size / sizeof(*out->filter));
+	if (!r &&
+	    (!out->filter || pread(fd, out->filter, (size_t)size, 0) != size))
+		r = -ENOMEM;
+	close(fd);
+	return r;
+}
+
+int sandbox_compile(enum sandbox_kind kind, const struct poison_files *files,
+		    struct sock_fprog *out, struct err *e)
+{
+	/* Of the other processes nobody would see what they say. */
+	const bool kill = kind == SANDBOX_KEEPER || kind == SANDBOX_POISONER;
+	scmp_filter_ctx c =
+		seccomp_init(kill ? SCMP_ACT_KILL_PROCESS : SCMP_ACT_TRAP);
+	int r;
+
+	if (!c)
+		return err_os(e, ENOMEM, "memory for a seccomp filter");
+	r = allow(c, kind, files);
+	if (!r)
+		r = export(c, out);
+	seccomp_release(c);
+	return r ? err_os(e, -r, "the seccomp filter for %s",
+			  sandbox_kind_name(kind))
+		 : 0;
+}
