@@ -20,7 +20,7 @@ void vcpu_sched_close(struct vcpu *v)
 
 int vcpu_run_delay(const struct vcpu *v, uint64_t *ns)
 {
-	char text[96];
+	char text[96], *at, *end;
 	/* It takes CONFIG_SCHED_INFO, as steal time does. */
 	ssize_t n = pread(v->task.schedstat, text, sizeof(text) - 1, 0);
 
@@ -28,7 +28,9 @@ int vcpu_run_delay(const struct vcpu *v, uint64_t *ns)
 		return -errno;
 	text[n] = '\0';
 	/* Documentation/scheduler/sched-stats.rst: on a CPU, waiting, turns. */
-	return sscanf(text, "%*u %" SCNu64, ns) == 1 ? 0 : -EINVAL;
+	strtoull(text, &at, 10);
+	*ns = strtoull(at, &end, 10);
+	return end != at ? 0 : -EINVAL;
 }
 
 /* Where the value is in the file, or 0. */
