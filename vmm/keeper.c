@@ -10,6 +10,7 @@
 
 int keeper_start(struct keeper *k, const struct config *cfg, struct err *e)
 {
+	const pid_t machine = getpid();
 	int fds[2];
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds))
@@ -17,7 +18,7 @@ int keeper_start(struct keeper *k, const struct config *cfg, struct err *e)
 	k->pid = fork();
 	if (!k->pid) {
 		close(fds[0]);
-		keeper_serve(fds[1], cfg);
+		keeper_serve(fds[1], machine, cfg);
 	}
 	close(fds[1]);
 	k->fd = fds[0];
@@ -28,11 +29,12 @@ int keeper_start(struct keeper *k, const struct config *cfg, struct err *e)
 	return err_os(e, errno, "fork of the keeper");
 }
 
-/* Wait for the reply, and the file that comes with it: *@fd, or -1. */
-static int receive(int from, struct keeper_reply *reply, int *fd)
+/* Wait for the reply, and the files that come with it. */
+static int receive(int from, struct keeper_reply *reply, int *fds,
+		   unsigned int *nr)
 {
 	union {
-		char buf[CMSG_SPACE(sizeof(int))];
+		char buf[CMSG_SPACE(sizeof(int) * KEEPER_FILES)];
 		struct cmsghdr align;
 	} control;
 	struct iovec iov = { reply, sizeof(*reply) };
@@ -43,34 +45,47 @@ static int receive(int from, struct keeper_reply *reply, int *fd)
 	struct cmsghdr *c;
 	ssize_t n;
 
-	*fd = -1;
+	*nr = 0;
 	do
 		n = recvmsg(from, &msg, MSG_CMSG_CLOEXEC);
 	while (n < 0 && errno == EINTR);
 	c = n > 0 ? CMSG_FIRSTHDR(&msg) : NULL;
-	if (c && c->cmsg_type == SCM_RIGHTS)
-		memcpy(fd, CMSG_DATA(c), sizeof(*fd));
+	if (c && c->cmsg_type == SCM_RIGHTS) {
+		*nr = (unsigned int)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+		memcpy(fds, CMSG_DATA(c), *nr * sizeof(int));
+	}
 	return n == sizeof(*reply) ? 0 : -1;
+}
+
+static int ask_files(struct keeper *k, const struct keeper_request *rq,
+		     struct keeper_reply *reply, int *fds, unsigned int *nr,
+		     struct err *e)
+{
+	*nr = 0;
+	if (send(k->fd, rq, sizeof(*rq), MSG_NOSIGNAL) != sizeof(*rq) ||
+	    receive(k->fd, reply, fds, nr)) {
+		while (*nr)
+			close(fds[--*nr]);
+		return err_state(e, "the process that keeps gpcvm's rights to "
+				    "files is gone");
+	}
+	k->state = reply->state;
+	if (!reply->result)
+		return 0;
+	*e = reply->err;
+	return -1;
 }
 
 /* -1 and @e; else the file that was asked for, or 0. */
 static int ask(struct keeper *k, const struct keeper_request *rq,
 	       struct keeper_reply *reply, struct err *e)
 {
-	int fd = -1;
+	int fds[KEEPER_FILES];
+	unsigned int nr;
 
-	if (send(k->fd, rq, sizeof(*rq), MSG_NOSIGNAL) != sizeof(*rq) ||
-	    receive(k->fd, reply, &fd)) {
-		if (fd >= 0)
-			close(fd);
-		return err_state(e, "the process that keeps gpcvm's rights to "
-				    "files is gone");
-	}
-	k->state = reply->state;
-	if (!reply->result)
-		return fd >= 0 ? fd : 0;
-	*e = reply->err;
-	return -1;
+	if (ask_files(k, rq, reply, fds, &nr, e))
+		return -1;
+	return nr ? fds[0] : 0;
 }
 
 static int ask_path(struct keeper *k, enum keeper_op op, const char *path,
@@ -137,6 +152,43 @@ int keeper_delay_get(struct keeper *k, enum delay which, uint32_t *us,
 
 	*us = reply.us;
 	*hits = reply.hits;
+	return r;
+}
+
+static int tasks_part(struct keeper *k, const pid_t *tids, unsigned int n,
+		      bool more, struct task_files *out, struct err *e)
+{
+	struct keeper_request rq = { .op = KEEPER_TASKS,
+				     .more = more,
+				     .nr = n };
+	struct keeper_reply reply = { 0 };
+	int fds[KEEPER_FILES], of[TASK_FILES];
+	unsigned int nr, at = 0;
+
+	memcpy(rq.tids, tids, n * sizeof(*tids));
+	if (ask_files(k, &rq, &reply, fds, &nr, e))
+		return -1;
+	for (unsigned int i = 0; i < n; i++) {
+		for (unsigned int f = 0; f < TASK_FILES; f++)
+			of[f] = reply.opened[i] >> f & 1 && at < nr ? fds[at++]
+								    : -1;
+		out[i] = task_take(of, reply.stack_errno);
+	}
+	return 0;
+}
+
+int keeper_tasks(struct keeper *k, const pid_t *tids, unsigned int nr,
+		 struct task_files *out, struct err *e)
+{
+	int r = 0;
+
+	for (unsigned int i = 0, n; i < nr; i += n) {
+		n = nr - i < KEEPER_THREADS ? nr - i : KEEPER_THREADS;
+		if (!r)
+			r = tasks_part(k, tids + i, n, i + n < nr, out + i, e);
+		for (unsigned int j = i; r && j < i + n; j++)
+			out[j] = task_none(EACCES);
+	}
 	return r;
 }
 

@@ -2,10 +2,14 @@
 /*
  * The keeper: a process beside the machine's that keeps the uid that gpcvm was
  * started with (but no capability) for what is done by name in the file system,
- * so that the machine itself needs none of it: the control socket, recordings, the
- * kernel's delays, and `caps`, which opens what it reports on. It removes the socket
- * and puts the delays back when the machine is gone, however it went. It is forked before the first file of a
- * guest is opened and takes nothing from the machine but struct keeper_request.
+ * so that the machine itself needs none of it: the control socket, recordings,
+ * the kernel's delays, and `caps`, which opens what it reports on. It removes the
+ * socket and puts the delays back when the machine is gone, however it went. It
+ * is forked before the first file of a guest is opened and takes nothing from the
+ * machine but struct keeper_request.
+ *
+ * CAP_SYS_ADMIN stays until it has opened the kernel stacks of the vCPUs' threads,
+ * which is before the first client is listened to.
  */
 #ifndef GPCVM_KEEPER_H
 #define GPCVM_KEEPER_H
@@ -17,6 +21,7 @@
 #include "delay.h"
 #include "err.h"
 #include "probe.h"
+#include "task_state.h"
 
 /* What holds the keeper itself. */
 struct keeper_state {
@@ -47,6 +52,10 @@ int keeper_delay_set(struct keeper *k, enum delay which, uint32_t us,
 		     struct err *e);
 int keeper_delay_get(struct keeper *k, enum delay which, uint32_t *us,
 		     uint32_t *hits, struct err *e);
+/* Files of @nr threads of this process, in that order. Once: with this the keeper
+ * loses the right to open a stack. @out is filled whatever the result. */
+int keeper_tasks(struct keeper *k, const pid_t *tids, unsigned int nr,
+		 struct task_files *out, struct err *e);
 /* Remove the socket and wait for the keeper's end. */
 void keeper_stop(struct keeper *k);
 
@@ -61,13 +70,22 @@ enum keeper_op {
 	KEEPER_PROBE,
 	KEEPER_DELAY_SET,
 	KEEPER_DELAY_GET,
+	KEEPER_TASKS,
 	KEEPER_END,
 };
+
+/* Threads a request: a message takes 253 files (include/net/scm.h). */
+#define KEEPER_THREADS 60
+#define KEEPER_FILES   (KEEPER_THREADS * TASK_FILES)
 
 struct keeper_request {
 	enum keeper_op op;
 	enum delay delay;
 	uint32_t us;
+	/* KEEPER_TASKS: */
+	bool more; /* another one follows */
+	unsigned int nr;
+	pid_t tids[KEEPER_THREADS];
 	char path[PATH_MAX]; /* terminated; of a recording */
 };
 
@@ -75,12 +93,15 @@ struct keeper_reply {
 	int result; /* 0 or -1 and err; a file comes with SCM_RIGHTS */
 	struct err err;
 	struct keeper_state state;
-	uint32_t us, hits;  /* KEEPER_DELAY_GET */
+	uint32_t us, hits; /* KEEPER_DELAY_GET */
+	/* KEEPER_TASKS: bits of those that came with it, in order. */
+	uint8_t opened[KEEPER_THREADS];
+	int stack_errno;
 	struct probe probe; /* KEEPER_PROBE; its strings are the program's */
 };
 
 /* keeper_serve.c: never returns. */
-_Noreturn void keeper_serve(int fd, const struct config *cfg);
+_Noreturn void keeper_serve(int fd, pid_t machine, const struct config *cfg);
 
 /* keeper_files.c: recordings, in the keeper. */
 #define KEEPER_DIRS 2

@@ -18,6 +18,7 @@
 
 struct server {
 	int fd;
+	pid_t machine;
 	const struct config *cfg;
 	struct keeper_files files;
 	struct control_socket socket;
@@ -25,6 +26,8 @@ struct server {
 	struct keeper_state state;
 	struct err unready; /* why it can serve nothing */
 	struct keeper_reply reply;
+	int fds[KEEPER_FILES]; /* that go with it; owned */
+	unsigned int nr_fds;
 };
 
 /* What the machine and who started it have open is none of its business: a pipe
@@ -80,6 +83,26 @@ static int serve_delay(struct server *s, const struct keeper_request *rq,
 			  e);
 }
 
+/* How the machine's threads are: only its own. */
+static int serve_tasks(struct server *s, const struct keeper_request *rq,
+		       struct err *e)
+{
+	if (rq->nr > KEEPER_THREADS)
+		return err_range(e, "%u threads at once", rq->nr);
+	for (unsigned int i = 0; i < rq->nr; i++)
+		for (enum task_file f = 0; f < TASK_FILES; f++) {
+			int fd = task_open(s->machine, rq->tids[i], f);
+
+			if (fd < 0 && f == TASK_STACK)
+				s->reply.stack_errno = errno;
+			if (fd < 0)
+				continue;
+			s->fds[s->nr_fds++] = fd;
+			s->reply.opened[i] |= (uint8_t)(1U << f);
+		}
+	return rq->more ? 0 : privs_drop_kept(e);
+}
+
 /* What others would trip over. */
 static int clean_up(struct server *s, struct err *e)
 {
@@ -92,8 +115,7 @@ static int clean_up(struct server *s, struct err *e)
 	return socket_remove(&s->socket, r ? &ignored : e) ? -1 : r;
 }
 
-/* A file, which is the reply's; else -1, and the result is in the reply. */
-static int serve(struct server *s, const struct keeper_request *rq)
+static void serve(struct server *s, const struct keeper_request *rq)
 {
 	struct keeper_reply *reply = &s->reply;
 	struct err *e = &reply->err;
@@ -102,7 +124,7 @@ static int serve(struct server *s, const struct keeper_request *rq)
 	if (s->unready.kind) {
 		*e = s->unready;
 		reply->result = -1;
-		return -1;
+		return;
 	}
 	switch (rq->op) {
 	case KEEPER_LISTEN:
@@ -126,35 +148,46 @@ static int serve(struct server *s, const struct keeper_request *rq)
 	case KEEPER_DELAY_GET:
 		r = serve_delay(s, rq, e);
 		break;
+	case KEEPER_TASKS:
+		r = serve_tasks(s, rq, e);
+		break;
 	case KEEPER_END:
 		r = clean_up(s, e);
 		break;
 	}
+	if (fd >= 0)
+		s->fds[s->nr_fds++] = fd;
 	reply->result = r < 0 ? -1 : 0;
 	reply->state = s->state;
-	return fd;
 }
 
-static int answer(struct server *s, int fd)
+/* The reply, with its files. */
+static int answer(struct server *s)
 {
+	const size_t size = s->nr_fds * sizeof(int);
 	union {
-		char buf[CMSG_SPACE(sizeof(int))];
+		char buf[CMSG_SPACE(sizeof(int) * KEEPER_FILES)];
 		struct cmsghdr align;
 	} control = { { 0 } };
 	struct iovec iov = { &s->reply, sizeof(s->reply) };
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
 
-	if (fd >= 0) {
+	int r;
+
+	if (size) {
 		struct cmsghdr *c = &control.align;
 
 		c->cmsg_level = SOL_SOCKET;
 		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+		c->cmsg_len = CMSG_LEN(size);
+		memcpy(CMSG_DATA(c), s->fds, size);
 		msg.msg_control = control.buf;
-		msg.msg_controllen = sizeof(control.buf);
+		msg.msg_controllen = CMSG_SPACE(size);
 	}
-	return sendmsg(s->fd, &msg, MSG_NOSIGNAL) < 0 ? -1 : 0;
+	r = sendmsg(s->fd, &msg, MSG_NOSIGNAL) < 0 ? -1 : 0;
+	while (s->nr_fds)
+		close(s->fds[--s->nr_fds]);
+	return r;
 }
 
 static bool next_request(struct server *s, struct keeper_request *rq)
@@ -172,15 +205,11 @@ static void serve_all(struct server *s)
 {
 	struct keeper_request rq;
 	struct err e;
-	int fd, r;
 
 	while (next_request(s, &rq)) {
 		memset(&s->reply, 0, sizeof(s->reply));
-		fd = serve(s, &rq);
-		r = answer(s, fd);
-		if (fd >= 0)
-			close(fd);
-		if (r || rq.op == KEEPER_END)
+		serve(s, &rq);
+		if (answer(s) || rq.op == KEEPER_END)
 			break;
 	}
 	clean_up(s, &e); /* of a machine that was killed */
@@ -204,7 +233,7 @@ static int keeper_confine(struct server *s, struct err *e)
 	struct sandbox box = { 0 };
 	int r;
 
-	if (privs_drop(e))
+	if (privs_keep_admin(e))
 		return -1;
 	if (s->cfg->no_sandbox)
 		return 0;
@@ -218,7 +247,7 @@ static int keeper_confine(struct server *s, struct err *e)
 	return r;
 }
 
-void keeper_serve(int fd, const struct config *cfg)
+void keeper_serve(int fd, pid_t machine, const struct config *cfg)
 {
 	static struct server s;
 	sigset_t all;
@@ -227,6 +256,7 @@ void keeper_serve(int fd, const struct config *cfg)
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	s.fd = close_others(fd);
+	s.machine = machine;
 	s.cfg = cfg;
 	s.socket.dir = -1;
 	keeper_files_open(&s.files, cfg);

@@ -32,27 +32,63 @@ static void drop_bounding(void)
 		;
 }
 
-static int drop_capabilities(struct err *e)
+/* Have no capability but those in @want. */
+static int set_capabilities(cap_t want, struct err *e)
 {
-	cap_t none = cap_init(), now = NULL;
+	cap_t now = NULL;
 	int r = 0;
 
-	cap_reset_ambient();
-	if (!none || cap_set_proc(none))
+	if (!want || cap_set_proc(want))
 		r = err_os(e, errno, "dropping capabilities");
 	else if (!(now = cap_get_proc()))
 		r = err_os(e, errno, "looking at capabilities");
-	else if (cap_compare(now, none))
+	else if (cap_compare(now, want))
 		r = err_os(e, 0,
 			   "some capabilities are still there after dropping "
 			   "them");
 	if (now)
 		cap_free(now);
-	if (none)
-		cap_free(none);
-	if (!r && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-		r = err_os(e, errno, "PR_SET_NO_NEW_PRIVS");
+	if (want)
+		cap_free(want);
 	return r;
+}
+
+static int drop_capabilities(struct err *e)
+{
+	cap_reset_ambient();
+	if (set_capabilities(cap_init(), e))
+		return -1;
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+		return err_os(e, errno, "PR_SET_NO_NEW_PRIVS");
+	return 0;
+}
+
+int privs_keep_admin(struct err *e)
+{
+	const cap_value_t admin = CAP_SYS_ADMIN;
+	cap_t now = cap_get_proc(), want = cap_init();
+	cap_flag_value_t has = CAP_CLEAR;
+
+	if (now)
+		cap_get_flag(now, admin, CAP_EFFECTIVE, &has);
+	if (now)
+		cap_free(now);
+	if (want && has == CAP_SET) {
+		cap_set_flag(want, CAP_PERMITTED, 1, &admin, CAP_SET);
+		cap_set_flag(want, CAP_EFFECTIVE, 1, &admin, CAP_SET);
+	}
+	drop_bounding();
+	cap_reset_ambient();
+	if (set_capabilities(want, e))
+		return -1;
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+		return err_os(e, errno, "PR_SET_NO_NEW_PRIVS");
+	return 0;
+}
+
+int privs_drop_kept(struct err *e)
+{
+	return set_capabilities(cap_init(), e);
 }
 
 int privs_drop(struct err *e)

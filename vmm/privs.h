@@ -19,6 +19,9 @@ struct identity privs_target(void);
 /* Give up every capability, for good, and set no_new_privs; the uid stays.
  * Before the first thread is made: capabilities are a thread's own. */
 int privs_drop(struct err *e);
+/* The same but for CAP_SYS_ADMIN, if that is there, until privs_drop_kept(). */
+int privs_keep_admin(struct err *e);
+int privs_drop_kept(struct err *e);
 /*
  * The same, and leave uid 0. Fills @id with what the process is afterwards:
  * privs_target(), or in a user namespace without it nobody, or still uid 0.

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -125,6 +126,29 @@ static int drop_rights(struct run *r, struct err *e)
 	return sandbox_enter(s, SANDBOX_MAIN, e);
 }
 
+/* How the vCPUs' threads are doing is told to clients; without it they go on. */
+static void watch_threads(struct run *r)
+{
+	const unsigned int nr = r->m.nr_vcpus;
+	struct task_files *files = calloc(nr, sizeof(*files));
+	pid_t *tids = calloc(nr, sizeof(*tids));
+	struct err e;
+
+	if (!files || !tids) {
+		complain("no memory to watch %u vCPUs' threads", nr);
+		goto out;
+	}
+	for (unsigned int i = 0; i < nr; i++)
+		tids[i] = vcpu_tid(&r->m.vcpus[i]);
+	if (keeper_tasks(&r->keeper, tids, nr, files, &e))
+		complain_err(&e);
+	for (unsigned int i = 0; i < nr; i++)
+		vcpu_set_task(&r->m.vcpus[i], &files[i]);
+out:
+	free(files);
+	free(tids);
+}
+
 /* Everything up to the first instruction of the guest. */
 static int start(struct run *r, struct err *e)
 {
@@ -147,7 +171,11 @@ static int start(struct run *r, struct err *e)
 			return -1;
 	}
 	say_hello(r);
-	return machine_start(&r->m, e);
+	if (machine_start(&r->m, e))
+		return -1;
+	if (r->keeper.pid) /* while the guest comes up */
+		watch_threads(r);
+	return 0;
 }
 
 /* A FIFO would be waited for until somebody reads it, which may be never; from

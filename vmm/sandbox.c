@@ -91,8 +91,6 @@ int sandbox_enter(const struct sandbox *s, enum sandbox_kind kind,
 {
 	if (kind != SANDBOX_MAIN)
 		prctl(PR_SET_NAME, sandbox_kind_name(kind), 0, 0, 0);
-	if (kind != SANDBOX_MAIN)
-		prctl(PR_SET_NAME, sandbox_kind_name(kind), 0, 0, 0);
 	if (s->no_filters)
 		return 0;
 	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &s->filters[kind]))

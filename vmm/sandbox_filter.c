@@ -160,6 +160,8 @@ static const int keeper[] = {
 	SCMP_SYS(geteuid),
 	SCMP_SYS(getuid),
 	SCMP_SYS(perf_event_open),
+	SCMP_SYS(capget), /* privs_drop_kept() */
+	SCMP_SYS(capset),
 	END,
 };
 

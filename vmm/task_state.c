@@ -12,30 +12,46 @@
 /* Of a stack. */
 #define FRAMES 6
 
-static int task_file(const char *name)
+struct task_files task_none(int why)
 {
+	return (struct task_files){
+		.schedstat = -1, .stat = -1, .where = -1, .stack_errno = why
+	};
+}
+
+int task_open(pid_t pid, pid_t tid, enum task_file which)
+{
+	static const char *const names[TASK_FILES] = {
+		[TASK_SCHEDSTAT] = "schedstat",
+		[TASK_STAT] = "stat",
+		[TASK_WCHAN] = "wchan",
+		[TASK_STACK] = "stack",
+	};
 	char path[64];
 
-	snprintf(path, sizeof(path), "/proc/thread-self/%s", name);
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/%s", (int)pid, (int)tid,
+		 names[which]);
 	return open(path, O_RDONLY | O_CLOEXEC);
 }
 
-void task_open(struct task_files *f)
+struct task_files task_take(const int fds[static TASK_FILES], int stack_errno)
 {
+	struct task_files f = { .schedstat = fds[TASK_SCHEDSTAT],
+				.stat = fds[TASK_STAT],
+				.stack_errno = stack_errno };
+	int stack = fds[TASK_STACK], other;
 	char c;
 
-	f->schedstat = task_file("schedstat");
-	f->stat = task_file("stat");
-	/* Only who opened it with CAP_SYS_ADMIN may read it (fs/proc/base.c,
-	 * proc_pid_stack). */
-	f->where = task_file("stack");
-	f->stack = f->where >= 0 && pread(f->where, &c, 1, 0) == 1;
-	if (f->stack)
-		return;
-	f->stack_errno = errno;
-	if (f->where >= 0)
-		close(f->where);
-	f->where = task_file("wchan");
+	/* Who may open it need not be who may read it; that of a thread in user
+	 * space is empty. */
+	f.stack = stack >= 0 && pread(stack, &c, 1, 0) >= 0;
+	if (!f.stack && stack >= 0)
+		f.stack_errno = errno;
+	f.where = f.stack ? stack : fds[TASK_WCHAN];
+	other = f.stack ? fds[TASK_WCHAN] : stack;
+	if (other >= 0)
+		close(other);
+	return f;
 }
 
 void task_close(struct task_files *f)

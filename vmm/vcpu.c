@@ -33,8 +33,7 @@ int vcpu_init(struct vcpu *v, unsigned int index, int fd, size_t run_size,
 	v->index = index;
 	v->fd = fd;
 	v->stats = -1;
-	v->task =
-		(struct task_files){ .schedstat = -1, .stat = -1, .where = -1 };
+	v->task = task_none(0);
 	v->run_size = run_size;
 	pthread_mutex_init(&v->lock, NULL);
 	pthread_cond_init(&v->cond, NULL);
@@ -319,15 +318,14 @@ static void end(struct vcpu *v)
 static void *thread(void *arg)
 {
 	struct vcpu *v = arg;
-	struct task_files task;
 
 	sigbus_catch(&v->bus);
-	task_open(&task);
 	pthread_mutex_lock(&v->lock);
-	v->task = task;
+	v->tid = gettid();
 	if (!v->hold)
 		v->state = VCPU_RUNNING;
 	pthread_mutex_unlock(&v->lock);
+	pthread_cond_broadcast(&v->cond);
 	while (!load(&v->stop)) {
 		if (load(&v->queue) || load(&v->pause) || must_wait(v))
 			service(v, true);

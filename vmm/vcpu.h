@@ -104,6 +104,7 @@ struct vcpu {
 	enum vcpu_state state;
 	struct vcpu_job *job; /* that runs, or NULL */
 	uint64_t job_since;
+	pid_t tid;		/* of its thread; 0: it has not begun */
 	struct task_files task; /* of its thread */
 
 	/* KVM_CAP_SYNC_REGS: the registers travel in kvm_run. vCPU thread only,
@@ -164,6 +165,10 @@ bool vcpu_pausing(struct vcpu *v);
 void vcpu_kick(struct vcpu *v);
 enum vcpu_state vcpu_state(struct vcpu *v);
 const char *vcpu_state_name(enum vcpu_state s);
+/* Its thread, which has been started. */
+pid_t vcpu_tid(struct vcpu *v);
+/* What the kernel says of that thread, from here on; taken over. */
+void vcpu_set_task(struct vcpu *v, const struct task_files *f);
 /* CPU time of its thread. */
 struct task_times vcpu_times(struct vcpu *v);
 /* What it does at @now, from any thread: "it is idle, 2 jobs wait, ...". */

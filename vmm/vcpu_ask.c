@@ -52,6 +52,26 @@ enum vcpu_state vcpu_state(struct vcpu *v)
 	return s;
 }
 
+pid_t vcpu_tid(struct vcpu *v)
+{
+	pid_t tid;
+
+	pthread_mutex_lock(&v->lock);
+	while (!v->tid)
+		pthread_cond_wait(&v->cond, &v->lock);
+	tid = v->tid;
+	pthread_mutex_unlock(&v->lock);
+	return tid;
+}
+
+void vcpu_set_task(struct vcpu *v, const struct task_files *f)
+{
+	pthread_mutex_lock(&v->lock);
+	task_close(&v->task);
+	v->task = *f;
+	pthread_mutex_unlock(&v->lock);
+}
+
 struct task_times vcpu_times(struct vcpu *v)
 {
 	struct task_files task;

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Guests that misuse the doorbell."""
+import os
 import re
 
 import lib
@@ -62,3 +63,14 @@ def test_an_operation_that_hangs_is_given_up_with_what_its_thread_did(lab):
         assert ran > 0, t
         assert "R in" in t, t
     m.alive()
+
+
+def test_root_is_told_the_kernel_stack_of_a_thread_that_hangs(lab):
+    if os.geteuid() or not os.path.exists("/proc/self/stack"):
+        raise lib.Skip("only root's keeper may open it, with CONFIG_STACKTRACE")
+    m = lab.plain()
+    m.alive()
+    names = [os.readlink(f"/proc/{m.proc.pid}/fd/{fd}")
+             for fd in os.listdir(f"/proc/{m.proc.pid}/fd")]
+    assert any(re.fullmatch(r"/proc/\d+/task/\d+/stack", n) for n in names), names
+    m.quit()
