@@ -15,7 +15,7 @@
 #define GUEST_STOPPED 0x2
 #define KNOWN_FLAGS   (TSC_STABLE | GUEST_STOPPED)
 
-#define KHZ_PER_NS    1000000
+#define KHZ_PER_NS    INT64_C(1000000)
 /* The scale may be off by 1%: KVM leaves a TSC that runs at another rate than
  * the guest's as it is within tsc_tolerance_ppm, 250. */
 #define SCALE_PART    100

@@ -8,6 +8,7 @@ uint64_t op_nop(struct percpu *pc UNUSED, uint64_t *w UNUSED)
 }
 
 /* Without an exit of its own, even where KVM intercepts RDTSC now and then. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): it is an op_fn */
 uint64_t op_spin(struct percpu *pc UNUSED, uint64_t *w)
 {
 	const uint64_t start = rdtsc();

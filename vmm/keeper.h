@@ -76,7 +76,7 @@ enum keeper_op {
 
 /* Threads a request: a message takes 253 files (include/net/scm.h). */
 #define KEEPER_THREADS 60
-#define KEEPER_FILES   (KEEPER_THREADS * TASK_FILES)
+#define KEEPER_FILES   ((size_t)KEEPER_THREADS * TASK_FILES)
 
 struct keeper_request {
 	enum keeper_op op;
