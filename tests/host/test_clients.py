@@ -354,7 +354,7 @@ def allow_files(m, nr):
 
 
 def test_who_knocks_where_no_file_is_left_is_told_so(lab):
-    m = lab.plain()
+    m = lab.plain("--no-sandbox")   # its limits can be set then
     m.healthy()
     allow_files(m, m.fds())
     for _ in range(5):
@@ -368,7 +368,7 @@ def test_who_knocks_where_no_file_is_left_is_told_so(lab):
 
 
 def test_who_knocks_where_no_file_can_be_had_waits_and_costs_nothing(lab):
-    m = lab.plain()
+    m = lab.plain("--no-sandbox")   # its limits can be set then
     m.healthy()
     allow_files(m, 0)
     waiting = [m.connect() for _ in range(3)]

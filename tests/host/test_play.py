@@ -841,7 +841,7 @@ def test_disagreement_that_nobody_expects_fails(lab):
 
 
 NO_KIND = "the command failed: the reply has no error.kind"
-NO_REPLY = 'the reply is no JSON object with "ok"'
+NO_REPLY = 'the command failed: expected a JSON object with "ok"'
 
 
 def test_replies_that_no_machine_would_send_fail_and_do_not_hang(lab):

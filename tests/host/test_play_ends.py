@@ -38,6 +38,10 @@ class Running(Player):
         return lib.eventually("a machine of the scenario", find)
 
 
+def vm_that_records(lab):
+    return vm(lab, "--record-dir", lab.dir)
+
+
 def gone(pid):
     lib.eventually(f"the end of {pid}",
                    lambda: not os.path.exists(f"/proc/{pid}"))
@@ -68,7 +72,8 @@ def test_scenario_that_is_interrupted_leaves_no_socket_and_a_whole_recording(
 def test_time_out_leaves_a_whole_recording(lab):
     lab.need_kvm()
     rec = os.path.join(lab.dir, "rec")
-    path = write(lab, vm(lab) + f"record {rec}\nguest 0 nop\nwait end\n")
+    path = write(lab, vm_that_records(lab)
+                 + f"record {rec}\nguest 0 nop\nwait end\n")
     for limit in 2, 10, 40:
         status, out, _ = lab.run("play", "--timeout", str(limit), path,
                                  env=env(lab))
@@ -115,8 +120,8 @@ def test_socket_that_was_there_before_is_not_removed_with_a_killed_machine(
 
 def test_interrupted_suite_ends_its_machine_cleanly(lab):
     rec = os.path.join(lab.dir, "rec")
-    p = Player(lab, vm(lab) + f"record {rec}\nguest 0 nop\nsleep 3000000\n",
-               sub="suite")
+    p = Player(lab, vm_that_records(lab)
+               + f"record {rec}\nguest 0 nop\nsleep 3000000\n", sub="suite")
     p.machine("guest 0 nop")
     p.proc.send_signal(signal.SIGINT)
     status, out = p.result()
@@ -133,8 +138,8 @@ def test_ctrl_c_at_a_terminal_ends_the_machine_cleanly(lab):
         lab.need_kvm()
         p = Player.__new__(Player)
         p.lab = lab
-        path = write(lab, vm(lab) + f"record {rec}-{sub}\nguest 0 nop\n"
-                     "sleep 3000000\n")
+        path = write(lab, vm_that_records(lab) + f"record {rec}-{sub}\n"
+                     "guest 0 nop\nsleep 3000000\n")
         p.proc = lab.spawn(sub, path, env=env(lab), start_new_session=True)
         p.machine("guest 0 nop")
         os.killpg(p.proc.pid, signal.SIGINT)
