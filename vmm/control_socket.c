@@ -217,7 +217,7 @@ int socket_check_peer(int fd, uid_t starter, struct err *e)
 	socklen_t len = sizeof(peer);
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len))
-		return err_os(e, errno, "SO_PEERCRED");
+		return err_os(e, errno, "getsockopt of SO_PEERCRED");
 	if (peer.uid && peer.uid != starter)
 		return err_state(
 			e,

@@ -62,8 +62,11 @@ static int ask_files(struct keeper *k, const struct keeper_request *rq,
 		     struct err *e)
 {
 	*nr = 0;
-	if (send(k->fd, rq, sizeof(*rq), MSG_NOSIGNAL) != sizeof(*rq) ||
-	    receive(k->fd, reply, fds, nr)) {
+	if (send(k->fd, rq, sizeof(*rq), MSG_NOSIGNAL) != sizeof(*rq))
+		return err_os(e, errno,
+			      "send to the process that keeps "
+			      "gpcvm's rights to files");
+	if (receive(k->fd, reply, fds, nr)) {
 		while (*nr)
 			close(fds[--*nr]);
 		return err_state(e, "the process that keeps gpcvm's rights to "
@@ -201,6 +204,7 @@ void keeper_stop(struct keeper *k)
 	if (ask_path(k, KEEPER_END, "", &e))
 		complain_err(&e);
 	close(k->fd);
-	waitpid(k->pid, NULL, 0);
+	while (waitpid(k->pid, NULL, 0) < 0 && errno == EINTR)
+		;
 	k->pid = 0;
 }

@@ -59,7 +59,7 @@ static int drop_capabilities(struct err *e)
 	if (set_capabilities(cap_init(), e))
 		return -1;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-		return err_os(e, errno, "PR_SET_NO_NEW_PRIVS");
+		return err_os(e, errno, "prctl of PR_SET_NO_NEW_PRIVS");
 	return 0;
 }
 
@@ -73,16 +73,18 @@ int privs_keep_admin(struct err *e)
 		cap_get_flag(now, admin, CAP_EFFECTIVE, &has);
 	if (now)
 		cap_free(now);
-	if (want && has == CAP_SET) {
-		cap_set_flag(want, CAP_PERMITTED, 1, &admin, CAP_SET);
-		cap_set_flag(want, CAP_EFFECTIVE, 1, &admin, CAP_SET);
+	if (want && has == CAP_SET &&
+	    (cap_set_flag(want, CAP_PERMITTED, 1, &admin, CAP_SET) ||
+	     cap_set_flag(want, CAP_EFFECTIVE, 1, &admin, CAP_SET))) {
+		cap_free(want);
+		return err_os(e, errno, "cap_set_flag of CAP_SYS_ADMIN");
 	}
 	drop_bounding();
 	cap_reset_ambient();
 	if (set_capabilities(want, e))
 		return -1;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-		return err_os(e, errno, "PR_SET_NO_NEW_PRIVS");
+		return err_os(e, errno, "prctl of PR_SET_NO_NEW_PRIVS");
 	return 0;
 }
 
@@ -195,13 +197,14 @@ int privs_leave_root(struct identity *id, struct err *e)
 
 	/* What gpcvm play has set goes with a change of the uid
 	 * (kernel/cred.c, commit_creds). */
-	prctl(PR_GET_PDEATHSIG, &end, 0, 0, 0);
+	if (prctl(PR_GET_PDEATHSIG, &end, 0, 0, 0))
+		return err_os(e, errno, "prctl of PR_GET_PDEATHSIG");
 	*id = geteuid() ? privs_starter() : privs_target();
 	drop_bounding();
 	if (!geteuid() && become_other(id, e))
 		return -1;
-	if (end)
-		prctl(PR_SET_PDEATHSIG, end, 0, 0, 0);
+	if (end && prctl(PR_SET_PDEATHSIG, end, 0, 0, 0))
+		return err_os(e, errno, "prctl of PR_SET_PDEATHSIG");
 	if (end && getppid() != parent)
 		raise(end);
 	return drop_capabilities(e) || check_left(*id, e) ? -1 : 0;

@@ -193,7 +193,9 @@ static void arm_timer(struct pending *p, bool on)
 	p->armed = on;
 	if (on)
 		t.it_interval.tv_nsec = t.it_value.tv_nsec = TICK_NS;
-	timerfd_settime(p->timer_fd, 0, &t, NULL);
+	if (timerfd_settime(p->timer_fd, 0, &t, NULL))
+		complain("timerfd_settime: %s: deadlines are not heeded",
+			 strerrordesc_np(errno));
 }
 
 /* Pending from here on. */

@@ -329,9 +329,10 @@ static int export(scmp_filter_ctx c, struct sock_fprog *out)
 		size = lseek(fd, 0, SEEK_END);
 	out->filter = size > 0 ? malloc((size_t)size) : NULL;
 	out->len = (unsigned short)((size_t)size / sizeof(*out->filter));
-	if (!r &&
-	    (!out->filter || pread(fd, out->filter, (size_t)size, 0) != size))
+	if (!r && !out->filter)
 		r = -ENOMEM;
+	if (!r && pread(fd, out->filter, (size_t)size, 0) != size)
+		r = -EIO;
 	close(fd);
 	return r;
 }

@@ -20,7 +20,7 @@ def verdicts(value):
 
 
 def test_a_session_in_private_memory_plays_with_the_same_verdicts(lab):
-    g = lab.private("--vcpus", "2")
+    g = lab.private("--vcpus", "2", "--record-dir", "/tmp")
     path = "/tmp/session.scn"
     g.ok(f"record {path}")
     other = g.connect()
@@ -62,7 +62,7 @@ def test_a_session_in_private_memory_plays_with_the_same_verdicts(lab):
 
 
 def test_what_is_recorded_elsewhere_is_skipped_with_the_reason(lab):
-    g = lab.private()
+    g = lab.private("--record-dir", "/tmp")
     g.ok("record /tmp/private.scn")
     g.ok("attr clock0 shared")
     g.quit()
