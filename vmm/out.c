@@ -203,6 +203,24 @@ static int stream_start(struct stream *s, int fd, size_t full, size_t room)
 	return r;
 }
 
+/* How many bytes it did not get rid of. */
+static uint64_t stream_end(struct stream *s)
+{
+	uint64_t left;
+
+	pthread_mutex_lock(&s->lock);
+	s->end = true;
+	left = stream_left(s);
+	pthread_cond_signal(&s->more);
+	pthread_mutex_unlock(&s->lock);
+	if (left) /* it may write for ever, and does not outlive the process */
+		return left;
+	pthread_join(s->thread, NULL);
+	free(s->ring);
+	s->ring = NULL;
+	return 0;
+}
+
 int out_start(unsigned int vcpus)
 {
 	bool same = same_file(STDOUT_FILENO, STDERR_FILENO);
@@ -212,9 +230,12 @@ int out_start(unsigned int vcpus)
 	if (out.begun)
 		return 0;
 	r = stream_start(&out.streams[0], STDOUT_FILENO, GUEST_SIZE, room);
-	if (!r && !same)
+	if (!r && !same) {
 		r = stream_start(&out.streams[1], STDERR_FILENO, MESSAGES_SIZE,
 				 0);
+		if (r)
+			stream_end(&out.streams[0]);
+	}
 	out.guest = &out.streams[0];
 	out.messages = &out.streams[!same];
 	__atomic_store_n(&out.begun, !r, __ATOMIC_RELEASE);
@@ -260,24 +281,6 @@ static bool stream_pending(struct stream *s)
 	r = stream_left(s) || s->messages;
 	pthread_mutex_unlock(&s->lock);
 	return r;
-}
-
-/* How many bytes it did not get rid of. */
-static uint64_t stream_end(struct stream *s)
-{
-	uint64_t left;
-
-	pthread_mutex_lock(&s->lock);
-	s->end = true;
-	left = stream_left(s);
-	pthread_cond_signal(&s->more);
-	pthread_mutex_unlock(&s->lock);
-	if (left) /* it may write for ever, and does not outlive the process */
-		return left;
-	pthread_join(s->thread, NULL);
-	free(s->ring);
-	s->ring = NULL;
-	return 0;
 }
 
 /* Until both (@b may be NULL) are empty, or nothing moves. */
