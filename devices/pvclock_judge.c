@@ -50,7 +50,10 @@ static __int128 scale(const struct agent_op *op, __int128 ticks)
 {
 	const int shift = shift_of(op);
 
-	ticks = shift < 0 ? ticks >> -shift : ticks << shift;
+	if (shift < 0)
+		ticks >>= -shift;
+	else
+		ticks *= INT64_C(1) << shift;
 	return ticks * mul_of(op) >> 32;
 }
 

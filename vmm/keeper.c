@@ -62,7 +62,8 @@ static int ask_files(struct keeper *k, const struct keeper_request *rq,
 		     struct err *e)
 {
 	*nr = 0;
-	if (send(k->fd, rq, sizeof(*rq), MSG_NOSIGNAL) != sizeof(*rq))
+	if (send(k->fd, rq, sizeof(*rq), MSG_NOSIGNAL) != sizeof(*rq) &&
+	    errno != EPIPE && errno != ECONNRESET)
 		return err_os(e, errno,
 			      "send to the process that keeps "
 			      "gpcvm's rights to files");

@@ -291,10 +291,10 @@ class Lab:
         self.procs.append(p)
         return p
 
-    def run(self, *args, input=None, **kw):
+    def run(self, *args, input=None, limit=LIMIT, **kw):
         """gpcvm ARGS to its end -> (status, stdout, stderr)."""
         r = subprocess.run([self.gpcvm, *args], capture_output=True,
-                           text=True, timeout=LIMIT, input=input,
+                           text=True, timeout=limit, input=input,
                            stdin=None if input is not None
                            else subprocess.DEVNULL, **kw)
         return r.returncode, r.stdout, r.stderr

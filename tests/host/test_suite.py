@@ -21,10 +21,14 @@ def folder(lab, files, name="suite"):
     return top
 
 
+# Each scenario has a limit of its own.
+SUITE_LIMIT = 900
+
+
 def suite(lab, *args):
     lab.need_kvm()
     for _ in range(test_play.ATTEMPTS):
-        r = lab.run("suite", *args, env=env(lab))
+        r = lab.run("suite", *args, env=env(lab), limit=SUITE_LIMIT)
         nothing_left(lab)
         if not disturbed(r[1]):
             break

