@@ -21,8 +21,8 @@ struct host_memory {
 
 /* Count, by the files in @proc ("/proc"). */
 void host_memory_count(struct host_memory *m, const char *proc);
-/* Look at each page of the host by /proc/kpageflags: how many are "unmapped", none
- * of them for being under way. Takes 0.1 s for 4 GiB. -1: it cannot be read. */
+/* Read the flags of each page of the host in /proc/kpageflags and count those that
+ * are "unmapped". Returns -1 where that cannot be read. */
 long host_memory_unmapped(const char *proc);
 
 #endif

@@ -57,7 +57,7 @@ static struct site *find_site(const char *name, uint64_t arg)
 	return NULL;
 }
 
-/* Two processes may add the same: the sums are added up by who reads them. */
+/* Two processes may add the same site; the driver adds up their counts. */
 static struct site *add_site(const char *name, uint64_t arg)
 {
 	struct site *s;

@@ -78,7 +78,7 @@ def machine(run, *args, commands=COMMANDS):
     run.spawn("run", "--control", path, *args)
     sock = run.connect(path)
     seen = talk(run, sock, commands) if sock else ["never there"]
-    # A client that it had no memory for is dropped; the machine lives on.
+    # gpcvm drops a client when memory runs out; the machine goes on.
     if sock and seen[-1] == "gone" and run.proc.poll() is None:
         sock = run.connect(path)
     if sock:

@@ -279,7 +279,7 @@ static void deleted_slot_is_ram_where_no_other_is(void **state)
 					.present = true };
 	m.slots[2] =
 		(struct mem_slot){ .gpa = 0x13000, .size = 0x3000, .gone = 2 };
-	/* What is there, then what was there last. */
+	/* Prefer the present slot, then the one deleted last. */
 	assert_ptr_equal(memory_slot(&m, 0x11fff), &m.slots[0]);
 	assert_ptr_equal(memory_slot(&m, 0x12000), &m.slots[1]);
 	assert_ptr_equal(memory_slot(&m, 0x13fff), &m.slots[1]);
