@@ -139,9 +139,10 @@ char *guest_linux_append(const char *append)
 bool guest_linux_there(char *why, size_t len)
 {
 	if (access(GUEST_LINUX_KERNEL, R_OK))
-		snprintf(why, len, "no %s", GUEST_LINUX_KERNEL);
+		snprintf(why, len, "no %s: %s", GUEST_LINUX_KERNEL,
+			 strerrordesc_np(errno));
 	else if (!find_busybox())
-		snprintf(why, len, "no busybox");
+		snprintf(why, len, "no busybox: %s", strerrordesc_np(errno));
 	else
 		return true;
 	return false;

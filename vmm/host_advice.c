@@ -62,8 +62,8 @@ const char *host_advice(enum host_lack what, const char *release)
 
 const char *host_advice_here(enum host_lack what)
 {
-	struct utsname u;
+	struct utsname u = { 0 };
 
-	uname(&u); /* fails only on a bad address */
+	(void)uname(&u); /* fails only on a bad address */
 	return host_advice(what, u.release);
 }

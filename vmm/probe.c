@@ -71,6 +71,12 @@ enum probe_state row_state(int os_errno)
 	return PROBE_NO;
 }
 
+bool row_in_doubt(int os_errno)
+{
+	return os_errno != EINVAL && os_errno != ENOTTY &&
+	       os_errno != EOPNOTSUPP;
+}
+
 void row_fail(struct probe_row *r, const struct err *e, const char *fmt, ...)
 {
 	va_list ap;

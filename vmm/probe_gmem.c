@@ -85,14 +85,17 @@ static void add_names(char *buf, size_t size, const struct gmem_offer *o,
 	row_add(buf, size, "%s", flags ? ")" : "");
 }
 
-/* Which of the sets of flags a VM takes: bit N for flags = N. */
-static unsigned int taken_sets(int vm)
+/* Which of the sets of flags a VM takes: bit N for flags = N. *err: why one
+ * could not be tried. */
+static unsigned int taken_sets(int vm, int *err)
 {
 	unsigned int taken = 0, flags;
 	int fd;
 
 	for (flags = 0; flags < FLAG_SETS; flags++) {
 		fd = kvm_create_guest_memfd(vm, PAGE_SIZE, flags);
+		if (fd < 0 && row_in_doubt(-fd))
+			*err = -fd;
 		if (fd < 0)
 			continue;
 		close(fd);
@@ -134,14 +137,16 @@ static void row_flags(const struct probe_ctx *c, struct probe_row *r)
 	unsigned int mask = cap_mask(c, GPC_CAP_GUEST_MEMFD_FLAGS);
 	unsigned int type, taken, all = 0;
 	char seen[sizeof(r->value)] = "";
-	int vm;
+	int vm, err = 0;
 
 	row_use(r, "--memory gmem");
 	for (type = 0; type < VM_TYPES; type++) {
 		vm = kvm_create_vm(c->kvm, type);
+		if (vm < 0 && row_in_doubt(-vm))
+			err = -vm;
 		if (vm < 0)
 			continue;
-		taken = taken_sets(vm);
+		taken = taken_sets(vm, &err);
 		close(vm);
 		all |= union_of(taken);
 		row_add(seen, sizeof(seen), "%stype %u: ", *seen ? "; " : "",
@@ -161,6 +166,8 @@ static void row_flags(const struct probe_ctx *c, struct probe_row *r)
 			mask, host_advice_here(LACK_MMAP));
 	else if (mask && (mask & (FLAG_SETS - 1)) != all)
 		row_why(r, "cap 244 says 0x%x, and 0x%x is taken", mask, all);
+	if (err)
+		row_why(r, "not all were tried: %s", strerror(err));
 }
 
 /* Write through the mapping, punch, read: 0, or where it went wrong. */

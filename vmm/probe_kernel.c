@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Rows about the kernel and KVM as a whole. */
 #include <dirent.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -17,7 +18,11 @@ static void row_kernel(const struct probe_ctx *c, struct probe_row *r)
 
 	(void)c;
 	row_use(r, "a note");
-	uname(&u); /* fails only on a bad address */
+	if (uname(&u)) {
+		row_set(r, PROBE_UNKNOWN, true, "not known");
+		row_why(r, "uname: %s", strerror(errno));
+		return;
+	}
 	row_set(r, PROBE_YES, true, "%s %s", u.sysname, u.release);
 }
 
@@ -29,13 +34,15 @@ static void row_kvm(const struct probe_ctx *c, struct probe_row *r)
 		row_why(r, "%s", c->why->msg);
 		return;
 	}
+	/* host_open_kvm() takes no other version. */
 	row_set(r, PROBE_YES, true, "%s, API version %d", c->dev,
-		kvm_api_version(c->kvm));
+		KVM_API_VERSION);
 }
 
 static void row_vendor(const struct probe_ctx *c, struct probe_row *r)
 {
 	DIR *d = opendir("/sys/module");
+	int err = d ? 0 : errno;
 	struct dirent *de;
 	char found[64] = "";
 
@@ -52,9 +59,11 @@ static void row_vendor(const struct probe_ctx *c, struct probe_row *r)
 		return;
 	}
 	row_set(r, d ? PROBE_NO : PROBE_UNKNOWN, true, "none seen");
-	row_why(r, d ? "no /sys/module/kvm_*: built in without parameters, or "
-		       "not loaded (modprobe kvm_amd or kvm_intel)"
-		     : "/sys/module cannot be read (is sysfs mounted?)");
+	row_why(r, "/sys/module%s%s",
+		d ? " has no kvm_*: built in without parameters, or not loaded "
+		    "(modprobe kvm_amd or kvm_intel)"
+		  : " cannot be read (is sysfs mounted?): ",
+		d ? "" : strerror(err));
 }
 
 static bool has_word(const char *line, const char *word)
@@ -78,9 +87,12 @@ static void row_cpu_flags(const struct probe_ctx *c, struct probe_row *r)
 	bool flags = false;
 	char *line = NULL;
 	size_t cap = 0;
+	int err;
 
 	(void)c;
 	row_use(r, "a note");
+	if (f)
+		errno = 0;
 	while (f && !flags && getline(&line, &cap, f) > 0) {
 		flags = strncmp(line, "flags", 5) == 0;
 		if (flags && has_word(line, "vmx"))
@@ -88,13 +100,16 @@ static void row_cpu_flags(const struct probe_ctx *c, struct probe_row *r)
 		else if (flags && has_word(line, "svm"))
 			seen = "svm";
 	}
+	err = errno;
 	free(line);
 	if (f)
 		fclose(f);
 	if (!flags) {
 		row_set(r, PROBE_UNKNOWN, true, "no flags seen");
-		row_why(r, "/proc/cpuinfo has no line of flags (is proc "
-			   "mounted?)");
+		row_why(r,
+			"/proc/cpuinfo has no line of flags (is proc "
+			"mounted?)%s%s",
+			err ? ": " : "", err ? strerror(err) : "");
 		return;
 	}
 	row_set(r, seen ? PROBE_YES : PROBE_NO, true, "%s",
@@ -119,6 +134,9 @@ static void row_vm_types(const struct probe_ctx *c, struct probe_row *r)
 		if (vm < 0) {
 			if (type == GPC_VM_DEFAULT)
 				refused = -vm;
+			else if (row_in_doubt(-vm))
+				row_why(r, "KVM_CREATE_VM of type %u: %s", type,
+					strerror(-vm));
 			continue;
 		}
 		close(vm);
@@ -198,7 +216,7 @@ static void row_disable_quirks(const struct probe_ctx *c, struct probe_row *r)
 /* Files, not the kernel in them: that says the rest when it boots. */
 static void row_guest_linux(const struct probe_ctx *c, struct probe_row *r)
 {
-	char why[64];
+	char why[128];
 
 	(void)c;
 	row_use(r, "--guest linux without --kernel");

@@ -16,14 +16,17 @@
 /* struct kvm_steal_time: u64 steal, then u32 version. */
 #define STEAL_VERSION 8
 
+/* 1, 0 or -errno. */
 static int feature(const struct probe_ctx *c, unsigned int bit)
 {
 	struct kvm_cpuid_table t;
 	uint32_t i;
+	int r;
 
 	memset(&t, 0, sizeof(t));
-	if (kvm_supported_cpuid(c->kvm, &t) < 0)
-		return 0;
+	r = kvm_supported_cpuid(c->kvm, &t);
+	if (r < 0)
+		return r;
 	for (i = 0; i < t.head.nent && i < KVM_MAX_CPUID; i++)
 		if (t.entries[i].function == FEATURES_LEAF)
 			return t.entries[i].eax >> bit & 1;
@@ -77,7 +80,10 @@ static void row_msr(const struct probe_ctx *c, struct probe_row *r,
 	int have = feature(c, bit);
 	struct err e;
 
-	if (with_vcpu(c, &v, &e) < 0) {
+	if (have < 0) {
+		row_set(r, PROBE_UNKNOWN, false, "CPUID not known");
+		row_why(r, "KVM_GET_SUPPORTED_CPUID: %s", strerror(-have));
+	} else if (with_vcpu(c, &v, &e) < 0) {
 		row_set(r, PROBE_UNKNOWN, false, "CPUID bit %u is %d", bit,
 			have);
 		row_why(r, "%s", e.msg);

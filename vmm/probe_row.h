@@ -54,6 +54,8 @@ void row_why(struct probe_row *r, const char *fmt, ...)
 /* The state that a trial's errno tells: NO, or UNKNOWN where this process ran
  * out of something, which says nothing about the kernel. */
 enum probe_state row_state(int os_errno);
+/* Is @os_errno not how a kernel says that it has no such thing? */
+bool row_in_doubt(int os_errno);
 /* A trial failed with @e. */
 void row_fail(struct probe_row *r, const struct err *e, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

@@ -16,29 +16,37 @@
 #include "trace.h"
 #include "tracefs.h"
 
-/* The value of the line of @path that begins with @key, NULL without one. */
+/* The value of the line of @path that begins with @key, NULL without one: then
+ * errno is why it could not be read, or 0. */
 static char *line_of(const char *path, const char *key)
 {
 	FILE *f = fopen(path, "re");
 	char *line = NULL, *found = NULL;
 	size_t cap = 0;
+	int err;
 
+	if (f)
+		errno = 0;
 	while (f && !found && getline(&line, &cap, f) > 0)
 		if (strncmp(line, key, strlen(key)) == 0)
 			found = strdup(line + strlen(key));
+	err = errno;
 	free(line);
 	if (f)
 		fclose(f);
+	errno = err;
 	return found;
 }
 
-static bool has_sys_admin(void)
+/* 0 or an errno. */
+static int need_sys_admin(void)
 {
 	char *caps = line_of("/proc/self/status", "CapEff:");
 	uint64_t mask = caps ? strtoull(caps, NULL, 16) : 0;
+	int err = caps ? EPERM : errno;
 
 	free(caps);
-	return mask >> CAP_SYS_ADMIN & 1;
+	return mask >> CAP_SYS_ADMIN & 1 ? 0 : err ?: ENODATA;
 }
 
 /* Nothing is tried: a success would take a page of RAM away from the host. */
@@ -47,21 +55,28 @@ static void row_hwpoison(const struct probe_ctx *c, struct probe_row *r)
 	static const char inject[] = "/sys/kernel/debug/hwpoison/corrupt-pfn";
 	/* Only with CONFIG_MEMORY_FAILURE: fs/proc/meminfo.c */
 	char *meminfo = line_of("/proc/meminfo", "HardwareCorrupted:");
-	bool pfn = access(inject, W_OK) == 0;
+	int unread = meminfo ? 0 : errno,
+	    admin = meminfo ? need_sys_admin() : 0;
+	int pfn = access(inject, W_OK) ? errno : 0;
 
 	(void)c;
 	row_use(r, "`poison`");
-	row_set(r, meminfo && has_sys_admin() ? PROBE_YES : PROBE_NO, false,
+	row_set(r, meminfo && !admin ? PROBE_YES : PROBE_NO, false,
 		"HardwareCorrupted in meminfo: %s; corrupt-pfn: %s",
-		meminfo ? "yes" : "no", pfn ? "yes" : "no");
-	if (!meminfo)
+		meminfo ? "yes" : "no", pfn ? "no" : "yes");
+	if (unread)
+		row_why(r, "/proc/meminfo: %s", strerror(unread));
+	else if (!meminfo)
 		row_why(r, "needs a kernel with CONFIG_MEMORY_FAILURE");
-	else if (!has_sys_admin())
-		row_why(r, "madvise(MADV_HWPOISON) needs CAP_SYS_ADMIN");
-	else if (!pfn)
-		row_why(r, "mapped memory only; by pfn it needs "
-			   "CONFIG_HWPOISON_INJECT and debugfs mounted on "
-			   "/sys/kernel/debug");
+	else if (admin)
+		row_why(r, "madvise(MADV_HWPOISON) needs CAP_SYS_ADMIN: %s",
+			strerror(admin));
+	else if (pfn)
+		row_why(r,
+			"mapped memory only; by pfn it needs "
+			"CONFIG_HWPOISON_INJECT and debugfs mounted on "
+			"/sys/kernel/debug: %s",
+			strerror(pfn));
 	free(meminfo);
 }
 
@@ -138,15 +153,20 @@ static void count_events(struct probe_row *r, const char *root, int events)
 	DIR *d = fdopendir(events);
 	struct dirent *de;
 
-	while (d && (de = readdir(d))) {
+	if (!d) {
+		row_set(r, PROBE_UNKNOWN, true, "%s: not counted", root);
+		row_why(r, "fdopendir: %s", strerror(errno));
+		close(events);
+		return;
+	}
+	while ((de = readdir(d))) {
 		/* The events; beside them are the files enable and filter. */
 		if (strncmp(de->d_name, "kvm_", 4) == 0)
 			all++;
 		if (strstr(de->d_name, "gpc") || strstr(de->d_name, "gmem"))
 			gpc++;
 	}
-	if (d)
-		closedir(d);
+	closedir(d);
 	row_set(r, PROBE_YES, true,
 		"%s: %u events of KVM, %u about gpc or gmem", root, all, gpc);
 }
