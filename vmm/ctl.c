@@ -89,9 +89,12 @@ static int parse_options(int argc, char **argv, struct options *o,
 
 int ctl_closed(const struct ctl_link *l)
 {
+	struct err e;
+
 	if (l->quit_answered)
 		return CTL_OK;
-	complain("%s", link_trouble(l));
+	link_lost(l, &e);
+	complain_err(&e);
 	return CTL_LOST;
 }
 
@@ -185,8 +188,12 @@ static void read_input(struct input *in)
 	n = read(STDIN_FILENO, in->buf + in->len, sizeof(in->buf) - in->len);
 	if (n > 0)
 		in->len += (size_t)n;
-	else if (n == 0 || (errno != EINTR && errno != EAGAIN))
+	else if (n == 0 || (errno != EINTR && errno != EAGAIN)) {
 		in->eof = true;
+		in->failed |= n < 0;
+		if (n < 0)
+			complain("standard input: %s", strerrordesc_np(errno));
+	}
 }
 
 /* The next line; at the end of the input also one without a newline. */

@@ -168,8 +168,10 @@ int link_fill(struct ctl_link *l)
 	n = recv(l->fd, l->buf + l->len, l->cap - l->len, MSG_DONTWAIT);
 	if (n > 0)
 		l->len += (size_t)n;
-	else if (n == 0 || (errno != EAGAIN && errno != EINTR))
+	else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
+		l->os_errno = n ? errno : l->os_errno;
 		l->closed = true;
+	}
 	return 0;
 }
 
@@ -177,8 +179,13 @@ const char *link_trouble(const struct ctl_link *l)
 {
 	if (l->too_long)
 		return "a line of more than 16 MiB came: that is no gpcvm";
-	return l->closed ? "the machine closed the connection"
-			 : "out of memory for a reply";
+	return l->closed || l->os_errno ? "the machine closed the connection"
+					: "out of memory for a reply";
+}
+
+int link_lost(const struct ctl_link *l, struct err *e)
+{
+	return err_set(e, ERR_STATE, l->os_errno, "%s", link_trouble(l));
 }
 
 int link_send(struct ctl_link *l, const struct request *q)
@@ -202,6 +209,7 @@ int link_send(struct ctl_link *l, const struct request *q)
 			continue;
 		}
 		if (errno != EAGAIN && errno != EINTR) {
+			l->os_errno = errno;
 			/* Replies may still be there to read. */
 			link_fill(l);
 			return SEND_FAILED;

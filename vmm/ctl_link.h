@@ -22,6 +22,7 @@ struct ctl_link {
 	size_t start, len, cap; /* lines not yet taken: buf[start..len) */
 	size_t seen;		/* no newline before it */
 	unsigned long waiting;	/* requests without a reply so far */
+	int os_errno;		/* why it was closed; 0: by the peer */
 	bool too_long;		/* LINK_MAX was reached; closed as well */
 	bool quit_answered;	/* with success, and nothing was sent since */
 };
@@ -42,6 +43,8 @@ int link_send(struct ctl_link *l, const struct request *q);
 int link_fill(struct ctl_link *l);
 
 /* What is wrong at the other end, or here, after a -1. */
+/* Fill @e with why it ended; -1. */
+int link_lost(const struct ctl_link *l, struct err *e);
 const char *link_trouble(const struct ctl_link *l);
 
 /* Wait for the next line, or until @halt (an fd; -1: none) is readable: returns

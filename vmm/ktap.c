@@ -119,7 +119,7 @@ static void put_notes(struct ktap *k, const char *s)
 
 static void put_ktap(struct ktap *k, const char *name, const struct outcome *o)
 {
-	if (o->notes)
+	if (o->notes && *o->notes)
 		put_notes(k, o->notes);
 	else if (o->result == RESULT_FAIL)
 		printf("# %s\n", o->why);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -70,6 +71,8 @@ static int run_subcommand(unsigned int i, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+	/* A parent that ignored it would have our children leave no status. */
+	signal(SIGCHLD, SIG_DFL);
 	/* Where even /dev/null is missing there is nothing to protect with. */
 	(void)open_standard_files();
 	if (argc < 2) {

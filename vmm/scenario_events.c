@@ -11,6 +11,7 @@
 #include "loop.h"
 #include "scenario.h"
 #include "scenario_events.h"
+#include "scenario_field.h"
 
 #define MAX_EVENTS 65536
 #define LOOK_MS	   100 /* how often a waiter looks whether all is to end */
@@ -210,23 +211,51 @@ int listener_init(struct listener *l, int output, unsigned int types,
 	pthread_condattr_setclock(&a, CLOCK_MONOTONIC);
 	pthread_cond_init(&l->more, &a);
 	pthread_condattr_destroy(&a);
-	if (output >= 0)
-		fcntl(output, F_SETFL, O_NONBLOCK);
+	l->end = -1;
+	if (output >= 0 && fcntl(output, F_SETFL, O_NONBLOCK))
+		return err_os(e, errno, "fcntl of the machine's output");
 	l->end = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (l->end < 0)
+		return err_os(e, errno, "eventfd to watch the machine");
 	l->text = malloc(EVENTS_OUTPUT);
-	if (l->end >= 0 && l->text)
-		return 0;
-	return err_os(e, errno, "watching the machine");
+	if (!l->text)
+		return err_os(e, ENOMEM, "memory for the machine's output");
+	return 0;
+}
+
+static bool take_message(void *arg, const struct jsonread *value)
+{
+	jsonread_string(value, arg, sizeof(((struct err *)0)->msg));
+	return false;
+}
+
+int listener_refused(const char *line, size_t n, struct err *e)
+{
+	struct err said = { .msg = "no reason given" };
+
+	field_each(line, n, "error.message", take_message, said.msg);
+	return err_os(e, 0, "refused by the machine: %.320s", said.msg);
+}
+
+/* What it said before, if anything. */
+static int closed_at_once(struct listener *l, struct err *e)
+{
+	const char *line;
+	size_t n;
+
+	while ((line = link_line(&l->link, &n)))
+		if (link_account(&l->link, line, n) == REPLY_FAILED)
+			return listener_refused(line, n, e);
+	return link_lost(&l->link, e);
 }
 
 static int send_line(struct listener *l, const char *line, struct err *e)
 {
 	struct request q;
 
-	if (request_line(line, strlen(line), &q, e) == 1 &&
-	    !link_send(&l->link, &q))
-		return 0;
-	return err_state(e, "the machine closed the connection at once");
+	if (request_line(line, strlen(line), &q, e) != 1)
+		return -1;
+	return link_send(&l->link, &q) ? closed_at_once(l, e) : 0;
 }
 
 /* Wait for the replies to what was sent. */
@@ -241,10 +270,10 @@ static int take_replies(struct listener *l, const struct halt *h, struct err *e)
 		if (r > 0)
 			return -1;
 		if (r < 0)
-			return err_state(e, "the machine closed the connection "
-					    "at once");
+			return closed_at_once(l, e);
 		while ((line = link_line(&l->link, &n))) {
-			link_account(&l->link, line, n);
+			if (link_account(&l->link, line, n) == REPLY_FAILED)
+				return listener_refused(line, n, e);
 			take_line(l, line, n);
 		}
 	}

@@ -42,6 +42,8 @@ struct listener {
 };
 
 /* @output is taken over. Take in nothing yet. */
+/* Fill @e with what the machine answers to a connection that it refuses; -1. */
+int listener_refused(const char *line, size_t n, struct err *e);
 int listener_init(struct listener *l, int output, unsigned int types,
 		  struct err *e);
 /* Connect to @path and begin. @backlog: with the events from before. -1; e is

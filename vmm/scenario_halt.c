@@ -35,11 +35,16 @@ void halt_unblock_signals(void)
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
-static int watch(int to, int fd)
+/* @fd is what @name returned. */
+static int watch(int to, int fd, const char *name, struct err *e)
 {
 	struct epoll_event ev = { .events = EPOLLIN };
 
-	return fd < 0 ? -1 : epoll_ctl(to, EPOLL_CTL_ADD, fd, &ev);
+	if (fd < 0)
+		return err_os(e, errno, "%s", name);
+	if (to >= 0 && epoll_ctl(to, EPOLL_CTL_ADD, fd, &ev))
+		return err_os(e, errno, "epoll_ctl of a %s", name);
+	return 0;
 }
 
 int halt_open(struct halt *h, unsigned int limit_s, struct err *e)
@@ -48,21 +53,25 @@ int halt_open(struct halt *h, unsigned int limit_s, struct err *e)
 	sigset_t set;
 
 	ending_signals(&set);
-	*h = (struct halt){
-		.fd = epoll_create1(EPOLL_CLOEXEC),
-		.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK),
-		.timer = timerfd_create(CLOCK_MONOTONIC,
-					TFD_CLOEXEC | TFD_NONBLOCK),
-		.stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
-	};
-	if (h->fd < 0 || watch(h->fd, h->signals) || watch(h->fd, h->timer) ||
-	    watch(h->fd, h->stop) ||
-	    timerfd_settime(h->timer, 0, &limit, NULL)) {
-		err_os(e, errno, "epoll, signalfd, timerfd, eventfd");
-		halt_close(h);
+	*h = (struct halt){ -1, -1, -1, -1, 0 };
+	h->fd = epoll_create1(EPOLL_CLOEXEC);
+	if (watch(-1, h->fd, "epoll_create1", e))
 		return -1;
-	}
-	return 0;
+	h->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (watch(h->fd, h->signals, "signalfd", e))
+		goto fail;
+	h->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (watch(h->fd, h->timer, "timerfd_create", e))
+		goto fail;
+	h->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (watch(h->fd, h->stop, "eventfd", e))
+		goto fail;
+	if (!timerfd_settime(h->timer, 0, &limit, NULL))
+		return 0;
+	err_os(e, errno, "timerfd_settime");
+fail:
+	halt_close(h);
+	return -1;
 }
 
 void halt_close(struct halt *h)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The host, before the first machine and after the last. */
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -101,8 +102,11 @@ static void check_taint(struct player *p)
 	char why[JUDGE_WHY];
 
 	if (!p->watch.has_taint || !watch_read_taint(TAINT, &now)) {
-		branch_note_host(&p->main, "taint: not looked at: " TAINT
-					   " cannot be read");
+		branch_note_host(
+			&p->main, "taint: not looked at: " TAINT ": %s",
+			strerrordesc_np(p->watch.has_taint
+						? errno
+						: p->watch.taint_errno));
 		return;
 	}
 	if (!judge_taint(p->watch.taint, now, why))

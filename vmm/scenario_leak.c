@@ -25,6 +25,8 @@ static bool read_counters(const char *proc, long *unevictable, long *mlocked)
 
 	snprintf(path, sizeof(path), "%s/vmstat", proc);
 	f = fopen(path, "re");
+	if (f)
+		errno = 0;
 	while (f && fgets(line, sizeof(line), f)) {
 		if (!strncmp(line, "nr_unevictable ", 15)) {
 			*unevictable = strtol(line + 15, NULL, 10);
@@ -121,10 +123,13 @@ static int holds_vm(const char *proc, const char *pid)
 		ssize_t n = readlinkat(dirfd(dir), d->d_name, link,
 				       sizeof(link) - 1);
 
-		if (n < 0)
+		/* "." and ".." are no links; a file may be closed meanwhile, or
+		 * not be for us to see. */
+		if (n < 0 &&
+		    (errno == EINVAL || errno == ENOENT || errno == EACCES))
 			continue;
-		link[n] = 0;
-		found = is_kvm(link, !strcmp(pid, "1"));
+		link[n < 0 ? 0 : n] = 0;
+		found = n < 0 ? -1 : is_kvm(link, !strcmp(pid, "1"));
 	}
 	closedir(dir);
 	return found;
@@ -165,7 +170,7 @@ static bool locks_memory(const char *proc, const char *pid)
 }
 
 /* All processes are those that /proc shows: we are in the first PID namespace
- * (PROC_PID_INIT_INO), or there are none. */
+ * (PROC_PID_INIT_INO), or there are none. False: errno, or 0. */
 static bool sees_all(const char *proc)
 {
 	char path[PATH_MAX], link[64];
@@ -176,6 +181,7 @@ static bool sees_all(const char *proc)
 	if (n < 0)
 		return errno == ENOENT;
 	link[n] = 0;
+	errno = 0;
 	return !strcmp(link, "pid:[4026531836]");
 }
 
@@ -191,8 +197,9 @@ static bool is_alone(const char *proc, char locker[static 24], char *why,
 	if (!dir || !sees_all(proc)) {
 		snprintf(why, size,
 			 "not all processes are in %s (a PID "
-			 "namespace?)",
-			 proc);
+			 "namespace?)%s%s",
+			 proc, errno ? ": " : "",
+			 errno ? strerrordesc_np(errno) : "");
 		r = -1;
 	}
 	while (!r && (d = readdir(dir))) {
@@ -226,7 +233,8 @@ static bool is_ramfs(const char *type, const char *options)
 	       (!strcmp(type, "rootfs") && !strstr(options, "size="));
 }
 
-static bool has_ramfs(const char *proc, char *where, size_t size)
+/* What is said of it, or of why that is not known, is in @why. */
+static bool has_ramfs(const char *proc, char *why, size_t size)
 {
 	char path[PATH_MAX], line[1024];
 	bool found = false;
@@ -234,6 +242,10 @@ static bool has_ramfs(const char *proc, char *where, size_t size)
 
 	snprintf(path, sizeof(path), "%s/self/mounts", proc);
 	f = fopen(path, "re");
+	if (!f && errno != ENOENT) {
+		snprintf(why, size, "%.64s: %s", path, strerrordesc_np(errno));
+		return true;
+	}
 	while (f && !found && fgets(line, sizeof(line), f)) {
 		char *save = NULL;
 		const char *w[4] = { strtok_r(line, " ", &save) };
@@ -243,7 +255,9 @@ static bool has_ramfs(const char *proc, char *where, size_t size)
 		if (!w[3])
 			continue;
 		found = is_ramfs(w[2], w[3]);
-		snprintf(where, size, "%s", w[1]);
+		snprintf(why, size,
+			 "files in the ramfs at %.80s would count as well",
+			 w[1]);
 	}
 	if (f)
 		fclose(f);
@@ -254,19 +268,19 @@ static bool has_ramfs(const char *proc, char *where, size_t size)
 
 void leak_count(struct leak_count *c, const char *proc)
 {
-	char where[80];
 	long u = 0, m = 0;
 
 	*c = (struct leak_count){ 0 };
 	if (geteuid()) {
 		snprintf(c->why, sizeof(c->why),
 			 "only root can tell whether others have a VM");
-	} else if (has_ramfs(proc, where, sizeof(where))) {
-		snprintf(c->why, sizeof(c->why),
-			 "files in the ramfs at %s would count as well", where);
+	} else if (has_ramfs(proc, c->why, sizeof(c->why))) {
+		return;
 	} else if (!read_counters(proc, &u, &m)) {
 		snprintf(c->why, sizeof(c->why),
-			 "%s/vmstat does not have the counters", proc);
+			 "%s/vmstat does not have the counters%s%s", proc,
+			 errno ? ": " : "",
+			 errno ? strerrordesc_np(errno) : "");
 	} else if (is_alone(proc, c->locker, c->why, sizeof(c->why))) {
 		c->known = true;
 		c->pages = u - m;

@@ -33,21 +33,24 @@ static bool wait_for_text(int fd, bool no_writer)
 static char *read_all(int fd, size_t *n)
 {
 	/* One byte more than is allowed, so that more is seen to be. */
-	char *buf = malloc(SCENARIO_MAX_BYTES + 1);
+	char *buf;
 	ssize_t got = 1;
 
 	*n = 0;
 	errno = 0;
+	buf = malloc(SCENARIO_MAX_BYTES + 1);
 	while (buf && *n <= SCENARIO_MAX_BYTES) {
 		got = read(fd, buf + *n, SCENARIO_MAX_BYTES + 1 - *n);
 		if (got > 0)
 			*n += (size_t)got;
+		else if (got < 0 && errno == EINTR)
+			continue;
 		else if (got < 0 ? errno != EAGAIN : *n)
 			break;
 		else if (!wait_for_text(fd, !got))
 			break;
 	}
-	if (buf && !*n && errno) {
+	if (buf && errno && (got < 0 || !*n)) {
 		int en = errno;
 
 		free(buf);

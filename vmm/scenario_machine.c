@@ -297,7 +297,8 @@ int machine_connect(struct branch *b, const struct stmt *s)
 		return branch_fail(b, s, "there is no machine");
 	if (!link_open(&b->link, p->vm.path, 0, &e))
 		return 0;
-	return machine_lost(b, s);
+	return e.kind == ERR_STATE ? machine_lost(b, s)
+				   : branch_fail(b, s, e.msg);
 }
 
 int machine_lost(struct branch *b, const struct stmt *s)
@@ -312,6 +313,10 @@ int machine_lost(struct branch *b, const struct stmt *s)
 		return -1;
 	if (b->link.too_long)
 		snprintf(why, sizeof(why), "%s", link_trouble(&b->link));
+	else if (b->link.os_errno)
+		snprintf(why, sizeof(why),
+			 "the connection to the machine is lost: %s",
+			 strerrordesc_np(b->link.os_errno));
 	if (!r)
 		snprintf(why, sizeof(why),
 			 "the machine has ended with status %d%s", vm->status,

@@ -279,12 +279,18 @@ static int start_branches(struct branch *b, const struct stmt *s,
 			  struct parallel *par)
 {
 	for (const struct stmt *at = s; at; at = at->other, par++) {
+		struct err e;
+		int en;
+
 		par->body = at->body;
 		if (branch_init(&par->b, b->p))
 			return branch_fail(b, s, "out of memory");
 		par->b.place = b->place;
-		if (pthread_create(&par->thread, NULL, run_branch, par))
-			return branch_fail(b, s, "no thread for a branch");
+		en = pthread_create(&par->thread, NULL, run_branch, par);
+		if (en) {
+			err_os(&e, en, "pthread_create for a branch");
+			return branch_fail(b, s, e.msg);
+		}
 		par->started = true;
 	}
 	return 0;

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "num.h"
 #include "scenario_vm.h"
 #include "text.h"
 
@@ -35,28 +36,37 @@ static int make_path(struct vm *vm, const char *control, struct err *e)
 }
 
 /* After fork(): nothing here may take a lock. */
+static _Noreturn void child_fail(int output, const char *what)
+{
+	const char *text[] = { "gpcvm: ", what, ": ", strerrordesc_np(errno),
+			       "\n" };
+	ssize_t n = 0;
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(text) && n >= 0; i++)
+		n = write(output, text[i], strlen(text[i]));
+	_exit(127);
+}
+
 static _Noreturn void be_child(pid_t parent, int output, char **argv)
 {
-	static const char failed[] = "gpcvm: /proc/self/exe cannot be run: is "
-				     "/proc mounted?\n";
 	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
 	/* It ends with us, even if we are killed, and cleans up. Where it does
 	 * not, vm_dir's process kills it. */
-	prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
+	if (prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0))
+		child_fail(output, "prctl of PR_SET_PDEATHSIG");
 	if (getppid() != parent)
 		_exit(1);
 	/* Ctrl-C is for us alone: we end it. */
-	setpgid(0, 0);
+	if (setpgid(0, 0))
+		child_fail(output, "setpgid");
 	halt_unblock_signals();
-	if (null >= 0)
-		dup2(null, STDIN_FILENO);
-	dup2(output, STDOUT_FILENO);
-	dup2(output, STDERR_FILENO);
+	if (null < 0 || dup2(null, STDIN_FILENO) < 0)
+		child_fail(output, "/dev/null as stdin");
+	if (dup2(output, STDOUT_FILENO) < 0 || dup2(output, STDERR_FILENO) < 0)
+		child_fail(output, "dup2");
 	execv("/proc/self/exe", argv);
-	if (write(STDERR_FILENO, failed, sizeof(failed) - 1) < 0)
-		_exit(126);
-	_exit(127);
+	child_fail(output, "running /proc/self/exe (is /proc mounted?)");
 }
 
 static int spawn(struct vm *vm, int output, char **argv, struct err *e)
@@ -74,7 +84,6 @@ static int spawn(struct vm *vm, int output, char **argv, struct err *e)
 	vm->pidfd = (int)syscall(SYS_pidfd_open, vm->pid, 0);
 	if (vm->pidfd < 0)
 		return err_os(e, errno, "pidfd_open");
-	fcntl(vm->pidfd, F_SETFD, FD_CLOEXEC);
 	vm_dir_machine(&vm->dir, vm->pid);
 	return 0;
 }
@@ -191,30 +200,38 @@ static int connect_to(struct vm *vm, struct ctl_link *main,
 	return 0;
 }
 
-/* Ask it for its status: 1 ready, 0 not yet, -1. */
-static int ask_ready(struct ctl_link *main, const struct halt *h, bool *lost)
+/* Ask it for its status: 1 ready, 0 not yet, -1: @lost, all is to end, or @e. */
+static int ask_ready(struct ctl_link *main, const struct halt *h, bool *lost,
+		     struct err *e)
 {
 	static const char ready[] = "\"ready_ns\":null";
+	int sent, r = 0;
 	struct request q;
 	const char *line;
 	size_t n;
 
 	request_line("status", 6, &q, NULL);
-	if (link_send(main, &q)) {
-		*lost = true;
-		return -1;
-	}
-	while (main->waiting) {
-		int r = link_wait(main, h->fd);
-
-		*lost = r < 0;
-		if (r)
-			return -1;
+	sent = link_send(main, &q);
+	while (!r && (main->waiting || sent)) {
 		line = link_line(main, &n);
-		if (line && link_account(main, line, n) == REPLY_OK)
+		if (!line && sent)
+			break;
+		if (!line) {
+			r = link_wait(main, h->fd);
+			*lost = r < 0;
+			continue;
+		}
+		switch (link_account(main, line, n)) {
+		case REPLY_OK:
 			return !strstr(line, ready);
+		case REPLY_EVENT:
+			break;
+		default:
+			return listener_refused(line, n, e);
+		}
 	}
-	return 0;
+	*lost |= sent;
+	return r || sent ? -1 : 0;
 }
 
 static int wait_ready(struct vm *vm, struct ctl_link *main,
@@ -225,14 +242,13 @@ static int wait_ready(struct vm *vm, struct ctl_link *main,
 
 	*e = (struct err){ 0 };
 	for (;;) {
-		r = ask_ready(main, h, &lost);
+		r = ask_ready(main, h, &lost, e);
 		if (r > 0)
 			return 0;
 		if (r < 0 && !lost)
-			return -1;
+			return -1; /* with @e, or all is to end */
 		if (lost && vm->remote)
-			return err_state(e, "the machine closed the "
-					    "connection");
+			return link_lost(main, e);
 		r = lost ? vm_wait(vm, h, VM_ENDED_MS)
 			 : halt_poll(h, -1, LOOK_MS);
 		if (r < 0)
@@ -240,8 +256,9 @@ static int wait_ready(struct vm *vm, struct ctl_link *main,
 		if (lost && !r)
 			return ended_early(vm, e);
 		if (lost)
-			return err_state(e, "the machine closed the connection "
-					    "before its guest was ready");
+			return err_set(e, ERR_STATE, main->os_errno,
+				       "before the guest was ready: %s",
+				       link_trouble(main));
 	}
 }
 

@@ -52,25 +52,38 @@ static void end_machine(int pidfd)
 }
 
 /* In a session of its own: what kills the player's process group leaves it. It
- * has no file of the player's, so that nobody waits for their end. */
+ * has no file of the player's, so that nobody waits for their end. Where it
+ * cannot begin its exit status is the errno. */
 static _Noreturn void keep_dir(const char *path, int fd)
 {
 	int null = open("/dev/null", O_RDWR), pidfd = -1;
 	pid_t machine;
 
 	setsid();
-	for (int i = 0; i < 3 && null >= 0; i++)
-		dup2(null, i);
-	dup2(fd, 3);
+	if (null < 0 || dup2(null, 0) || dup2(null, 1) < 0 ||
+	    dup2(null, 2) < 0 || dup2(fd, 3) < 0)
+		_exit(errno);
 	close_range(4, ~0U, 0);
 	if (write(3, "", 1) != 1)
-		_exit(1);
-	while (read(3, &machine, sizeof(machine)) == sizeof(machine))
+		_exit(errno);
+	while (TEMP_FAILURE_RETRY(read(3, &machine, sizeof(machine))) ==
+	       sizeof(machine))
 		pidfd = (int)syscall(SYS_pidfd_open, machine, 0);
 	end_machine(pidfd);
 	for (int i = 0; i < REMOVE_TRIES && remove_tree(path); i++)
 		poll(NULL, 0, REMOVE_MS);
 	_exit(0);
+}
+
+static int wait_keeper(struct vm_dir *d)
+{
+	int st = 0;
+
+	while (d->keeper > 0 && waitpid(d->keeper, &st, 0) < 0 &&
+	       errno == EINTR)
+		;
+	d->keeper = 0;
+	return WIFEXITED(st) ? WEXITSTATUS(st) : ECHILD;
 }
 
 static int choose_name(struct vm_dir *d, struct err *e)
@@ -112,9 +125,13 @@ static int make_one(struct vm_dir *d, struct err *e)
 	d->fd = fds[0];
 	if (d->keeper < 0)
 		return err_os(e, errno, "fork");
-	if (read(d->fd, &ready, 1) != 1)
-		return err_state(e, "the process that is to remove %s has died",
-				 d->path);
+	if (TEMP_FAILURE_RETRY(read(d->fd, &ready, 1)) != 1) {
+		close(d->fd); /* or it would wait for us */
+		d->fd = -1;
+		return err_os(e, wait_keeper(d),
+			      "the process that is to remove %s has ended",
+			      d->path);
+	}
 	r = mkdir(d->path, 0700);
 	return r ? err_os(e, errno, "a directory for the control socket, %s",
 			  d->path)
@@ -146,9 +163,7 @@ void vm_dir_remove(struct vm_dir *d)
 {
 	if (d->fd >= 0)
 		close(d->fd);
-	while (d->keeper > 0 && waitpid(d->keeper, NULL, 0) < 0 &&
-	       errno == EINTR)
-		;
+	wait_keeper(d);
 	if (d->path[0])
 		remove_tree(d->path); /* where that was killed */
 	*d = (struct vm_dir){ .fd = -1 };

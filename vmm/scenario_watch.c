@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@ bool watch_read_taint(const char *path, unsigned long *taint)
 	if (fgets(line, sizeof(line), f))
 		*taint = strtoul(line, &end, 10);
 	fclose(f);
+	errno = end == line ? ENODATA : 0;
 	return end != line;
 }
 
@@ -33,6 +35,7 @@ void watch_open(struct watch *w)
 		w->kmsg = -1;
 	}
 	w->has_taint = watch_read_taint(TAINT, &w->taint);
+	w->taint_errno = errno;
 }
 
 void watch_close(struct watch *w)
@@ -82,8 +85,14 @@ void watch_read(struct watch *w)
 	if (w->kmsg < 0)
 		return;
 	pthread_mutex_lock(&w->lock);
+	errno = EAGAIN; /* that there is no more: a pipe's end, in tests */
 	while ((text = kmsg_next(w->kmsg, buf)))
 		add(w, text);
+	if (errno != EAGAIN) {
+		w->kmsg_errno = errno;
+		close(w->kmsg);
+		w->kmsg = -1;
+	}
 	pthread_mutex_unlock(&w->lock);
 }
 

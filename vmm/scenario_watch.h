@@ -18,6 +18,7 @@ struct watch {
 	size_t nr_excused;
 	unsigned long taint; /* at the beginning */
 	bool has_taint;
+	int taint_errno; /* why there is none */
 };
 
 /* From here on. */
@@ -33,7 +34,8 @@ void watch_mark(struct watch *w);
 bool watch_expect(struct watch *w, const char *text);
 /* For tests, and watch_read(). */
 void watch_add(struct watch *w, const char *message);
-/* /proc/sys/kernel/tainted, in @path; false where it cannot be read. */
+/* /proc/sys/kernel/tainted, in @path; false and errno where it cannot be
+ * read. */
 bool watch_read_taint(const char *path, unsigned long *taint);
 
 #endif

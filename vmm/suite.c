@@ -166,13 +166,16 @@ static _Noreturn void be_player(const struct scenario *s,
 	struct outcome out;
 	struct json j;
 
-	/* Not SIGKILL: it has a machine and a folder to take away. */
-	prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
-	if (getppid() != parent || !to)
+	/* Not SIGKILL: it has a machine and a folder to take away. Ctrl-C is
+	 * for the suite alone, which passes it on: a second signal means that
+	 * the machine is not waited for. */
+	if (!to || prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0) || setpgid(0, 0)) {
+		complain("suite: fdopen, prctl, setpgid: %s",
+			 strerrordesc_np(errno));
 		_exit(STATUS_FAILED);
-	/* Ctrl-C is for the suite alone, which passes it on: a second signal
-	 * means that the machine is not waited for. */
-	setpgid(0, 0);
+	}
+	if (getppid() != parent)
+		_exit(STATUS_FAILED);
 	scenario_play(s, o, &out);
 	if (out.notes)
 		fputs(out.notes, to);
