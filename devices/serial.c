@@ -250,10 +250,13 @@ static int init(struct board *b, void **state, struct err *e)
 		return err_state(e, "port 0x%x is taken", PORT);
 	take_terminal(s);
 	s->in = (struct loop_source){ STDIN_FILENO, input, s };
-	/* A terminal that is another job's would stop us on read (SIGTTIN);
-	 * a plain file cannot be polled, and is no console. */
-	if (s->raw || !isatty(STDIN_FILENO))
-		s->listening = !loop_add(b->loop, &s->in, EPOLLIN);
+	/* A terminal that is another job's would stop us on read (SIGTTIN). */
+	if (!s->raw && isatty(STDIN_FILENO))
+		return 0;
+	s->listening = !loop_add(b->loop, &s->in, EPOLLIN);
+	/* EPERM: a plain file cannot be polled, and is no console. */
+	if (!s->listening && errno != EPERM)
+		return err_os(e, errno, "epoll_ctl of stdin");
 	return 0;
 }
 

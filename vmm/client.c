@@ -64,13 +64,19 @@ static void refuse_line(struct client *cl, const char *message)
 	json_free(&j);
 }
 
+static void client_no_memory(struct client *cl)
+{
+	complain("out of memory: a client's connection is closed");
+	cl->broken = true;
+}
+
 static void run_line(struct client *cl, const char *line, size_t len)
 {
 	struct request *rq = new_request(cl->ctl);
 	int r;
 
 	if (!rq) {
-		cl->broken = true;
+		client_no_memory(cl);
 		return;
 	}
 	memcpy(rq->line, line, len);
@@ -162,7 +168,7 @@ static void fill(struct client *cl)
 	if (!cl->in)
 		cl->in = malloc(CLIENT_IN);
 	if (!cl->in) {
-		cl->broken = true;
+		client_no_memory(cl);
 		return;
 	}
 	n = recv(cl->source.fd, cl->in + cl->in_len, CLIENT_IN - cl->in_len,

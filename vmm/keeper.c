@@ -62,11 +62,15 @@ static int ask_files(struct keeper *k, const struct keeper_request *rq,
 		     struct err *e)
 {
 	*nr = 0;
-	if (send(k->fd, rq, sizeof(*rq), MSG_NOSIGNAL) != sizeof(*rq) &&
-	    errno != EPIPE && errno != ECONNRESET)
+	if (send(k->fd, rq, sizeof(*rq), MSG_NOSIGNAL) != sizeof(*rq)) {
+		if (errno == EPIPE || errno == ECONNRESET)
+			return err_set(e, ERR_STATE, errno,
+				       "the process that keeps gpcvm's rights "
+				       "to files is gone");
 		return err_os(e, errno,
 			      "send to the process that keeps "
 			      "gpcvm's rights to files");
+	}
 	if (receive(k->fd, reply, fds, nr)) {
 		while (*nr)
 			close(fds[--*nr]);

@@ -108,6 +108,7 @@ _Noreturn void keeper_serve(int fd, pid_t machine, const struct config *cfg);
 
 struct keeper_files {
 	int dirs[KEEPER_DIRS]; /* where recordings may be; owned, -1: none */
+	int os_errno;	       /* why they may not be elsewhere */
 	/* Of one that is written: */
 	int dir; /* owned; -1 */
 	char path[PATH_MAX], part[NAME_MAX + 1];

@@ -41,33 +41,44 @@ static int open_parent(const char *path)
 void keeper_files_open(struct keeper_files *f, const struct config *cfg)
 {
 	f->dir = -1;
+	f->os_errno = EACCES;
 	f->dirs[0] = open_parent(cfg->control);
+	if (f->dirs[0] < 0)
+		f->os_errno = errno;
 	f->dirs[1] = cfg->record_dir ? open(cfg->record_dir,
 					    O_PATH | O_DIRECTORY | O_CLOEXEC)
 				     : -1;
+	if (cfg->record_dir && f->dirs[1] < 0)
+		f->os_errno = errno;
 }
 
-static bool is_allowed(const struct keeper_files *f, int dir)
+/* 0, or an errno. */
+static int check_allowed(const struct keeper_files *f, int dir)
 {
+	int r = f->os_errno;
 	struct stat a, b;
 
 	if (fstat(dir, &a))
-		return false;
-	for (unsigned int i = 0; i < KEEPER_DIRS; i++)
-		if (f->dirs[i] >= 0 && !fstat(f->dirs[i], &b) &&
-		    a.st_dev == b.st_dev && a.st_ino == b.st_ino)
-			return true;
-	return false;
+		return errno;
+	for (unsigned int i = 0; i < KEEPER_DIRS; i++) {
+		if (f->dirs[i] < 0)
+			continue;
+		if (fstat(f->dirs[i], &b))
+			r = errno;
+		else if (a.st_dev == b.st_dev && a.st_ino == b.st_ino)
+			return 0;
+	}
+	return r;
 }
 
 /* A file that has another name as long as it is not complete. */
 static int make_part(struct keeper_files *f, struct err *e)
 {
 	const char *name = name_of(f->path);
-	int n, fd;
+	int n, fd, r = check_allowed(f, f->dir);
 
-	if (!is_allowed(f, f->dir))
-		return err_os(e, EACCES,
+	if (r)
+		return err_os(e, r,
 			      "%.256s: a recording goes into the control "
 			      "socket's directory, or the one of gpcvm run "
 			      "--record-dir DIR",

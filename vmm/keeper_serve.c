@@ -16,6 +16,8 @@
 #include "privs.h"
 #include "sandbox.h"
 
+#define RECV_TRIES 4
+
 struct server {
 	int fd;
 	pid_t machine;
@@ -59,7 +61,12 @@ static int serve_listen(struct server *s, struct err *e)
 	/* The machine alone listens, but the inode is held on to. */
 	fd = c->fd;
 	c->fd = openat(c->dir, c->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	return fd;
+	if (c->fd >= 0)
+		return fd;
+	err_os(e, errno, "--control %s: opening it", s->cfg->control);
+	c->fd = fd;
+	socket_remove(c, NULL);
+	return -1;
 }
 
 static int serve_try(struct server *s, const char *path, struct err *e)
@@ -192,11 +199,14 @@ static int answer(struct server *s)
 
 static bool next_request(struct server *s, struct keeper_request *rq)
 {
+	int tries = RECV_TRIES;
 	ssize_t n;
 
+	/* Where the machine has ended the next recv() is 0, whatever the error
+	 * before (ECONNRESET, for one). */
 	do
 		n = recv(s->fd, rq, sizeof(*rq), 0);
-	while (n < 0 && errno == EINTR);
+	while (n < 0 && --tries);
 	rq->path[sizeof(rq->path) - 1] = '\0';
 	return n == sizeof(*rq);
 }

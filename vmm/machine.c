@@ -437,7 +437,7 @@ static int write_tree(int fd, const char *path, const char *tree, size_t len,
 {
 	struct stat st;
 
-	if (!fstat(fd, &st) && S_ISREG(st.st_mode) && ftruncate(fd, 0))
+	if (fstat(fd, &st) || (S_ISREG(st.st_mode) && ftruncate(fd, 0)))
 		return err_os(e, errno, "--dump-dtb %s", path);
 	for (size_t put = 0; put < len;) {
 		ssize_t n = write(fd, tree + put, len - put);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "guest/doorbell.h"
 #include "kvm.h"
@@ -100,7 +101,11 @@ void machine_irq(void *machine, unsigned int line, bool level)
 {
 	struct machine *m = machine;
 
-	kvm_irq_line(m->vm, line, level);
+	int r = kvm_irq_line(m->vm, line, level);
+
+	if (r < 0)
+		complain("KVM_IRQ_LINE of line %u: %s", line,
+			 strerrordesc_np(-r));
 }
 
 /* ---- through the window ------------------------------------------------- */

@@ -10,6 +10,8 @@
  * So they read as zeros and take a zero; any other value is a #GP, at which
  * Linux takes them for absent.
  */
+#include <string.h>
+
 #include "kvm.h"
 #include "machine_boot.h"
 
@@ -29,15 +31,22 @@ void machine_hide_counters(struct machine *m)
 			      .nmsrs = 12,
 			      .bitmap = none } },
 	};
+	int r;
 
 	/* 0 before 5.18 as well, which does not tell. */
 	if (kvm_check_extension(m->vm, KVM_CAP_PMU_CAPABILITY) > 0)
 		return;
 	/* Without the two, before 5.10, KVM answers: all of it as zeros. */
-	if (kvm_check_extension(m->vm, KVM_CAP_X86_MSR_FILTER) > 0 &&
-	    kvm_enable_cap(m->vm, KVM_CAP_X86_USER_SPACE_MSR,
-			   KVM_MSR_EXIT_REASON_FILTER) >= 0)
-		kvm_set_msr_filter(m->vm, &f);
+	if (kvm_check_extension(m->vm, KVM_CAP_X86_MSR_FILTER) <= 0)
+		return;
+	r = kvm_enable_cap(m->vm, KVM_CAP_X86_USER_SPACE_MSR,
+			   KVM_MSR_EXIT_REASON_FILTER);
+	if (r >= 0)
+		r = kvm_set_msr_filter(m->vm, &f);
+	if (r < 0)
+		complain("performance counters are not hidden from the guest: "
+			 "%s",
+			 strerrordesc_np(-r));
 }
 
 enum step machine_msr(struct vcpu *v)

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -140,7 +141,7 @@ static int make_vcpu(struct machine *m, unsigned int index, size_t run_size,
 	int sync = kvm_check_extension(m->kvm, KVM_CAP_SYNC_REGS);
 	bool sync_regs = sync > 0 && sync & KVM_SYNC_X86_REGS;
 	struct vcpu *v = &m->vcpus[index];
-	int fd = kvm_create_vcpu(m->vm, index);
+	int fd = kvm_create_vcpu(m->vm, index), r;
 
 	if (fd < 0)
 		return err_kvm(e, -fd, "KVM_CREATE_VCPU %u", index);
@@ -158,8 +159,10 @@ static int make_vcpu(struct machine *m, unsigned int index, size_t run_size,
 		return -1;
 	if (set_cpuid(m, fd, index, e))
 		return -1;
-	if (m->boot)
-		kvm_set_msr(fd, MSR_MTRR_DEF_TYPE, MTRR_ON_WB);
+	r = m->boot ? kvm_set_msr(fd, MSR_MTRR_DEF_TYPE, MTRR_ON_WB) : 0;
+	if (r < 0)
+		complain("vCPU %u: setting MTRRdefType to write-back: %s",
+			 index, strerrordesc_np(-r));
 	if (m->boot && index)
 		return 0;
 	if (m->boot && !m->feed)

@@ -193,8 +193,11 @@ static int open_for_writing(const char *path, struct err *e)
 			      path);
 	if (fd < 0)
 		return err_os(e, errno, "--dump-dtb %s", path);
-	fcntl(fd, F_SETFL, O_WRONLY);
-	return fd;
+	if (!fcntl(fd, F_SETFL, O_WRONLY))
+		return fd;
+	err_os(e, errno, "--dump-dtb %s: fcntl", path);
+	close(fd);
+	return -1;
 }
 
 /* The file is opened with all rights, and stays as it was where the rest

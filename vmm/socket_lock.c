@@ -39,26 +39,35 @@ static int check_owner(const struct socket_lock *l, const char *path,
 		path, l->name, geteuid());
 }
 
+/* errno says why @l, which is not locked yet, cannot be used. */
+static int lock_failed(const struct socket_lock *l, bool made, const char *path,
+		       struct err *e)
+{
+	int en = errno;
+
+	if (made)
+		unlinkat(l->dir, l->name, AT_REMOVEDIR);
+	return err_os(e, en, "--control %s: its lock %s", path, l->name);
+}
+
 /* Another one may remove it between any two steps. 0: it is ours, 1: not yet. */
 static int try_lock(struct socket_lock *l, const char *path, struct err *e)
 {
+	const bool made = !mkdirat(l->dir, l->name, 0700);
 	struct stat st, now;
 
-	if (mkdirat(l->dir, l->name, 0700) && errno != EEXIST)
-		return err_os(e, errno, "--control %s: its lock %s", path,
-			      l->name);
+	if (!made && errno != EEXIST)
+		return lock_failed(l, made, path, e);
 	l->fd = openat(l->dir, l->name,
 		       O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (l->fd < 0)
-		return errno == ENOENT
-			       ? 1
-			       : err_os(e, errno,
-					"--control %s: %s beside it is in the "
-					"way",
-					path, l->name);
-	if (fstat(l->fd, &st))
-		return err_os(e, errno, "--control %s: its lock %s", path,
+	if (l->fd < 0 && errno == ENOENT)
+		return 1;
+	if (l->fd < 0 && !made)
+		return err_os(e, errno,
+			      "--control %s: %s beside it is in the way", path,
 			      l->name);
+	if (l->fd < 0 || fstat(l->fd, &st))
+		return lock_failed(l, made, path, e);
 	if (check_owner(l, path, &st, e))
 		return -1;
 	/* A file system that locks no directories (NFS) is used without. */
