@@ -23,7 +23,8 @@ CPPFLAGS += -D_GNU_SOURCE -Ivmm -I. -DGPCVM_VERSION='"$(VERSION)"'
 BASE	:= -std=gnu11 $(WARN) -pthread -fno-common -MMD -MP
 ifdef SAN
 CPPFLAGS += -DGPCVM_SANITIZED
-BASE	+= -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer
+BASE	+= -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer \
+	-fno-inline -fno-optimize-sibling-calls # all functions are in a stack
 LINK	:= -fsanitize=$(SAN) -pthread
 else
 # Without optimization glibc only warns that it cannot fortify.

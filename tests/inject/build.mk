@@ -14,15 +14,16 @@ $(INJECT_BIN): $(O)/vmm/main.o $(OBJS) $(O)/guest/image.o \
 		-o $@ $^ $(LIBS)
 
 .PHONY: inject inject-all inject-short
-# M=30: for so many minutes, and the first calls of each kind first.
+# M=30: for so many minutes, and the first calls of each kind first; SEED=1: in
+# an order by chance.
 inject:
 	$(Q)$(MAKE) --no-print-directory deps-test
 	$(Q)$(MAKE) --no-print-directory SAN=address,undefined inject-all
 
-inject-all: $(INJECT_BIN)
+inject-all: $(INJECT_BIN) $(MB_IMAGES)
 	$(Q)tests/inject/run --gpcvm $(INJECT_BIN) --out build/inject \
-		$(if $(M),--minutes $(M))
+		$(if $(M),--minutes $(M)) $(if $(SEED),--seed $(SEED))
 
-inject-short: $(INJECT_BIN)
+inject-short: $(INJECT_BIN) $(MB_IMAGES)
 	$(Q)tests/inject/run --gpcvm $(INJECT_BIN) --out build/inject --short \
 		--counts $(O)/inject.counts

@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #define SITES  256
-#define FRAMES 8
+#define FRAMES 16
 #define NAME   24
 
 /* tests/inject/run has the same in Python's struct notation. */

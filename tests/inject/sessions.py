@@ -79,10 +79,13 @@ def machine(run, *args, commands=COMMANDS):
     sock = run.connect(path)
     seen = talk(run, sock, commands) if sock else ["never there"]
     # gpcvm drops a client when memory runs out; the machine goes on.
-    if sock and seen[-1] == "gone" and run.proc.poll() is None:
-        sock = run.connect(path)
-    if sock:
-        seen += talk(run, sock, ["quit"])
+    for _ in range(2):
+        if sock and seen[-1] == "gone" and run.proc.poll() is None:
+            sock = run.connect(path)
+        if sock and seen[-1] != "quit":
+            seen += talk(run, sock, ["quit"])
+        if seen[-1] != "gone":
+            break
     return seen, run.wait()
 
 
@@ -99,14 +102,46 @@ def gmem(run):
 def plain(run, *args):
     run.spawn(*args)
     status = run.wait()
-    text = run.text("out").replace(run.dir, "DIR")
+    text = run.text("out").replace(run.dir, "DIR").replace("}", "}\n")
     # The host's other VMs, and the flags of its clock, come and go.
-    text = re.sub(".*(another VM|as well|master-clock).*\n", "", text)
+    text = re.sub(".*(another VM|as well|clocksource|master-clock.*flags).*\n",
+                  "", text)
     return status, re.sub("0x[0-9a-f]+|[0-9]+", "N", text)
 
 
 def anon(run):
     return machine(run, "--memory", "anon", commands=COMMANDS[4:7])
+
+
+def ctl(run):
+    """The client's calls fail, not the machine's."""
+    path = run.path("s")
+    machine = run.spawn("run", "--memory", "anon", "--quiet", "--control", path,
+                        inject=False)
+    sock = run.connect(path)
+    commands = os.path.join(run.dir, "commands")
+    with open(commands, "w") as f:
+        f.write("# three\nstatus\npunch clock0\nno-such-command\n")
+    with open(commands) as f:
+        run.spawn("ctl", path, stdin=f)
+        first = run.wait()
+    run.spawn("ctl", path, "check", "clock0", ";", "quit")
+    status = run.wait()
+    # It is not the machine's to end where its client cannot tell it to.
+    if machine.poll() is None:
+        talk(run, sock, ["quit"])
+    run.clients.remove(sock)
+    sock.close()
+    text = re.sub("0x[0-9a-f]+|[0-9]+", "N", run.text("out"))
+    return first, status, machine.wait(run.left()), len(text.split("\n"))
+
+
+def kernel(run):
+    """A Multiboot image, with a module."""
+    image = os.path.join(os.path.dirname(run.gpcvm), "..", "multiboot",
+                         "image.elf")
+    return plain(run, "run", "--memory", "anon", "--quiet", "--kernel", image,
+                 "--append", "inject", "--initrd", scenario(run))
 
 
 SCENARIO = """
@@ -166,5 +201,5 @@ def dump(run):
     return r
 
 
-ALL = {f.__name__: f for f in (gmem, anon, hello, dump, play, suite,
+ALL = {f.__name__: f for f in (gmem, anon, hello, kernel, dump, ctl, play, suite,
                                run_scenario, probe, probe_json)}
