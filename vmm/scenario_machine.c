@@ -305,18 +305,19 @@ int machine_lost(struct branch *b, const struct stmt *s)
 {
 	struct vm *vm = &b->p->vm;
 	char why[128] = "the connection to the machine is lost";
-	int r = vm->remote || b->link.too_long
-			? 1
-			: vm_wait(vm, &b->p->halt, VM_ENDED_MS);
+	const struct ctl_link *l = &b->link;
+	/* Not the machine's doing: what came is too long, or memory ran out. */
+	bool ours = l->too_long || (l->fd >= 0 && !l->closed && !l->os_errno);
+	int r = vm->remote || ours ? 1 : vm_wait(vm, &b->p->halt, VM_ENDED_MS);
 
 	if (r < 0)
 		return -1;
-	if (b->link.too_long)
-		snprintf(why, sizeof(why), "%s", link_trouble(&b->link));
-	else if (b->link.os_errno)
+	if (ours)
+		snprintf(why, sizeof(why), "%s", link_trouble(l));
+	else if (l->os_errno)
 		snprintf(why, sizeof(why),
 			 "the connection to the machine is lost: %s",
-			 strerrordesc_np(b->link.os_errno));
+			 strerrordesc_np(l->os_errno));
 	if (!r)
 		snprintf(why, sizeof(why),
 			 "the machine has ended with status %d%s", vm->status,
