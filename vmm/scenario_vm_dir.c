@@ -45,7 +45,7 @@ static void end_machine(int pidfd)
 	if (pidfd < 0)
 		return;
 	syscall(SYS_pidfd_send_signal, pidfd, SIGTERM, NULL, 0);
-	if (poll(&p, 1, VM_TERM_MS))
+	if (TEMP_FAILURE_RETRY(poll(&p, 1, VM_TERM_MS)))
 		return;
 	syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
 	poll(&p, 1, VM_TERM_MS);
