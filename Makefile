@@ -33,14 +33,15 @@ BASE	+= -fPIE -fstack-protector-strong $(if $(filter -O1 -O2 -O3 -Os,$(CFLAGS)),
 HARDEN	:= -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack
 LINK	:= -static-pie -pthread $(HARDEN)
 endif
-LIBS	:= -lfdt -lcap -lseccomp
+LIBS	:= -lfdt -lcap
 
 SRCS	:= $(filter-out vmm/main.c,$(wildcard vmm/*.c)) $(wildcard devices/*.c)
-OBJS	:= $(SRCS:%.c=$(O)/%.o)
+OBJS	:= $(SRCS:%.c=$(O)/%.o) $(O)/filters/filters.o
 
 .PHONY: all demo check test bench install clean format lint help deps
 all: $(O)/gpcvm
 
+include filters/build.mk
 include guest/build.mk
 include guest/linux/build.mk
 include tests/build.mk
@@ -63,7 +64,7 @@ install: $(O)/gpcvm
 clean:
 	rm -rf build
 
-C_FILES	= $(wildcard vmm/*.[ch] devices/*.[ch] guest/*.[ch] guest/linux/*.[ch] tests/*/*.[ch])
+C_FILES	= $(wildcard vmm/*.[ch] devices/*.[ch] filters/*.c guest/*.[ch] guest/linux/*.[ch] tests/*/*.[ch])
 
 format:
 	clang-format -i $(C_FILES)

@@ -241,20 +241,17 @@ static int keeper_confine(struct server *s, struct err *e)
 		{ "/dev/null", false, true },
 	};
 	struct sandbox box = { 0 };
-	int r;
 
 	if (privs_keep_admin(e))
 		return -1;
-	if (s->cfg->no_sandbox)
+	sandbox_init(&box, s->cfg->no_sandbox);
+	if (box.no_filters)
 		return 0;
-	r = sandbox_make(&box, SANDBOX_KEEPER, SANDBOX_KEEPER, false, e);
-	if (!r && !box.no_filters)
-		s->state.landlock = sandbox_paths(paths, ARRAY_SIZE(paths));
-	if (!r)
-		r = sandbox_enter(&box, SANDBOX_KEEPER, e);
-	s->state.filtered = !r && !box.no_filters;
-	sandbox_free(&box);
-	return r;
+	s->state.landlock = sandbox_paths(paths, ARRAY_SIZE(paths));
+	if (sandbox_enter(&box, SANDBOX_KEEPER, e))
+		return -1;
+	s->state.filtered = true;
+	return 0;
 }
 
 void keeper_serve(int fd, pid_t machine, const struct config *cfg)

@@ -5,7 +5,7 @@
  * machine's memory (CLONE_VM), and nothing else: it has credentials, a table of
  * files and a filter of its own. Whoever has taken over the machine can have it
  * run any code, so the filter has to hold whatever runs: allow_poisoner() in
- * sandbox_filter.c.
+ * filters/compile.c.
  *
  * It shares the thread-local storage of the thread that made it, too, errno for
  * one: its system calls are made here, in assembler.
@@ -64,7 +64,7 @@ struct poisoner {
 	/* Fixed before the process is made. */
 	int corrupt_errno; /* 0: there is the file */
 	struct poison_files files;
-	struct sock_fprog filter; /* owned; filter NULL: none */
+	struct sandbox_filter filter; /* prog.len 0: none */
 	struct identity id;	  /* that it takes; uid 0: it stays */
 	unsigned int nr;
 	struct range ranges[MEM_MAX_SLOTS];
@@ -205,9 +205,9 @@ static int keep_one_right(const struct poisoner *p)
 		r = call(SYS_capset, (long)&h, (long)d, 0, 0);
 	if (!r)
 		r = call(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0);
-	if (!r && p->filter.filter)
+	if (!r && p->filter.prog.len)
 		r = call(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0,
-			 (long)&p->filter, 0);
+			 (long)&p->filter.prog, 0);
 	return (int)-r;
 }
 
@@ -274,7 +274,6 @@ static void poisoner_free(struct poisoner *p)
 	if (p->stack)
 		munmap(p->stack, STACK);
 	pthread_mutex_destroy(&p->lock);
-	free(p->filter.filter);
 	free(p);
 }
 
@@ -314,9 +313,9 @@ static int poisoner_prepare(struct poisoner *p, bool filter, struct err *e)
 		p->stack = NULL;
 		return err_os(e, ENOMEM, "a stack for --poison");
 	}
-	return filter ? sandbox_compile(SANDBOX_POISONER, &p->files, &p->filter,
-					e)
-		      : 0;
+	if (filter)
+		sandbox_filter(SANDBOX_POISONER, &p->files, &p->filter);
+	return 0;
 }
 
 int poison_open(struct poisoner **out, const struct memory *m,

@@ -103,12 +103,6 @@ static int start_output(struct run *r, struct err *e)
 	return error ? err_os(e, error, "the threads that print") : 0;
 }
 
-static int make_filters(struct run *r, struct err *e)
-{
-	return sandbox_make(&r->m.sandbox, SANDBOX_MAIN, SANDBOX_THREAD,
-			    r->m.cfg->no_sandbox, e);
-}
-
 /* All that needs them is open. From here on what comes from the outside may be
  * looked at: a kernel's file, a client's line, the guest. */
 static int drop_rights(struct run *r, struct err *e)
@@ -158,9 +152,9 @@ static int start(struct run *r, struct err *e)
 		return -1;
 	kmsg_open(&r->kmsg, &r->m.events, &r->m.loop);
 	sigbus_init(); /* before the first thread that may get one */
-	if (make_filters(r, e) ||
-	    (cfg->poison &&
-	     poison_open(&r->m.poisoner, &r->m.memory, &r->m.sandbox, e)))
+	sandbox_init(&r->m.sandbox, cfg->no_sandbox);
+	if (cfg->poison &&
+	    poison_open(&r->m.poisoner, &r->m.memory, &r->m.sandbox, e))
 		return -1;
 	if (drop_rights(r, e) || start_output(r, e) ||
 	    machine_prepare(&r->m, e))
@@ -209,8 +203,8 @@ static int dump_dtb(struct run *r, struct err *e)
 
 	if (fd < 0)
 		return -1;
-	if (make_filters(r, e) || drop_rights(r, e) ||
-	    machine_prepare(&r->m, e)) {
+	sandbox_init(&r->m.sandbox, r->m.cfg->no_sandbox);
+	if (drop_rights(r, e) || machine_prepare(&r->m, e)) {
 		close(fd);
 		return -1;
 	}
@@ -238,7 +232,6 @@ static void finish(struct run *r, int status)
 		kmsg_close(&r->kmsg);
 	if (r->signal_fd >= 0)
 		close(r->signal_fd);
-	sandbox_free(&r->m.sandbox);
 	machine_destroy(&r->m);
 	out_finish();
 }

@@ -3,8 +3,8 @@
 #include <linux/seccomp.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -56,8 +56,7 @@ static bool has_filters(void)
 	       errno == EFAULT;
 }
 
-int sandbox_make(struct sandbox *s, enum sandbox_kind first,
-		 enum sandbox_kind last, bool off, struct err *e)
+void sandbox_init(struct sandbox *s, bool off)
 {
 	struct sigaction sa = { .sa_sigaction = on_sigsys,
 				.sa_flags = SA_SIGINFO | SA_RESETHAND |
@@ -71,29 +70,53 @@ int sandbox_make(struct sandbox *s, enum sandbox_kind first,
 	else if (!has_filters())
 		s->no_filters = "this kernel has no seccomp filters "
 				"(CONFIG_SECCOMP_FILTER)";
-	if (s->no_filters)
-		return 0;
-	sigaction(SIGSYS, &sa, NULL);
-	for (enum sandbox_kind k = first; k <= last; k++)
-		if (sandbox_compile(k, NULL, &s->filters[k], e))
-			return -1;
-	return 0;
+	else
+		sigaction(SIGSYS, &sa, NULL);
 }
 
-void sandbox_free(struct sandbox *s)
+/* A file that there is not has the number -1, with which no call succeeds. */
+static uint32_t number_for(uint32_t k, const struct poison_files *files)
 {
-	for (enum sandbox_kind k = SANDBOX_MAIN; k < SANDBOX_KINDS; k++)
-		free(s->filters[k].filter);
+	switch (k) {
+	case SANDBOX_PID:
+		return (uint32_t)getpid();
+	case SANDBOX_ASKER:
+		return (uint32_t)files->fd;
+	case SANDBOX_CORRUPT:
+		return (uint32_t)files->corrupt;
+	case SANDBOX_PAGEMAP:
+		return (uint32_t)files->pagemap;
+	case SANDBOX_KPAGEFLAGS:
+		return (uint32_t)files->kpageflags;
+	default:
+		return k;
+	}
+}
+
+void sandbox_filter(enum sandbox_kind kind, const struct poison_files *files,
+		    struct sandbox_filter *f)
+{
+	const struct sock_filter *from = sandbox_filters[kind];
+	unsigned short i;
+
+	for (i = 0; i < SANDBOX_INSNS && from[i].code; i++) {
+		f->insns[i] = from[i];
+		f->insns[i].k = number_for(from[i].k, files);
+	}
+	f->prog = (struct sock_fprog){ i, f->insns };
 }
 
 int sandbox_enter(const struct sandbox *s, enum sandbox_kind kind,
 		  struct err *e)
 {
+	struct sandbox_filter f;
+
 	if (kind != SANDBOX_MAIN)
 		prctl(PR_SET_NAME, sandbox_kind_name(kind), 0, 0, 0);
 	if (s->no_filters)
 		return 0;
-	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &s->filters[kind]))
+	sandbox_filter(kind, NULL, &f);
+	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &f.prog))
 		return err_os(e, errno, "the seccomp filter for %s",
 			      sandbox_kind_name(kind));
 	return 0;

@@ -27,7 +27,6 @@ enum sandbox_kind {
 struct sandbox {
 	/* Why there are no filters: an option, the build, or the kernel. */
 	const char *no_filters;
-	struct sock_fprog filters[SANDBOX_KINDS]; /* owned; of the machine's */
 	int landlock;	    /* its ABI; 0: not asked for; or minus an errno */
 	struct identity id; /* whose it is now */
 	bool no_new_privs;
@@ -40,11 +39,9 @@ struct sandbox_path {
 	bool write; /* else only read */
 };
 
-/* Compile the filters from @first to @last for sandbox_enter(), and have SIGSYS say
- * on stderr which system call killed gpcvm. */
-int sandbox_make(struct sandbox *s, enum sandbox_kind first,
-		 enum sandbox_kind last, bool off, struct err *e);
-void sandbox_free(struct sandbox *s);
+/* Look whether there are filters, unless @off; have SIGSYS say on stderr which
+ * system call killed gpcvm. */
+void sandbox_init(struct sandbox *s, bool off);
 /* Put the calling thread, and those that it makes, under the filter of @kind, and
  * name them so. */
 int sandbox_enter(const struct sandbox *s, enum sandbox_kind kind,
@@ -52,16 +49,36 @@ int sandbox_enter(const struct sandbox *s, enum sandbox_kind kind,
 /* "vcpu" */
 const char *sandbox_kind_name(enum sandbox_kind kind);
 
-/* ---- sandbox_filter.c --------------------------------------------------- */
+/* ---- filters/compile.c -------------------------------------------------- */
+
+#define SANDBOX_INSNS 512
+
+/* Numbers of the process, in the filters' comparisons: these stand for them. */
+enum sandbox_number {
+	SANDBOX_PID = 0x7e570001,
+	SANDBOX_ASKER, /* of the poisoner: its files */
+	SANDBOX_CORRUPT,
+	SANDBOX_PAGEMAP,
+	SANDBOX_KPAGEFLAGS,
+	SANDBOX_NUMBERS_END,
+};
+
+/* Ends with the first whose code is 0. */
+extern const struct sock_filter sandbox_filters[SANDBOX_KINDS][SANDBOX_INSNS];
+
+struct sandbox_filter {
+	struct sock_fprog prog; /* insns */
+	struct sock_filter insns[SANDBOX_INSNS];
+};
 
 struct poison_files {
 	int fd; /* to who asks */
 	int corrupt, pagemap, kpageflags;
 };
 
-/* Compile the filter for @kind; @files: SANDBOX_POISONER. insns is owned. */
-int sandbox_compile(enum sandbox_kind kind, const struct poison_files *files,
-		    struct sock_fprog *out, struct err *e);
+/* The filter of @kind for this process; @files: SANDBOX_POISONER. */
+void sandbox_filter(enum sandbox_kind kind, const struct poison_files *files,
+		    struct sandbox_filter *f);
 
 /* ---- sandbox_paths.c ---------------------------------------------------- */
 

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Which system calls a thread may make. What is in no list ends the process.
+ * Which system calls a thread may make. Any other ends the process.
+ *
+ * Runs when gpcvm is built, and prints C: the filters are the same for every
+ * process, but for a few numbers of its own that sandbox_filter() puts in.
  *
  * Many are there for the C library and not for us: malloc() maps, unmaps and
  * trims arenas, pthread_create() needs clone, rseq and set_robust_list, the vDSO
@@ -13,8 +16,9 @@
 #include <linux/prctl.h>
 #include <linux/sched.h>
 #include <seccomp.h>
-#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -191,7 +195,6 @@ static int refuse(scmp_filter_ctx c, int nr, int with)
 static int allow_threads(scmp_filter_ctx c)
 {
 	const scmp_datum_t thread = CLONE_THREAD | CLONE_VM;
-	const scmp_datum_t pid = (scmp_datum_t)getpid();
 	int r = allow_if(c, SCMP_SYS(mmap), 2, PROT_EXEC, 0);
 
 	if (!r)
@@ -201,7 +204,7 @@ static int allow_threads(scmp_filter_ctx c)
 	if (!r) /* its flags are in memory: glibc falls back to clone */
 		r = refuse(c, SCMP_SYS(clone3), ENOSYS);
 	if (!r)
-		r = allow_if(c, SCMP_SYS(tgkill), 0, UINT32_MAX, pid);
+		r = allow_if(c, SCMP_SYS(tgkill), 0, UINT32_MAX, SANDBOX_PID);
 	if (!r)
 		r = allow_if(c, SCMP_SYS(newfstatat), 3, AT_EMPTY_PATH_,
 			     AT_EMPTY_PATH_);
@@ -267,25 +270,23 @@ static int allow_keeper(scmp_filter_ctx c)
 	return r ?: allow_all(c, keeper);
 }
 
-static int allow_poisoner(scmp_filter_ctx c, const struct poison_files *f)
+static int allow_poisoner(scmp_filter_ctx c)
 {
 	int r = allow_if(c, SCMP_SYS(madvise), 2, UINT32_MAX, MADV_HWPOISON);
 
 	if (!r)
-		r = allow_if(c, SCMP_SYS(read), 0, UINT32_MAX,
-			     (scmp_datum_t)f->fd);
+		r = allow_if(c, SCMP_SYS(read), 0, UINT32_MAX, SANDBOX_ASKER);
+	if (!r)
+		r = allow_if(c, SCMP_SYS(write), 0, UINT32_MAX, SANDBOX_ASKER);
 	if (!r)
 		r = allow_if(c, SCMP_SYS(write), 0, UINT32_MAX,
-			     (scmp_datum_t)f->fd);
-	if (!r && f->corrupt >= 0)
-		r = allow_if(c, SCMP_SYS(write), 0, UINT32_MAX,
-			     (scmp_datum_t)f->corrupt);
-	if (!r && f->pagemap >= 0)
+			     SANDBOX_CORRUPT);
+	if (!r)
 		r = allow_if(c, SCMP_SYS(pread64), 0, UINT32_MAX,
-			     (scmp_datum_t)f->pagemap);
-	if (!r && f->kpageflags >= 0)
+			     SANDBOX_PAGEMAP);
+	if (!r)
 		r = allow_if(c, SCMP_SYS(pread64), 0, UINT32_MAX,
-			     (scmp_datum_t)f->kpageflags);
+			     SANDBOX_KPAGEFLAGS);
 	if (!r)
 		r = seccomp_rule_add(c, SCMP_ACT_ALLOW, SCMP_SYS(rt_sigreturn),
 				     0);
@@ -294,11 +295,12 @@ static int allow_poisoner(scmp_filter_ctx c, const struct poison_files *f)
 	return r;
 }
 
-static int allow(scmp_filter_ctx c, enum sandbox_kind kind,
-		 const struct poison_files *files)
+static int allow(scmp_filter_ctx c, enum sandbox_kind kind)
 {
-	/* The first to be looked for: KVM_RUN. */
-	int r = seccomp_syscall_priority(c, SCMP_SYS(ioctl), 255);
+	/* A tree: the kernel runs a new filter for each system call there is
+	 * (kernel/seccomp.c, seccomp_cache_prepare_bitmap), which with a list
+	 * takes longer than making a thread. */
+	int r = seccomp_attr_set(c, SCMP_FLTATR_CTL_OPTIMIZE, 2);
 
 	if (r)
 		return r;
@@ -310,49 +312,53 @@ static int allow(scmp_filter_ctx c, enum sandbox_kind kind,
 	case SANDBOX_KEEPER:
 		return allow_keeper(c);
 	case SANDBOX_POISONER:
-		return allow_poisoner(c, files);
+		return allow_poisoner(c);
 	default:
 		return allow_machine(c);
 	}
 }
 
 /* libseccomp writes to a file only, up to 2.5. */
-static int export(scmp_filter_ctx c, struct sock_fprog *out)
+static int print_filter(scmp_filter_ctx c, enum sandbox_kind kind)
 {
-	int fd = memfd_create("filter", MFD_CLOEXEC), r;
-	off_t size = 0;
+	FILE *f = tmpfile();
+	struct sock_filter i;
+	int r = f ? seccomp_export_bpf(c, fileno(f)) : -errno;
 
-	if (fd < 0)
-		return -errno;
-	r = seccomp_export_bpf(c, fd);
-	if (!r)
-		size = lseek(fd, 0, SEEK_END);
-	out->filter = size > 0 ? malloc((size_t)size) : NULL;
-	out->len = (unsigned short)((size_t)size / sizeof(*out->filter));
-	if (!r && !out->filter)
-		r = -ENOMEM;
-	if (!r && pread(fd, out->filter, (size_t)size, 0) != size)
-		r = -EIO;
-	close(fd);
-	return r;
+	if (r)
+		return r;
+	rewind(f);
+	printf("\t[%d] = {\n", kind);
+	while (fread(&i, sizeof(i), 1, f) == 1 && i.code) /* 0 ends it */
+		printf("\t\t{ %#x, %u, %u, %#x },\n", i.code, i.jt, i.jf, i.k);
+	puts("\t},");
+	return feof(f) ? 0 : -EIO;
 }
 
-int sandbox_compile(enum sandbox_kind kind, const struct poison_files *files,
-		    struct sock_fprog *out, struct err *e)
+static int compile(enum sandbox_kind kind)
 {
 	/* Of the other processes nobody would see what they say. */
 	const bool kill = kind == SANDBOX_KEEPER || kind == SANDBOX_POISONER;
 	scmp_filter_ctx c =
 		seccomp_init(kill ? SCMP_ACT_KILL_PROCESS : SCMP_ACT_TRAP);
-	int r;
+	int r = c ? allow(c, kind) : -ENOMEM;
 
-	if (!c)
-		return err_os(e, ENOMEM, "memory for a seccomp filter");
-	r = allow(c, kind, files);
 	if (!r)
-		r = export(c, out);
-	seccomp_release(c);
-	return r ? err_os(e, -r, "the seccomp filter for %s",
-			  sandbox_kind_name(kind))
-		 : 0;
+		r = print_filter(c, kind);
+	if (r)
+		fprintf(stderr, "filter %d: %s\n", kind, strerror(-r));
+	return r;
+}
+
+int main(void)
+{
+	int r = 0;
+
+	puts("#include \"sandbox.h\"\n\n"
+	     "const struct sock_filter sandbox_filters[SANDBOX_KINDS]"
+	     "[SANDBOX_INSNS] = {");
+	for (enum sandbox_kind k = 0; k < SANDBOX_KINDS && !r; k++)
+		r = compile(k);
+	puts("};");
+	return r || fflush(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;
 }
