@@ -57,20 +57,23 @@ static int receive(int from, struct keeper_reply *reply, int *fds,
 	return n == sizeof(*reply) ? 0 : -1;
 }
 
-static int ask_files(struct keeper *k, const struct keeper_request *rq,
-		     struct keeper_reply *reply, int *fds, unsigned int *nr,
-		     struct err *e)
+static int send_request(struct keeper *k, const struct keeper_request *rq,
+			struct err *e)
+{
+	if (send(k->fd, rq, sizeof(*rq), MSG_NOSIGNAL) == sizeof(*rq))
+		return 0;
+	if (errno == EPIPE || errno == ECONNRESET)
+		return err_set(e, ERR_STATE, errno,
+			       "the process that keeps gpcvm's rights to "
+			       "files is gone");
+	return err_os(e, errno,
+		      "send to the process that keeps gpcvm's rights to files");
+}
+
+static int take_reply(struct keeper *k, struct keeper_reply *reply, int *fds,
+		      unsigned int *nr, struct err *e)
 {
 	*nr = 0;
-	if (send(k->fd, rq, sizeof(*rq), MSG_NOSIGNAL) != sizeof(*rq)) {
-		if (errno == EPIPE || errno == ECONNRESET)
-			return err_set(e, ERR_STATE, errno,
-				       "the process that keeps gpcvm's rights "
-				       "to files is gone");
-		return err_os(e, errno,
-			      "send to the process that keeps "
-			      "gpcvm's rights to files");
-	}
 	if (receive(k->fd, reply, fds, nr)) {
 		while (*nr)
 			close(fds[--*nr]);
@@ -82,6 +85,14 @@ static int ask_files(struct keeper *k, const struct keeper_request *rq,
 		return 0;
 	*e = reply->err;
 	return -1;
+}
+
+static int ask_files(struct keeper *k, const struct keeper_request *rq,
+		     struct keeper_reply *reply, int *fds, unsigned int *nr,
+		     struct err *e)
+{
+	*nr = 0;
+	return send_request(k, rq, e) ?: take_reply(k, reply, fds, nr, e);
 }
 
 /* -1 and @e; else the file that was asked for, or 0. */
@@ -108,9 +119,23 @@ static int ask_path(struct keeper *k, enum keeper_op op, const char *path,
 	return ask(k, &rq, &reply, e);
 }
 
+int keeper_ask_socket(struct keeper *k, struct err *e)
+{
+	const struct keeper_request rq = { .op = KEEPER_LISTEN };
+	int r = send_request(k, &rq, e);
+
+	k->owes = !r;
+	return r;
+}
+
 int keeper_listen(struct keeper *k, struct err *e)
 {
-	return ask_path(k, KEEPER_LISTEN, "", e);
+	struct keeper_reply reply;
+	int fds[KEEPER_FILES];
+	unsigned int nr;
+
+	k->owes = false;
+	return take_reply(k, &reply, fds, &nr, e) ?: fds[0];
 }
 
 int keeper_record_try(struct keeper *k, const char *path, struct err *e)
@@ -206,6 +231,12 @@ void keeper_stop(struct keeper *k)
 
 	if (!k->pid)
 		return;
+	if (k->owes) { /* the start failed before it was wanted */
+		int fd = keeper_listen(k, &e);
+
+		if (fd >= 0)
+			close(fd);
+	}
 	if (ask_path(k, KEEPER_END, "", &e))
 		complain_err(&e);
 	close(k->fd);

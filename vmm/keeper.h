@@ -32,12 +32,16 @@ struct keeper_state {
 struct keeper {
 	pid_t pid; /* 0: there is none */
 	int fd;	   /* owned */
+	bool owes; /* the reply to keeper_ask_socket() */
 	struct keeper_state state;
 };
 
 /* Start it. Before there are threads, and memory that a fork would share. */
 int keeper_start(struct keeper *k, const struct config *cfg, struct err *e);
-/* The socket at cfg->control, bound and listening; owned. */
+/* Ask for the socket at cfg->control, without waiting for it: the first request.
+ * The next one has to be keeper_listen(). */
+int keeper_ask_socket(struct keeper *k, struct err *e);
+/* The socket, bound and listening; owned. */
 int keeper_listen(struct keeper *k, struct err *e);
 /* Could a recording be made at @path? */
 int keeper_record_try(struct keeper *k, const char *path, struct err *e);

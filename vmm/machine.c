@@ -364,29 +364,31 @@ static int make_guest(struct machine *m, struct err *e)
  * what still caches their pages (guest_memfd.c, kvm_gmem_release) and need the
  * VM for it, then the VM.
  */
+enum phase { CREATE, LOAD, ADD_VCPUS };
+
 static const struct {
 	int (*make)(struct machine *m, struct err *e);
 	void (*free)(struct machine *m);
-	bool late; /* machine_prepare()'s, which nobody needs rights for */
+	enum phase phase;
 } steps[] = {
-	{ make_loop, free_loop, false },
-	{ make_vm, free_vm, false },
-	{ make_memory, free_memory, false },
-	{ make_leak, free_leak, false },
-	{ make_trace, free_trace, false },
-	{ make_pv, free_pv, false },
-	{ make_devices, machine_free_devices, false },
-	{ open_guest, machine_free_boot, false },
-	{ make_guest, NULL, true },
-	{ machine_make_vcpus, machine_free_vcpus, true },
-	{ machine_boot_done, NULL, true },
-	{ start_pv, NULL, true },
+	{ make_loop, free_loop, CREATE },
+	{ make_vm, free_vm, CREATE },
+	{ make_memory, free_memory, CREATE },
+	{ make_leak, free_leak, CREATE },
+	{ make_trace, free_trace, CREATE },
+	{ make_pv, free_pv, CREATE },
+	{ make_devices, machine_free_devices, CREATE },
+	{ open_guest, machine_free_boot, CREATE },
+	{ make_guest, NULL, LOAD },
+	{ machine_make_vcpus, machine_free_vcpus, ADD_VCPUS },
+	{ machine_boot_done, NULL, ADD_VCPUS },
+	{ start_pv, NULL, ADD_VCPUS },
 };
 
-static int take_steps(struct machine *m, bool late, struct err *e)
+static int take_steps(struct machine *m, enum phase phase, struct err *e)
 {
 	while (m->steps_done < ARRAY_SIZE(steps) &&
-	       steps[m->steps_done].late == late)
+	       steps[m->steps_done].phase == phase)
 		/* A step cleans up after itself half done. */
 		if (steps[m->steps_done++].make(m, e))
 			return -1;
@@ -400,12 +402,17 @@ int machine_create(struct machine *m, const struct config *cfg, struct err *e)
 	m->born_ns = now_ns();
 	m->cpus = (unsigned int)sysconf(_SC_NPROCESSORS_ONLN);
 	vcpu_signals();
-	return take_steps(m, false, e);
+	return take_steps(m, CREATE, e);
 }
 
-int machine_prepare(struct machine *m, struct err *e)
+int machine_load(struct machine *m, struct err *e)
 {
-	return take_steps(m, true, e);
+	return take_steps(m, LOAD, e);
+}
+
+int machine_add_vcpus(struct machine *m, struct err *e)
+{
+	return take_steps(m, ADD_VCPUS, e);
 }
 
 void machine_destroy(struct machine *m)

@@ -88,13 +88,15 @@ struct machine {
 /* Everything that needs rights is opened here; nothing runs yet. Where it
  * fails, machine_destroy() cleans up what there is. */
 int machine_create(struct machine *m, const struct config *cfg, struct err *e);
-/* The rest, up to where the vCPUs can start. It needs no rights, and is where a
- * kernel's file is looked into: give them up before. */
-int machine_prepare(struct machine *m, struct err *e);
+/* Put the guest into memory. A kernel's file is parsed here: give up rights
+ * before. */
+int machine_load(struct machine *m, struct err *e);
+/* Make the vCPUs, ready to start. */
+int machine_add_vcpus(struct machine *m, struct err *e);
 void machine_destroy(struct machine *m);
 /* Part of machine_destroy(): the devices, and with them the terminal. */
 void machine_free_devices(struct machine *m);
-/* Start the vCPUs. */
+/* Start the vCPUs' threads. */
 int machine_start(struct machine *m, struct err *e);
 /* Stop and join them. False (and a message) if one does not come out of the
  * kernel: then nothing that a vCPU uses may be freed. */

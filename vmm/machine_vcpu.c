@@ -2,6 +2,7 @@
 /* The machine's vCPUs: registers they start with, starting and stopping. */
 #include <errno.h>
 #include <inttypes.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -204,32 +205,36 @@ void machine_free_vcpus(struct machine *m)
 
 struct start {
 	struct machine *m;
+	sem_t done;
 	int result;
 	struct err err;
 };
 
-static void *start_vcpus(void *arg)
+/* On vCPU 0's thread: the others inherit its filter, which the kernel then
+ * translates once, and nobody waits for a thread that only starts them. */
+static void start_vcpus(void *arg)
 {
 	struct start *s = arg;
 
 	s->result = sandbox_enter(&s->m->sandbox, SANDBOX_VCPU, &s->err);
-	for (unsigned int i = 0; i < s->m->nr_vcpus && !s->result; i++)
-		s->result = vcpu_start(&s->m->vcpus[i], &s->err);
-	return NULL;
+	for (unsigned int i = 1; i < s->m->nr_vcpus && !s->result; i++)
+		s->result = vcpu_start(&s->m->vcpus[i], NULL, NULL, &s->err);
+	if (s->result)
+		vcpu_stop(&s->m->vcpus[0]);
+	sem_post(&s->done);
 }
 
-/* On a thread that they all inherit the filter from: the kernel translates it
- * once, not once for each vCPU. */
 int machine_start(struct machine *m, struct err *e)
 {
 	struct start s = { .m = m };
-	pthread_t thread;
 	int r;
 
-	r = pthread_create(&thread, NULL, start_vcpus, &s);
+	sem_init(&s.done, 0, 0);
+	r = vcpu_start(&m->vcpus[0], start_vcpus, &s, e);
 	if (r)
-		return err_os(e, r, "a thread that starts the vCPUs");
-	pthread_join(thread, NULL);
+		return r;
+	while (sem_wait(&s.done))
+		;
 	if (s.result)
 		*e = s.err;
 	return s.result;

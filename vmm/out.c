@@ -42,6 +42,7 @@ struct stream {
 	int error;	     /* of a write; atomic */
 	bool hurry;	     /* the end is near: gather no more */
 	bool end;	     /* nothing more is taken in */
+	bool begun;	     /* there is a thread: from the first byte on */
 	pthread_t thread;
 };
 
@@ -52,7 +53,26 @@ static struct {
 	bool begun;			 /* atomic */
 } out;
 
+static void *writer_main(void *arg);
+
 /* ---- the buffer; the lock is held ---------------------------------------- */
+
+/* Most machines print nothing, and start sooner without the threads. */
+static bool writer_start(struct stream *s)
+{
+	pthread_attr_t attr;
+	int r;
+
+	if (s->begun)
+		return true;
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, WRITER_STACK);
+	r = pthread_create(&s->thread, &attr, writer_main, s);
+	pthread_attr_destroy(&attr);
+	__atomic_store_n(&s->error, r, __ATOMIC_RELAXED);
+	s->begun = !r;
+	return s->begun;
+}
 
 static size_t stream_left(const struct stream *s)
 {
@@ -63,7 +83,7 @@ static bool stream_put(struct stream *s, const char *buf, size_t len)
 {
 	size_t at, part;
 
-	if (s->end || len > s->size - stream_left(s))
+	if (s->end || len > s->size - stream_left(s) || !writer_start(s))
 		return false;
 	if (!stream_left(s)) /* touch no more memory than it takes */
 		s->put = s->taken = 0;
@@ -181,26 +201,14 @@ static bool same_file(int a, int b)
 	       sa.st_ino == sb.st_ino;
 }
 
-/* 0 or an errno. */
-static int stream_start(struct stream *s, int fd, size_t full, size_t room)
+static int stream_init(struct stream *s, int fd, size_t full, size_t room)
 {
-	pthread_attr_t attr;
-	int r;
-
 	*s = (struct stream){ .fd = fd, .size = full + room, .full = full };
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_cond_init(&s->more, NULL);
 	pthread_cond_init(&s->done, NULL);
 	s->ring = malloc(s->size);
-	if (!s->ring)
-		return ENOMEM;
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, WRITER_STACK);
-	r = pthread_create(&s->thread, &attr, writer_main, s);
-	pthread_attr_destroy(&attr);
-	if (r)
-		free(s->ring);
-	return r;
+	return s->ring ? 0 : ENOMEM;
 }
 
 /* How many bytes it did not get rid of. */
@@ -215,7 +223,8 @@ static uint64_t stream_end(struct stream *s)
 	pthread_mutex_unlock(&s->lock);
 	if (left) /* it may write for ever, and does not outlive the process */
 		return left;
-	pthread_join(s->thread, NULL);
+	if (s->begun)
+		pthread_join(s->thread, NULL);
 	free(s->ring);
 	s->ring = NULL;
 	return 0;
@@ -229,9 +238,9 @@ int out_start(unsigned int vcpus)
 
 	if (out.begun)
 		return 0;
-	r = stream_start(&out.streams[0], STDOUT_FILENO, GUEST_SIZE, room);
+	r = stream_init(&out.streams[0], STDOUT_FILENO, GUEST_SIZE, room);
 	if (!r && !same) {
-		r = stream_start(&out.streams[1], STDERR_FILENO, MESSAGES_SIZE,
+		r = stream_init(&out.streams[1], STDERR_FILENO, MESSAGES_SIZE,
 				 0);
 		if (r)
 			stream_end(&out.streams[0]);
@@ -240,6 +249,12 @@ int out_start(unsigned int vcpus)
 	out.messages = &out.streams[!same];
 	__atomic_store_n(&out.begun, !r, __ATOMIC_RELEASE);
 	return r;
+}
+
+/* Is there anything that the writer has yet to write? */
+static bool stream_waits(const struct stream *s)
+{
+	return s->begun && (stream_left(s) || s->messages);
 }
 
 /* A little while, or until something was written. Is anything left? */
@@ -253,9 +268,9 @@ static bool stream_drain(struct stream *s, uint64_t *progress)
 	pthread_mutex_lock(&s->lock);
 	s->hurry = true;
 	pthread_cond_signal(&s->more);
-	if (stream_left(s) || s->messages)
+	if (stream_waits(s))
 		pthread_cond_clockwait(&s->done, &s->lock, CLOCK_MONOTONIC, &t);
-	left = stream_left(s) || s->messages;
+	left = stream_waits(s);
 	*progress += s->written;
 	pthread_mutex_unlock(&s->lock);
 	return left;
@@ -278,7 +293,7 @@ static bool stream_pending(struct stream *s)
 	bool r;
 
 	pthread_mutex_lock(&s->lock);
-	r = stream_left(s) || s->messages;
+	r = stream_waits(s);
 	pthread_mutex_unlock(&s->lock);
 	return r;
 }

@@ -16,10 +16,10 @@
 #include <stddef.h>
 
 /*
- * From here on what is printed is buffered. Where both files are the same, so is
- * the buffer, and the order stays. Call it once the threads would have the rights
- * and the blocked signals that they are to keep. @vcpus: that may print at once. 0 or an errno; a second
- * call does nothing.
+ * Buffer what is printed from here on. Where both files are the same, so is the
+ * buffer, and the order stays. A thread that writes is made by who prints first,
+ * and has its rights and blocked signals: give up rights and block signals before.
+ * @vcpus: that may print at once. 0 or an errno; a second call does nothing.
  */
 int out_start(unsigned int vcpus);
 /*

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -100,7 +101,7 @@ static int start_output(struct run *r, struct err *e)
 {
 	int error = out_start(r->m.cfg->vcpus);
 
-	return error ? err_os(e, error, "the threads that print") : 0;
+	return error ? err_os(e, error, "memory for what is printed") : 0;
 }
 
 /* All that needs them is open. From here on what comes from the outside may be
@@ -156,8 +157,12 @@ static int start(struct run *r, struct err *e)
 	if (cfg->poison &&
 	    poison_open(&r->m.poisoner, &r->m.memory, &r->m.sandbox, e))
 		return -1;
-	if (drop_rights(r, e) || start_output(r, e) ||
-	    machine_prepare(&r->m, e))
+	if (drop_rights(r, e) || start_output(r, e) || machine_load(&r->m, e))
+		return -1;
+	/* The keeper makes it while the vCPUs are made. */
+	if (cfg->control && keeper_ask_socket(&r->keeper, e))
+		return -1;
+	if (machine_add_vcpus(&r->m, e))
 		return -1;
 	if (cfg->control) {
 		r->control = control_open(&r->m, e);
@@ -204,7 +209,7 @@ static int dump_dtb(struct run *r, struct err *e)
 	if (fd < 0)
 		return -1;
 	sandbox_init(&r->m.sandbox, r->m.cfg->no_sandbox);
-	if (drop_rights(r, e) || machine_prepare(&r->m, e)) {
+	if (drop_rights(r, e) || machine_load(&r->m, e)) {
 		close(fd);
 		return -1;
 	}
@@ -271,6 +276,8 @@ int run_main(int argc, char **argv)
 	if (cfg.scenario)
 		return play_against(argc, argv, &cfg);
 	raise_file_limit();
+	/* glibc would make an arena of 64 MiB of address space for each thread. */
+	mallopt(M_ARENA_MAX, 1);
 	if (create(&r, &cfg, &e) ||
 	    (cfg.dump_dtb ? dump_dtb(&r, &e) : start(&r, &e))) {
 		if (r.signal_fd >= 0) /* no signal ends a write any more */

@@ -319,6 +319,8 @@ static void *thread(void *arg)
 {
 	struct vcpu *v = arg;
 
+	if (v->first)
+		v->first(v->first_arg);
 	sigbus_catch(&v->bus);
 	pthread_mutex_lock(&v->lock);
 	v->tid = gettid();
@@ -337,11 +339,14 @@ static void *thread(void *arg)
 	return NULL;
 }
 
-int vcpu_start(struct vcpu *v, struct err *e)
+int vcpu_start(struct vcpu *v, void (*first)(void *arg), void *arg,
+	       struct err *e)
 {
 	pthread_attr_t attr;
 	int r;
 
+	v->first = first;
+	v->first_arg = arg;
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, VCPU_STACK);
 	pthread_mutex_lock(&v->lock);

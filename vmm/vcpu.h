@@ -88,6 +88,8 @@ struct vcpu {
 	size_t run_size;
 	pthread_t thread;
 	bool started; /* the thread exists */
+	void (*first)(void *arg);
+	void *first_arg;
 
 	uint64_t spin_ns; /* look for the next job so long before sleeping */
 
@@ -145,8 +147,10 @@ void vcpu_signals(void);
 int vcpu_init(struct vcpu *v, unsigned int index, int fd, size_t run_size,
 	      bool sync_regs, struct err *e);
 void vcpu_free(struct vcpu *v);
-/* Start the thread; with v->hold set it waits for vcpu_release(). */
-int vcpu_start(struct vcpu *v, struct err *e);
+/* Start the thread, which begins with @first(@arg), where there is one; with
+ * v->hold set it then waits for vcpu_release(). */
+int vcpu_start(struct vcpu *v, void (*first)(void *arg), void *arg,
+	       struct err *e);
 void vcpu_release(struct vcpu *v);
 /* May the caller set its registers, then release it? True once, and only of a
  * vCPU that is held: from then on it is the caller's. Any thread. */
