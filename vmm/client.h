@@ -15,7 +15,7 @@
 #include "control.h"
 
 #define CLIENT_IN  (16 * KIB)
-#define CLIENT_OUT (32 * KIB)
+#define CLIENT_OUT (64 * KIB)
 
 struct client {
 	struct control *ctl;

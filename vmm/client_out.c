@@ -47,7 +47,7 @@ void client_flush(struct client *cl)
 		}
 	}
 	cl->out_sent = 0;
-	if (cl->out.cap > CLIENT_OUT) /* what one big reply took */
+	if (cl->out.cap > 4 * CLIENT_OUT) /* what one big reply took */
 		json_free(&cl->out);
 	else
 		json_reset(&cl->out);

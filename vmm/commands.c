@@ -123,7 +123,8 @@ const unsigned int commands_nr = ARRAY_SIZE(commands);
 const struct command *command_find(const char *name)
 {
 	for (unsigned int i = 0; i < commands_nr; i++)
-		if (!strcmp(commands[i].name, name))
+		if (commands[i].name[0] == name[0] &&
+		    !strcmp(commands[i].name, name))
 			return &commands[i];
 	return NULL;
 }
