@@ -31,7 +31,7 @@ else
 BASE	+= -fPIE -fstack-protector-strong $(if $(filter -O1 -O2 -O3 -Os,$(CFLAGS)), \
 	   -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
 HARDEN	:= -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack
-LINK	:= -static-pie -pthread $(HARDEN)
+LINK	:= -static-pie -pthread $(HARDEN) -Wl,--compress-debug-sections=zlib
 endif
 LIBS	:= -lfdt -lcap
 

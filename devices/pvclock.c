@@ -205,7 +205,6 @@ static int read_both(struct pv_page *p, struct vcpu *v, struct agent_op *op,
 		     struct pvclock_truth *t, struct err *e)
 {
 	bool before, after;
-	int khz;
 
 	if (read_clock(p->vm, &t->from, &before, e) || agent_call(v, op, e) ||
 	    read_clock(p->vm, &t->to, &after, e))
@@ -214,8 +213,7 @@ static int read_both(struct pv_page *p, struct vcpu *v, struct agent_op *op,
 	t->tsc = before != after ? PVCLOCK_UNKNOWN
 		 : after	 ? PVCLOCK_STABLE
 				 : PVCLOCK_UNSTABLE;
-	khz = kvm_get_tsc_khz(v->fd);
-	t->khz = khz > 0 ? (uint64_t)khz : 0;
+	t->khz = v->tsc_khz;
 	t->stopped = p->stopped && p->kind->flavour == PV_KVM;
 	return 0;
 }

@@ -135,7 +135,9 @@ int keeper_listen(struct keeper *k, struct err *e)
 	unsigned int nr;
 
 	k->owes = false;
-	return take_reply(k, &reply, fds, &nr, e) ?: fds[0];
+	if (take_reply(k, &reply, fds, &nr, e))
+		return -1;
+	return nr ? fds[0] : err_state(e, "the keeper sent no socket");
 }
 
 int keeper_record_try(struct keeper *k, const char *path, struct err *e)

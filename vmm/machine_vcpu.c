@@ -149,6 +149,8 @@ static int make_vcpu(struct machine *m, unsigned int index, size_t run_size,
 	m->nr_vcpus = index + 1; /* the fd is the vCPU's from here on */
 	if (vcpu_init(v, index, fd, run_size, sync_regs, e))
 		return -1;
+	r = kvm_get_tsc_khz(fd); /* here: it waits for a vCPU that runs */
+	v->tsc_khz = r > 0 ? (uint32_t)r : 0;
 	v->exit = machine_exit;
 	v->exit_arg = m;
 	/* With local APICs KVM has the others wait for a SIPI, in KVM_RUN. */

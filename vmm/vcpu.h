@@ -86,6 +86,7 @@ struct vcpu {
 	int fd;
 	struct kvm_run *run;
 	size_t run_size;
+	uint32_t tsc_khz; /* 0: KVM does not know */
 	pthread_t thread;
 	bool started; /* the thread exists */
 	void (*first)(void *arg);
