@@ -379,14 +379,16 @@ int out_error(void)
 bool out_message(const char *text, size_t len)
 {
 	struct stream *s;
+	bool taken;
 
 	if (!__atomic_load_n(&out.begun, __ATOMIC_ACQUIRE))
 		return false;
 	s = out.messages;
 	pthread_mutex_lock(&s->lock);
+	taken = writer_start(s);
 	tell_dropped(s);
-	if (s->messages || !stream_put(s, text, len))
+	if (taken && (s->messages || !stream_put(s, text, len)))
 		s->messages++;
 	pthread_mutex_unlock(&s->lock);
-	return true;
+	return taken;
 }

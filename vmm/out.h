@@ -36,7 +36,8 @@ bool out_full(void);
 /* The errno of a write to stdout that failed, or 0. */
 int out_error(void);
 
-/* Whole lines to stderr. False before out_start(): the caller writes them. */
+/* Whole lines to stderr. False before out_start(), or where no thread can be had:
+ * the caller writes them. */
 bool out_message(const char *text, size_t len);
 
 #endif
