@@ -69,7 +69,8 @@ static bool writer_start(struct stream *s)
 	pthread_attr_setstacksize(&attr, WRITER_STACK);
 	r = pthread_create(&s->thread, &attr, writer_main, s);
 	pthread_attr_destroy(&attr);
-	__atomic_store_n(&s->error, r, __ATOMIC_RELAXED);
+	if (r)
+		__atomic_store_n(&s->error, r, __ATOMIC_RELAXED);
 	s->begun = !r;
 	return s->begun;
 }
