@@ -150,11 +150,9 @@ static int make_vcpu(struct machine *m, unsigned int index, size_t run_size,
 	if (vcpu_init(v, index, fd, run_size, sync_regs, e))
 		return -1;
 	r = kvm_get_tsc_khz(fd); /* here: it waits for a vCPU that runs */
-	v->tsc_khz = r > 0 ? (uint32_t)r : 0;
 	if (r < 0)
-		complain("vCPU %u: the scale of its clocks is not checked: "
-			 "KVM_GET_TSC_KHZ: %s",
-			 index, strerrordesc_np(-r));
+		return err_kvm(e, -r, "KVM_GET_TSC_KHZ of vCPU %u", index);
+	v->tsc_khz = (uint32_t)r;
 	v->exit = machine_exit;
 	v->exit_arg = m;
 	/* With local APICs KVM has the others wait for a SIPI, in KVM_RUN. */
