@@ -24,6 +24,7 @@
 #define GATHER_NS	NS_PER_MS
 /* At the end. */
 #define OUT_PATIENCE_NS (3 * NS_PER_SEC)
+#define OUT_TOLD_NS	(NS_PER_SEC / 2) /* told to end */
 #define OUT_END_NS	(30 * NS_PER_SEC)
 #define OUT_LOOK_NS	(20 * NS_PER_MS)
 #define WRITER_STACK	(64 * KIB)
@@ -303,10 +304,10 @@ static bool stream_pending(struct stream *s)
 static void drain(struct stream *a, struct stream *b)
 {
 	uint64_t now = now_ns(), end = now + OUT_END_NS, moved = now;
-	uint64_t progress, last = 0;
+	uint64_t progress, last = 0, patience = OUT_PATIENCE_NS;
 	bool left = true;
 
-	while (left && now < end && now < moved + OUT_PATIENCE_NS) {
+	while (left && now < end && now < moved + patience) {
 		progress = 0;
 		left = stream_drain(a, &progress);
 		if (b && stream_drain(b, &progress))
@@ -315,8 +316,9 @@ static void drain(struct stream *a, struct stream *b)
 		if (progress != last)
 			moved = now;
 		last = progress;
+		/* By somebody who may well read: say what there is to say. */
 		if (left && told_to_end())
-			break;
+			patience = OUT_TOLD_NS;
 	}
 }
 

@@ -24,8 +24,8 @@
 int out_start(unsigned int vcpus);
 /*
  * Write what is left, as long as somebody reads: end after 3 s without
- * progress, after 30 s in all, or at a SIGINT, SIGTERM or SIGHUP, which are
- * blocked. Whatever comes later is dropped.
+ * progress, half a second once there was a SIGINT, SIGTERM or SIGHUP, which are
+ * blocked, and after 30 s in all. Whatever comes later is dropped.
  */
 void out_finish(void);
 
