@@ -327,6 +327,8 @@ static void on_frame(struct agent *a, int type, unsigned int id, char *data,
 		if (len == 1 && a->items[id].pid && !a->items[id].exited)
 			kill(-a->items[id].pid, data[0]);
 		break;
+	case FRAME_BEAT:
+		break;
 	case FRAME_REBOOT:
 		agent_leave();
 	default:

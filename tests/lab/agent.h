@@ -26,6 +26,7 @@
 #define FRAME_CONNECT 'C' /* path of a Unix socket */
 #define FRAME_WRITE   'W' /* path, NUL, what to write; as EXEC, but no output */
 #define FRAME_REBOOT  'Q'
+#define FRAME_BEAT    'B' /* nothing but the interrupt that it comes with */
 
 /* From inside. */
 #define FRAME_HELLO   'H' /* the first: HELLO_MAGIC, the kernel's release */

@@ -8,7 +8,7 @@ MAX = 4096
 MAGIC = b"gpcvm-lab "  # begins the bytes of HELLO
 
 ARGS, EXEC, STDIN, SIGNAL, CONNECT, REBOOT = b"A", b"X", b"I", b"K", b"C", b"Q"
-WRITE = b"W"
+WRITE, BEAT = b"W", b"B"
 HELLO, STDOUT, STDERR, EXITED, OPENED = b"H", b"O", b"E", b"x", b"c"
 DATA = b"D"
 

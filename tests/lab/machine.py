@@ -3,6 +3,7 @@
 
 import ctypes
 import errno
+import itertools
 import os
 import re
 import selectors
@@ -42,6 +43,8 @@ APPEND = ("console=ttyS0 panic=-1 ignore_loglevel tsc=nowatchdog no_timer_check"
 # the kernel may be.
 TIMER_MHZ, TIMER_OFF = 1000, 0.1
 TIMER = re.compile(rb"host bus clock speed is (\d+\.\d+) MHz")
+# How often a machine gets an interrupt from outside: Machine._beat().
+BEAT_S = 0.25
 # arch/x86/include/asm/setup.h; the kernel cuts what is longer.
 COMMAND_LINE_SIZE = 2048
 PR_SET_PDEATHSIG = 1
@@ -89,8 +92,32 @@ def _known_tsc():
     return f" tsc_early_khz={khz}" if khz else ""
 
 
-def _die_with_parent():
+# Which of this machine's CPUs the next lab of one CPU takes.
+_turns = itertools.count(os.getpid())
+
+
+def _host_cpu(cpus):
+    """Choose the host CPU for all threads of a lab with one CPU; None for more.
+
+    QEMU's VMRUN sets a bit of interrupt_request without the lock under which other
+    threads raise interrupts, by an OR without LOCK prefix
+    (target/i386/tcg/sysemu/svm_helper.c, helper_vmrun; seen in Debian's 7.2). If
+    another thread sets a bit on another host CPU meanwhile, that is lost, and the
+    interrupt stays in the APIC's IRR until the next one comes. Losing the timer's
+    stops all timers of the kernel: nothing preempts the running thread, so a vCPU
+    that spins may run for ever, and no next interrupt comes. On one host CPU no
+    thread can run between the read and the write of one instruction."""
+    if cpus != 1:
+        return None
+    allowed = sorted(os.sched_getaffinity(0))
+    return allowed[next(_turns) % len(allowed)]
+
+
+def _prepare(host_cpu):
+    """In QEMU's process, before it is QEMU."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if host_cpu is not None:
+        os.sched_setaffinity(0, [host_cpu])
 
 
 def _applets(busybox):
@@ -211,6 +238,8 @@ class Machine:
         self.ready_after = None
         ours, theirs = zip(*(socket.socketpair() for _ in range(2)))
         self.con, self.port = ours
+        self.sending = threading.Lock()
+        host_cpu = _host_cpu(cpus)
         args = self._args(kernel, image, cpus, mem, append, theirs)
         if shell:
             args[-1] += " lab-shell"
@@ -222,14 +251,15 @@ class Machine:
                 stdout=None if shell else subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 pass_fds=[image.fd, *(s.fileno() for s in theirs)],
-                preexec_fn=_die_with_parent,
+                preexec_fn=lambda: _prepare(host_cpu),
             )
         except OSError as e:
             raise LabError(f"{QEMU}: {e.strerror}: apt-get install qemu-system-x86")
         finally:
             for s in theirs:
                 s.close()
-        threading.Thread(target=self._read, daemon=True).start()
+        for target in (self._read, self._beat):
+            threading.Thread(target=target, daemon=True).start()
 
     @staticmethod
     def _args(kernel, image, cpus, mem, append, socks):
@@ -297,6 +327,15 @@ class Machine:
     def forget(self, ident):
         self.items.pop(ident, None)
 
+    def _beat(self):
+        """Interrupt the machine, so that it also takes an interrupt that QEMU has
+        lost: _host_cpu(), which does nothing for several CPUs."""
+        with self.change:
+            self.change.wait_for(lambda: self.release or self.ended)
+        while not self.ended:
+            time.sleep(BEAT_S)
+            self.send(frames.BEAT, 0)
+
     # ---- what is asked
 
     def wait(self, cond, timeout=None):
@@ -321,7 +360,8 @@ class Machine:
 
     def send(self, kind, ident, data=b""):
         try:
-            self.port.sendall(frames.pack(kind, ident, data))
+            with self.sending:  # in one piece
+                self.port.sendall(frames.pack(kind, ident, data))
         except OSError:
             pass  # it has ended; who waits will be told
 

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""No interrupt that QEMU loses stops a kernel of the lab for good."""
+
+import os
+
+COUNT = "sed -n '/ttyS/s/^ *//p' /proc/interrupts"
+# Nothing comes from outside meanwhile but what the lab sends by itself.
+WAITS = f"""a=$({COUNT}); n=0
+while [ $n -lt 600 ]; do
+	[ "$a" = "$({COUNT})" ] || {{ echo came; exit; }}
+	sleep 0.1; n=$((n + 1))
+done; echo never: $a"""
+
+
+def host_cpus(box):
+    """Where the threads of its QEMU may run."""
+    at = f"/proc/{box.m.qemu.pid}/task"
+    return [os.sched_getaffinity(int(tid)) for tid in os.listdir(at)]
+
+
+def test_the_threads_of_a_lab_with_one_cpu_stay_on_one_of_ours(lab):
+    one = host_cpus(lab.box("lean", linux=True))
+    assert len(one) > 1 and len(one[0]) == 1 and set(map(frozenset, one)) == {
+        frozenset(one[0])}, one
+    several = host_cpus(lab.box("lean"))
+    assert all(cpus == os.sched_getaffinity(0) for cpus in several), several
+
+
+def test_a_kernel_that_waits_gets_interrupts_from_outside(lab):
+    for linux in (True, False):
+        out = lab.box("lean", linux).sh(WAITS)
+        assert out == "came\n", out
