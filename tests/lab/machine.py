@@ -327,6 +327,15 @@ class Machine:
     def forget(self, ident):
         self.items.pop(ident, None)
 
+    def cpu_seconds(self):
+        """What QEMU has run for; 0 when it has ended."""
+        try:
+            with open(f"/proc/{self.qemu.pid}/stat") as f:
+                times = f.read().rpartition(")")[2].split()[11:13]  # proc(5)
+        except OSError:
+            return 0.0
+        return sum(map(int, times)) / os.sysconf("SC_CLK_TCK")
+
     def _beat(self):
         """Interrupt the machine, so that it also takes an interrupt that QEMU has
         lost: _host_cpu(), which does nothing for several CPUs."""

@@ -11,6 +11,27 @@ import progress
 import session
 
 INSIDE = "/scenarios"  # where the image has them
+LOOK_S = 60  # for what runs inside to be looked at
+# Print twice, so that a livelock differs from a dead wait: each user thread's state, the
+# ns that it ran and waited for a CPU, its kernel stack. Then the status of the
+# scenario's machine, the registers of two vCPUs, twice, and the last events.
+LOOK = r"""
+for turn in 1 2; do
+	echo "uptime $(cat /proc/uptime)"
+	for t in /proc/[0-9]*/task/*; do
+		[ -s ${t%/task*}/exe ] || continue
+		set -- $(sed 's/.*)//' $t/stat)
+		echo "${t#/proc/} $(cat $t/comm) $1, schedstat $(cat $t/schedstat)"
+		head -n 5 $t/stack
+	done
+	sleep 1
+done 2>/dev/null
+for s in /tmp/gpcvm-play-*/control; do
+	for c in status "vcpu 0 regs" "vcpu 1 regs" "vcpu 0 regs" "vcpu 1 regs" "log 20"; do
+		timeout 10 gpcvm ctl "$s" "$c"
+	done
+done 2>&1
+"""
 WORDS = (("pass", "passed"), ("fail", "failed"), ("skip", "skipped"))
 
 
@@ -46,11 +67,24 @@ def names(where):
     return [os.path.relpath(f, where)[:-len(".scn")] for f in sorted(found)]
 
 
+def inside(m):
+    """Report what runs in the machine @m, as far as it answers, and how long QEMU ran."""
+    start, spent, end = time.monotonic(), m.cpu_seconds(), ""
+    p = m.spawn(["sh", "-c", LOOK])
+    p.write(b"")
+    try:
+        p.wait(LOOK_S)
+    except machine.Gone as e:
+        end = f"no more from inside: {e}\n"
+    return (f"{p.out.decode('utf-8', 'replace')}{end}QEMU ran for"
+            f" {m.cpu_seconds() - spent:.1f} s in {time.monotonic() - start:.1f} s")
+
+
 def _late(box, took, had, current):
     """No end of one that gets nowhere, nor of a kernel that does not."""
     return (f"{current}: not over after {took:.0f} s, of which this machine had time"
-            f" for {had:.0f} s; the console's last lines:\n"
-            + "\n".join(box.m.console.lines[-20:]))
+            f" for {had:.0f} s; what runs inside:\n{inside(box.m)}\n"
+            "the console's last lines:\n" + "\n".join(box.m.console.lines[-20:]))
 
 
 def play(box, argv, lines, limit, current=lambda: "?"):

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""No interrupt that QEMU loses stops a kernel of the lab for good."""
+"""No interrupt that QEMU loses stops a kernel of the lab for good, and what does not
+end says what it was at."""
 
 import os
+
+import playing
 
 COUNT = "sed -n '/ttyS/s/^ *//p' /proc/interrupts"
 # Nothing comes from outside meanwhile but what the lab sends by itself.
@@ -10,6 +13,7 @@ while [ $n -lt 600 ]; do
 	[ "$a" = "$({COUNT})" ] || {{ echo came; exit; }}
 	sleep 0.1; n=$((n + 1))
 done; echo never: $a"""
+HANGS = "vm --memory anon --vcpus 2\nsleep 100000\n"
 
 
 def host_cpus(box):
@@ -30,3 +34,17 @@ def test_a_kernel_that_waits_gets_interrupts_from_outside(lab):
     for linux in (True, False):
         out = lab.box("lean", linux).sh(WAITS)
         assert out == "came\n", out
+
+
+def test_a_scenario_that_hangs_says_what_its_vcpus_do(lab):
+    with open(os.path.join(lab.dir, "hangs.scn"), "w") as f:
+        f.write(HANGS)
+    box = playing.boot("lean", lab.gpcvm, lab.dir)
+    try:
+        gone = playing.play(box, ["suite", "--json", playing.INSIDE], playing.Lines(),
+                            0, lambda: "hangs")[2]
+    finally:
+        box.close()
+    for text in ("hangs: not over after", " vcpu S, schedstat ", "futex_wait",
+                 '"state":"', '"rip":"0x', '"events":[', "QEMU ran for "):
+        assert text in gone, (text, gone)
