@@ -243,7 +243,7 @@ int out_start(unsigned int vcpus)
 	r = stream_init(&out.streams[0], STDOUT_FILENO, GUEST_SIZE, room);
 	if (!r && !same) {
 		r = stream_init(&out.streams[1], STDERR_FILENO, MESSAGES_SIZE,
-				 0);
+				0);
 		if (r)
 			stream_end(&out.streams[0]);
 	}

@@ -65,7 +65,7 @@ struct poisoner {
 	int corrupt_errno; /* 0: there is the file */
 	struct poison_files files;
 	struct sandbox_filter filter; /* prog.len 0: none */
-	struct identity id;	  /* that it takes; uid 0: it stays */
+	struct identity id;	      /* that it takes; uid 0: it stays */
 	unsigned int nr;
 	struct range ranges[MEM_MAX_SLOTS];
 };
