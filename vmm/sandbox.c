@@ -96,9 +96,12 @@ static uint32_t number_for(uint32_t k, const struct poison_files *files)
 void sandbox_filter(enum sandbox_kind kind, const struct poison_files *files,
 		    struct sandbox_filter *f)
 {
+	static const struct poison_files none = { -1, -1, -1, -1 };
 	const struct sock_filter *from = sandbox_filters[kind];
 	unsigned short i;
 
+	if (!files)
+		files = &none;
 	for (i = 0; i < SANDBOX_INSNS && from[i].code; i++) {
 		f->insns[i] = from[i];
 		f->insns[i].k = number_for(from[i].k, files);
