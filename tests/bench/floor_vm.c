@@ -15,8 +15,7 @@
 
 #define QUIRK_FIX_HYPERCALL_INSN (1 << 5)
 
-static int call(int fd, unsigned long request, const void *arg,
-		const char *name)
+static int call(int fd, unsigned long request, void *arg, const char *name)
 {
 	int r = ioctl(fd, request, arg);
 
@@ -26,7 +25,7 @@ static int call(int fd, unsigned long request, const void *arg,
 }
 
 #define CALL(fd, request, arg) call(fd, request, arg, #request)
-#define NUMBER(n)	       ((const void *)(uintptr_t)(n))
+#define NUMBER(n)	       ((void *)(uintptr_t)(n))
 
 void floor_memory(struct floor *f)
 {
@@ -131,8 +130,7 @@ static void set_words(struct kvm_regs *r, const uint64_t *w)
 	r->r11 = w[7];
 }
 
-static void create_vcpu(struct fvcpu *v, int run_size,
-			const struct kvm_cpuid2 *cpuid)
+static void create_vcpu(struct fvcpu *v, int run_size, struct kvm_cpuid2 *cpuid)
 {
 	struct floor *f = v->f;
 	struct kvm_segment flat = { .limit = 0xffffffff,
