@@ -108,6 +108,8 @@ int run_command(struct branch *b, const struct stmt *s)
 	keep_ended(b, s);
 	field_each_named(b->reply.text, b->reply.n, "verdict", add_verdict,
 			 &b->verdicts);
+	if (b->verdicts.failed)
+		return branch_fail(b, s, "out of memory for its verdicts");
 	if (!judge_reply(&b->reply, s->may_fail, why) ||
 	    !judge_agreement(&b->reply, s->may_disagree, why))
 		return fail_with_reply(b, s, why);
