@@ -60,7 +60,6 @@ enum sandbox_number {
 	SANDBOX_CORRUPT,
 	SANDBOX_PAGEMAP,
 	SANDBOX_KPAGEFLAGS,
-	SANDBOX_NUMBERS_END,
 };
 
 /* Ends with the first whose code is 0. */

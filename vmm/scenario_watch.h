@@ -18,7 +18,7 @@ struct watch {
 	size_t nr_excused;
 	unsigned long taint; /* at the beginning */
 	bool has_taint;
-	int taint_errno; /* why there is none */
+	int taint_errno; /* of reading it; 0: it was read */
 };
 
 /* From here on. */

@@ -163,15 +163,19 @@ static _Noreturn void be_player(const struct scenario *s,
 				int fd)
 {
 	FILE *to = fdopen(fd, "w");
+	const char *failed = to ? NULL : "fdopen";
 	struct outcome out;
 	struct json j;
 
 	/* Not SIGKILL: it has a machine and a folder to take away. Ctrl-C is
 	 * for the suite alone, which passes it on: a second signal means that
 	 * the machine is not waited for. */
-	if (!to || prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0) || setpgid(0, 0)) {
-		complain("suite: fdopen, prctl, setpgid: %s",
-			 strerrordesc_np(errno));
+	if (!failed && prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0))
+		failed = "prctl of PR_SET_PDEATHSIG";
+	if (!failed && setpgid(0, 0))
+		failed = "setpgid";
+	if (failed) {
+		complain("suite: %s: %s", failed, strerrordesc_np(errno));
 		_exit(STATUS_FAILED);
 	}
 	if (getppid() != parent)
