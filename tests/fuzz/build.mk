@@ -25,7 +25,7 @@ build/fuzz/obj/%.o: %.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(FUZZ_CC) $(CPPFLAGS) $(FUZZ_FLAGS) -MMD -MP -c -o $@ $<
 
-build/fuzz/libgpcvm.a: $(FUZZ_OBJS) $(O)/guest/image.o
+build/fuzz/libgpcvm.a: $(FUZZ_OBJS) $(O)/guest/image.o $(O)/filters/filters.o
 	$(Q)rm -f $@
 	$(Q)$(AR) rcs $@ $^
 
