@@ -78,20 +78,21 @@ class Client:
             self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             self.sock.settimeout(LIMIT)
             self.sock.connect(to)
-        self.buf = b""
+        self.buf = self.raw = b""
 
     def send(self, data):
         self.sock.sendall(data if isinstance(data, bytes) else data.encode())
 
     def line(self):
-        """The next line, parsed; None at the end of the connection."""
+        """The next line, parsed, and as it came in self.raw; None at the end
+        of the connection."""
         while b"\n" not in self.buf:
             part = self.sock.recv(65536)
             if not part:
                 return None
             self.buf += part
-        line, self.buf = self.buf.split(b"\n", 1)
-        return json.loads(line)
+        self.raw, self.buf = self.buf.split(b"\n", 1)
+        return json.loads(self.raw)
 
     def reply(self):
         """The next reply: events in between are passed over."""
