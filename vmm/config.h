@@ -7,10 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "fault.h"
-#include "host.h"
-#include "memory.h"
-#include "pv.h"
+#include "memory_plan.h"
 
 #define CONFIG_MAX_VCPUS   4096
 #define CONFIG_MAX_MODULES 16

@@ -5,28 +5,6 @@
 #include "fault.h"
 #include "num.h"
 
-static const char *const names[] = {
-	[FAULT_REPORT] = "report",
-	[FAULT_CONVERT] = "convert",
-	[FAULT_STOP] = "stop",
-};
-
-const char *fault_policy_name(enum fault_policy p)
-{
-	return names[p];
-}
-
-int fault_policy_parse(const char *s, enum fault_policy *p, struct err *e)
-{
-	for (unsigned int i = 0; i < ARRAY_SIZE(names); i++) {
-		if (strcmp(s, names[i]))
-			continue;
-		*p = (enum fault_policy)i;
-		return 0;
-	}
-	return err_usage(e, "--memory-fault %s: report, convert or stop", s);
-}
-
 static bool same(const struct fault *a, const struct fault *b)
 {
 	return a->gpa == b->gpa && a->private == b->private &&

@@ -10,13 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "err.h"
-
-enum fault_policy {
-	FAULT_REPORT,  /* an event, and an exception for the guest */
-	FAULT_CONVERT, /* give the page the attribute that the access wants */
-	FAULT_STOP,    /* the end of the machine */
-};
+#include "choices.h"
 
 enum fault_action {
 	FAULT_AGAIN,  /* enter the guest again: it may have been a race */
@@ -47,9 +41,6 @@ struct fault_row {
 	unsigned int taken; /* exceptions */
 	bool any, set;
 };
-
-const char *fault_policy_name(enum fault_policy p);
-int fault_policy_parse(const char *s, enum fault_policy *p, struct err *e);
 
 /*
  * What to do about @f. @changes counts the changes of slots, attributes and

@@ -7,10 +7,7 @@
 #define GPCVM_GUEST_LINUX_H
 
 #include "boot.h"
-
-/* Where its kernel is looked for first; then that which runs here. */
-#define GUEST_LINUX_KERNEL "/boot/gpcvm-guest"
-#define GUEST_LINUX_MEM	   (256 * MIB)
+#include "guests.h"
 
 /* Is its kernel the one that is looked for? */
 bool guest_linux_default(const struct config *cfg);

@@ -5,6 +5,12 @@
 
 #include <stdbool.h>
 
+#include "num.h"
+
+/* Where its kernel is looked for first; then that which runs here. */
+#define GUEST_LINUX_KERNEL "/boot/gpcvm-guest"
+#define GUEST_LINUX_MEM	   (256 * MIB)
+
 struct guest_kind {
 	const char *name;
 	const char *help;

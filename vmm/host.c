@@ -9,51 +9,6 @@
 #include "kvm.h"
 #include "num.h"
 
-static const struct {
-	const char *name, *text;
-} families[GMEM_FAMILIES] = {
-	[GMEM_NONE] = { "none", "no guest_memfd" },
-	[GMEM_PRIVATE] = { "private-6.8",
-			   "6.8-6.17 mainline: private memory, no flags" },
-	[GMEM_DIRECT_2024] = { "direct-map-2024",
-			       "the 2024 series: bit 0 is NO_DIRECT_MAP" },
-	[GMEM_MMAP] = { "mmap-6.18", "6.18+ mainline: MMAP, INIT_SHARED" },
-	[GMEM_DIRECT_2025] = { "direct-map-2025",
-			       "the series on 6.18: bit 2 is NO_DIRECT_MAP" },
-};
-
-const char *gmem_family_name(enum gmem_family f)
-{
-	return families[f].name;
-}
-
-const char *gmem_family_text(enum gmem_family f)
-{
-	return families[f].text;
-}
-
-int gmem_family_parse(const char *s, enum gmem_family *out, struct err *e)
-{
-	char names[128] = "";
-	size_t len = 0;
-	unsigned int i;
-
-	for (i = 0; i < GMEM_FAMILIES; i++) {
-		if (strcmp(s, families[i].name) == 0) {
-			*out = i;
-			return 0;
-		}
-		if (len < sizeof(names))
-			len += (size_t)snprintf(names + len,
-						sizeof(names) - len, "%s%s",
-						i ? ", " : "",
-						families[i].name);
-	}
-	return err_usage(e,
-			 "\"%.64s\" is no family of guest_memfd: one of %s is",
-			 s, names);
-}
-
 /* A capability as a mask: an error is no capability. */
 static uint64_t cap(int fd, long number)
 {
@@ -225,21 +180,4 @@ int host_open_kvm(const char *dev, struct err *e)
 			       "%.128s speaks version %d of the KVM API, and "
 			       "gpcvm version %d (boot Linux 2.6.22 or newer)",
 			       dev, version, KVM_API_VERSION);
-}
-
-int host_copy(void *dst, const void *src, size_t n)
-{
-	int fds[2], err = 0;
-	ssize_t got;
-
-	if (pipe(fds) < 0)
-		return -errno;
-	got = write(fds[1], src, n);
-	if (got == (ssize_t)n)
-		got = read(fds[0], dst, n);
-	if (got != (ssize_t)n)
-		err = got < 0 ? -errno : -EFAULT;
-	close(fds[0]);
-	close(fds[1]);
-	return err;
 }

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <sys/utsname.h>
 
-#include "host.h"
+#include "host_advice.h"
 
 #define RELEASE(major, minor) ((major)*1000U + (minor))
 

@@ -4,6 +4,7 @@
 
 #include "guest/doorbell.h"
 #include "layout.h"
+#include "pv.h"
 
 /* What the tree needs: a fixed part, and a few nodes for each vCPU. */
 #define FDT_BASE     8192

@@ -4,6 +4,7 @@
 #define GPCVM_LOADER_H
 
 #include "layout.h"
+#include "memory.h"
 
 struct image {
 	const uint8_t *elf;

@@ -17,7 +17,7 @@
 #include "machine.h"
 #include "machine_boot.h"
 #include "machine_vcpu.h"
-#include "probe.h"
+#include "probe_vm.h"
 #include "status.h"
 #include "xen.h"
 
@@ -227,7 +227,7 @@ static int make_memory(struct machine *m, struct err *e)
 	/* Series of that family differ in it, and only the model asks. */
 	if (m->memory.family == GMEM_DIRECT_2024 &&
 	    m->memory.mode == MEM_GMEM_PRIVATE)
-		m->memory.private_steal = probe_private_steal(m->kvm);
+		m->memory.private_steal = probe_vm_private_steal(m->kvm);
 	return make_private(m, e);
 }
 

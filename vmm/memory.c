@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "copy.h"
 #include "kvm.h"
 #include "memory_piece.h"
 #include "num.h"

@@ -19,35 +19,13 @@
 #include "attrs.h"
 #include "err.h"
 #include "host.h"
-
-enum mem_mode { MEM_ANON, MEM_GMEM, MEM_GMEM_PRIVATE };
-
-#define MEM_MAX_SLOTS 64
-#define MEM_MAX_FILES 16
-#define MEM_MIN	      (2 * MIB)
-#define MEM_MAX	      TIB
-#define MEM_NO_FILE   UINT32_MAX /* a slot with anonymous memory, in any mode */
+#include "memory_plan.h"
 
 struct mem_file {
 	int fd;	     /* gmem, owned; -1: none, or closed */
 	bool closed; /* by `slot close`: the slots on it have lost it */
 	uint64_t size;
 	uint8_t *map; /* gmem mode: the whole file; else NULL */
-};
-
-/* What is asked for. */
-struct mem_slot_plan {
-	uint64_t gpa, size;
-	unsigned int file; /* ignored in anon; or MEM_NO_FILE */
-	bool shared;	   /* where memory can be private, it begins shared */
-	uint64_t offset;
-};
-
-struct mem_plan {
-	enum mem_mode mode;
-	bool no_direct_map;
-	unsigned int nr;
-	struct mem_slot_plan slots[MEM_MAX_SLOTS];
 };
 
 struct mem_slot {
@@ -118,10 +96,6 @@ struct mem_piece {
 	uint8_t *hva;
 };
 
-const char *mem_mode_name(enum mem_mode mode, bool no_direct_map);
-/* "auto" sets *any; else the mode and whether +no-direct-map follows. */
-int mem_mode_parse(const char *s, bool *any, enum mem_mode *mode,
-		   bool *no_direct_map, struct err *e);
 /* Can @offer do that? -1: unsupported, the reason and what to try. */
 int mem_mode_check(const struct gmem_offer *offer, enum mem_mode mode,
 		   bool no_direct_map, struct err *e);
@@ -130,11 +104,6 @@ int mem_mode_auto(const struct gmem_offer *offer, enum mem_mode *mode,
 		  bool *no_direct_map, struct err *e);
 /* The type of VM that the mode needs. */
 unsigned long mem_mode_vm_type(enum mem_mode mode);
-
-/* "GPA,SIZE[,file=N|none][,offset=N][,shared]" */
-int mem_slot_parse(const char *s, struct mem_slot_plan *out, struct err *e);
-/* Alignment, overlap of slots in guest memory and in their files. */
-int mem_plan_check(const struct mem_plan *plan, struct err *e);
 
 int memory_create(struct memory *m, const struct mem_plan *plan, int vm,
 		  const struct gmem_offer *offer, struct err *e);

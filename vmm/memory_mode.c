@@ -3,48 +3,13 @@
 #include <string.h>
 
 #include "abi.h"
+#include "host_advice.h"
 #include "memory.h"
 #include "num.h"
-
-#define SUFFIX "+no-direct-map"
-
-static const char *const names[][2] = {
-	[MEM_ANON] = { "anon", "anon" },
-	[MEM_GMEM] = { "gmem", "gmem" SUFFIX },
-	[MEM_GMEM_PRIVATE] = { "gmem-private", "gmem-private" SUFFIX },
-};
-
-const char *mem_mode_name(enum mem_mode mode, bool no_direct_map)
-{
-	return names[mode][no_direct_map];
-}
 
 unsigned long mem_mode_vm_type(enum mem_mode mode)
 {
 	return mode == MEM_GMEM_PRIVATE ? GPC_VM_SW_PROTECTED : GPC_VM_DEFAULT;
-}
-
-int mem_mode_parse(const char *s, bool *any, enum mem_mode *mode,
-		   bool *no_direct_map, struct err *e)
-{
-	*any = !strcmp(s, "auto");
-	*mode = MEM_ANON;
-	*no_direct_map = false;
-	if (*any)
-		return 0;
-	for (unsigned int i = 0; i < ARRAY_SIZE(names); i++) {
-		for (int d = 0; d < 2; d++) {
-			if (strcmp(s, names[i][d]))
-				continue;
-			*mode = (enum mem_mode)i;
-			*no_direct_map = d;
-			return 0;
-		}
-	}
-	return err_usage(e,
-			 "no memory mode '%s': auto, anon, gmem, gmem" SUFFIX
-			 ", gmem-private or gmem-private" SUFFIX,
-			 s);
 }
 
 int mem_mode_check(const struct gmem_offer *o, enum mem_mode mode,

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "memory.h"
+#include "memory_plan.h"
 #include "num.h"
 
 static int parse_option(const char *opt, struct mem_slot_plan *out,

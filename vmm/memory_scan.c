@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "copy.h"
 #include "memory_piece.h"
 #include "num.h"
 

@@ -40,9 +40,6 @@ int probe_run(struct probe *p, const char *dev, struct err *e);
  * while. What follows from several rows is not told. */
 int probe_run_row(struct probe *p, const char *dev, const char *row,
 		  struct err *e);
-/* Does KVM keep steal time, too, in a cache that reaches private memory? Costs
- * a VM; false where it cannot be tried. */
-bool probe_private_steal(int kvm);
 /* As members of an object that the caller has opened. */
 void probe_json(const struct probe *p, struct json *j);
 /* `gpcvm probe [--json] [--device PATH]`; returns the exit status. */

@@ -9,7 +9,10 @@
 
 #include "kvm.h"
 #include "num.h"
+#include "copy.h"
+#include "host_advice.h"
 #include "probe_row.h"
+#include "probe_vm.h"
 
 #define FLAG_BITS 4
 #define FLAG_SETS (1U << FLAG_BITS)

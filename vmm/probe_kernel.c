@@ -11,6 +11,7 @@
 #include "kvm.h"
 #include "num.h"
 #include "probe_row.h"
+#include "probe_vm.h"
 
 static void row_kernel(const struct probe_ctx *c, struct probe_row *r)
 {

@@ -4,7 +4,9 @@
 
 #include "kvm.h"
 #include "num.h"
+#include "host_advice.h"
 #include "probe_row.h"
+#include "probe_vm.h"
 
 static const char prefix[] = "mode-";
 

@@ -6,15 +6,13 @@
 #include "num.h"
 #include "probe.h"
 #include "probe_row.h"
+#include "probe_vm.h"
 #include "xen.h"
 
 /* CPUID leaf 0x40000001: Documentation/virt/kvm/x86/cpuid.rst */
 #define FEATURES_LEAF 0x40000001
 #define FEATURE_CLOCK 3
 #define FEATURE_STEAL 5
-
-/* struct kvm_steal_time: u64 steal, then u32 version. */
-#define STEAL_VERSION 8
 
 /* 1, 0 or -errno. */
 static int feature(const struct probe_ctx *c, unsigned int bit)
@@ -42,26 +40,6 @@ static int with_vcpu(const struct probe_ctx *c, struct probe_vm *v,
 	return probe_vm_vcpu(v, c->kvm, e);
 }
 
-/* Point an MSR at page @page of the VM and read the MSR back. */
-static int set_page(struct probe_vm *v, uint32_t msr, unsigned int page,
-		    struct err *e)
-{
-	uint64_t want = page * PAGE_SIZE | GPC_MSR_ENABLED, got = 0;
-	int r = kvm_set_msr(v->vcpu, msr, want);
-
-	if (r < 0)
-		return err_kvm(e, -r, "KVM_SET_MSRS of 0x%x", msr);
-	r = kvm_get_msr(v->vcpu, msr, &got);
-	if (r < 0)
-		return err_kvm(e, -r, "KVM_GET_MSRS of 0x%x", msr);
-	if (got != want)
-		return err_kvm(e, 0,
-			       "MSR 0x%x reads 0x%llx, written was 0x%llx", msr,
-			       (unsigned long long)got,
-			       (unsigned long long)want);
-	return 0;
-}
-
 /* The 32-bit version counter that both structures have: not 0 once the kernel
  * has written the page. (Documentation/virt/kvm/x86/msr.rst) */
 static uint32_t version_at(const struct probe_vm *v, size_t offset)
@@ -87,7 +65,7 @@ static void row_msr(const struct probe_ctx *c, struct probe_row *r,
 		row_set(r, PROBE_UNKNOWN, false, "CPUID bit %u is %d", bit,
 			have);
 		row_why(r, "%s", e.msg);
-	} else if (set_page(&v, msr, 1, &e) < 0) {
+	} else if (probe_vm_set_page(&v, msr, 1, &e) < 0) {
 		row_fail(r, &e, "CPUID bit %u is %d; MSR 0x%x", bit, have, msr);
 	} else if (probe_vm_hlt(&v, &e) < 0) {
 		row_set(r, PROBE_UNKNOWN, true,
@@ -116,24 +94,6 @@ static void row_steal(const struct probe_ctx *c, struct probe_row *r)
 	row_msr(c, r, GPC_MSR_STEAL_TIME, FEATURE_STEAL, STEAL_VERSION);
 }
 
-/* A VM whose page 1 is private and has what MSR @msr names, once it has run. */
-static int run_private(int kvm, struct probe_vm *v, uint32_t msr,
-		       size_t version, uint16_t *seen, struct err *e)
-{
-	int r;
-
-	if (probe_vm_create(v, kvm, GPC_VM_SW_PROTECTED, e) < 0 ||
-	    probe_vm_gmem(v, 0, false, e) < 0 || probe_vm_vcpu(v, kvm, e) < 0)
-		return -1;
-	r = kvm_set_memory_attributes(v->vm, PAGE_SIZE, PAGE_SIZE,
-				      GPC_MEMORY_ATTRIBUTE_PRIVATE);
-	if (r < 0)
-		return err_kvm(e, -r, "KVM_SET_MEMORY_ATTRIBUTES(private)");
-	if (set_page(v, msr, 1, e) < 0)
-		return -1;
-	return probe_vm_read(v, (uint16_t)(PAGE_SIZE + version), seen, e);
-}
-
 /* Does KVM reach a private gfn, or does it write what userspace has mapped
  * there? The guest tells the one, the host sees the other. */
 static void row_private_msr(const struct probe_ctx *c, struct probe_row *r,
@@ -146,7 +106,8 @@ static void row_private_msr(const struct probe_ctx *c, struct probe_row *r,
 	if (!c->offer.private_vm) {
 		row_set(r, PROBE_NO, false, "no private memory");
 		row_why(r, SEE_ROW "mode-gmem-private");
-	} else if (run_private(c->kvm, &v, msr, version, &seen, &e) < 0) {
+	} else if (probe_vm_run_private(&v, c->kvm, msr, version, &seen, &e) <
+		   0) {
 		row_fail(r, &e, "could not be tried");
 	} else if (seen) {
 		row_set(r, PROBE_YES, true, "the guest reads version %u", seen);
@@ -172,18 +133,6 @@ static void row_private_steal(const struct probe_ctx *c, struct probe_row *r)
 {
 	row_use(r, "steal0 in private memory");
 	row_private_msr(c, r, GPC_MSR_STEAL_TIME, STEAL_VERSION);
-}
-
-bool probe_private_steal(int kvm)
-{
-	struct probe_vm v = PROBE_VM_NONE;
-	uint16_t seen = 0;
-	struct err e;
-
-	if (run_private(kvm, &v, GPC_MSR_STEAL_TIME, STEAL_VERSION, &seen, &e))
-		seen = 0;
-	probe_vm_close(&v);
-	return seen;
 }
 
 static void row_set_clock(const struct probe_ctx *c, struct probe_row *r)
@@ -227,7 +176,7 @@ static void row_master(const struct probe_ctx *c, struct probe_row *r)
 
 	row_use(r, "clock0's TSC_STABLE bit");
 	if (with_vcpu(c, &v, &e) < 0 ||
-	    set_page(&v, GPC_MSR_SYSTEM_TIME, 1, &e) < 0 ||
+	    probe_vm_set_page(&v, GPC_MSR_SYSTEM_TIME, 1, &e) < 0 ||
 	    probe_vm_hlt(&v, &e) < 0) {
 		row_set(r, PROBE_UNKNOWN, false, "no running vCPU to ask");
 		row_why(r, "%s", e.msg);
@@ -259,7 +208,7 @@ static void row_ctrl(const struct probe_ctx *c, struct probe_row *r)
 
 	row_use(r, "clock0's guest-paused bit");
 	if (with_vcpu(c, &v, &e) < 0 ||
-	    set_page(&v, GPC_MSR_SYSTEM_TIME, 1, &e) < 0) {
+	    probe_vm_set_page(&v, GPC_MSR_SYSTEM_TIME, 1, &e) < 0) {
 		row_set(r, PROBE_UNKNOWN, false, "cap 76 is %d", cap);
 		row_why(r, "%s", e.msg);
 	} else {

@@ -6,9 +6,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "copy.h"
 #include "kvm.h"
 #include "num.h"
-#include "probe_row.h"
+#include "probe_vm.h"
 
 #define MEM_SIZE (PROBE_VM_PAGES * PAGE_SIZE)
 
@@ -191,4 +192,53 @@ void probe_vm_close(struct probe_vm *v)
 	if (v->vm >= 0)
 		close(v->vm);
 	*v = PROBE_VM_NONE;
+}
+
+int probe_vm_set_page(struct probe_vm *v, uint32_t msr, unsigned int page,
+		      struct err *e)
+{
+	uint64_t want = page * PAGE_SIZE | GPC_MSR_ENABLED, got = 0;
+	int r = kvm_set_msr(v->vcpu, msr, want);
+
+	if (r < 0)
+		return err_kvm(e, -r, "KVM_SET_MSRS of 0x%x", msr);
+	r = kvm_get_msr(v->vcpu, msr, &got);
+	if (r < 0)
+		return err_kvm(e, -r, "KVM_GET_MSRS of 0x%x", msr);
+	if (got != want)
+		return err_kvm(e, 0,
+			       "MSR 0x%x reads 0x%llx, written was 0x%llx", msr,
+			       (unsigned long long)got,
+			       (unsigned long long)want);
+	return 0;
+}
+
+int probe_vm_run_private(struct probe_vm *v, int kvm, uint32_t msr,
+			 size_t offset, uint16_t *seen, struct err *e)
+{
+	int r;
+
+	if (probe_vm_create(v, kvm, GPC_VM_SW_PROTECTED, e) < 0 ||
+	    probe_vm_gmem(v, 0, false, e) < 0 || probe_vm_vcpu(v, kvm, e) < 0)
+		return -1;
+	r = kvm_set_memory_attributes(v->vm, PAGE_SIZE, PAGE_SIZE,
+				      GPC_MEMORY_ATTRIBUTE_PRIVATE);
+	if (r < 0)
+		return err_kvm(e, -r, "KVM_SET_MEMORY_ATTRIBUTES(private)");
+	if (probe_vm_set_page(v, msr, 1, e) < 0)
+		return -1;
+	return probe_vm_read(v, (uint16_t)(PAGE_SIZE + offset), seen, e);
+}
+
+bool probe_vm_private_steal(int kvm)
+{
+	struct probe_vm v = PROBE_VM_NONE;
+	uint16_t seen = 0;
+	struct err e;
+
+	if (probe_vm_run_private(&v, kvm, GPC_MSR_STEAL_TIME, STEAL_VERSION,
+				 &seen, &e))
+		seen = 0;
+	probe_vm_close(&v);
+	return seen;
 }

@@ -33,28 +33,6 @@ const char *pv_verdict_name(enum pv_verdict v)
 	return names[v];
 }
 
-const char *pv_flavour_name(enum pv_flavour f)
-{
-	static const char *const names[] = {
-		[PV_KVM] = "kvm",
-		[PV_XEN] = "xen",
-		[PV_NONE] = "none",
-	};
-
-	return names[f];
-}
-
-const char *pv_layout_name(enum pv_layout l)
-{
-	static const char *const names[] = {
-		[PV_SEPARATE] = "separate",
-		[PV_PACKED] = "packed",
-		[PV_SPLIT] = "split",
-	};
-
-	return names[l];
-}
-
 /* ---- layout ------------------------------------------------------------- */
 
 /* From the start of one to the start of the next. */

@@ -18,15 +18,6 @@
 #include "model.h"
 #include "vcpu.h"
 
-/* PV_NONE: the guest places its own, and nobody tells where. */
-enum pv_flavour { PV_KVM, PV_XEN, PV_NONE };
-
-enum pv_layout {
-	PV_SEPARATE, /* a page each */
-	PV_PACKED,   /* those of all vCPUs side by side, kind by kind */
-	PV_SPLIT,    /* as separate, but what may cross a page does */
-};
-
 /* Ordered by how bad it is: `check all` answers the worst. */
 enum pv_verdict {
 	VERDICT_FRESH,	     /* the guest saw data written after the poke */
@@ -153,8 +144,6 @@ extern const struct pv_kind pv_shinfo_kind, pv_vcpuinfo_kind, pv_vcputime_kind,
 	pv_runstate_kind;
 
 const char *pv_verdict_name(enum pv_verdict v);
-const char *pv_flavour_name(enum pv_flavour f);
-const char *pv_layout_name(enum pv_layout l);
 /* "gpc" or "ghc": of this kind, on this kernel. */
 const char *pv_cached_by(const struct pv_page *p);
 

@@ -14,7 +14,7 @@
 #include "guest_linux.h"
 #include "num.h"
 #include "record.h"
-#include "run.h"
+#include "run_options.h"
 #include "status.h"
 
 #define WAIT_TEXT 96 /* of a storm's line, which its event has in it */

@@ -24,6 +24,7 @@
 #include "privs.h"
 #include "record.h"
 #include "run.h"
+#include "run_options.h"
 #include "sigbus.h"
 #include "status.h"
 

@@ -4,10 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "guest_linux.h"
 #include "guests.h"
 #include "num.h"
-#include "run.h"
+#include "run_options.h"
 #include "status.h"
 
 static const char usage[] =

@@ -7,7 +7,7 @@
 
 #include "config.h"
 #include "num.h"
-#include "run.h"
+#include "run_options.h"
 #include "scenario.h"
 #include "scenario_field.h"
 #include "scenario_need.h"
