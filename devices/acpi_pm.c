@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "acpi.h"
-#include "board.h"
+#include "devices/devices.h"
 #include "clock.h"
 #include "status.h"
 

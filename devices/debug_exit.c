@@ -4,7 +4,7 @@
 #include <libfdt.h>
 #include <string.h>
 
-#include "board.h"
+#include "devices/devices.h"
 
 #define PORT 0xf4
 

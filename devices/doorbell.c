@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "board.h"
+#include "devices/devices.h"
 #include "clock.h"
 #include "devices/doorbell.h"
 #include "limit.h"

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "board.h"
+#include "devices/devices.h"
 
 #define PORT	  0x510
 #define ITEM_SIZE 8

@@ -8,7 +8,7 @@
 #include <libfdt.h>
 #include <string.h>
 
-#include "board.h"
+#include "devices/devices.h"
 #include "status.h"
 
 #define DATA	    0x60

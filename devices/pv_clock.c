@@ -3,6 +3,7 @@
  * kvm-clock: the guest names a page in MSR 0x4b564d01, KVM keeps it in a gpc
  * (vcpu->arch.pv_time) and writes it when the vCPU's clock is to be updated.
  */
+#include "devices/devices.h"
 #include "devices/pvclock.h"
 
 static int check(struct pv_page *p, struct vcpu *v, struct json *j,

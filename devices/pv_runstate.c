@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "devices/devices.h"
 #include "devices/pv_read.h"
 #include "devices/pv_runstate.h"
 #include "devices/pvclock.h"

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "devices/devices.h"
 #include "clock.h"
 #include "devices/pv_read.h"
 #include "devices/pv_shinfo.h"

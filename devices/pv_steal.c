@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <sys/random.h>
 
+#include "devices/devices.h"
 #include "clock.h"
 #include "devices/pv_preempt.h"
 #include "devices/pv_read.h"
@@ -358,6 +359,7 @@ const struct pv_kind pv_steal_kind = {
 	.compatible = "gpcvm,kvm-steal-time",
 	.flavour = PV_KVM,
 	.cached_by = "ghc",
+	.private_gpc = true,
 	/* A ghc holds a userspace address, which a punch leaves as it is. */
 	.size = 64, /* struct kvm_steal_time */
 	.stride = 64,

@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "devices/devices.h"
 #include "devices/pv_read.h"
 #include "devices/pv_vcpuinfo.h"
 #include "devices/pvclock.h"

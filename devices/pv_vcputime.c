@@ -5,6 +5,7 @@
  */
 #include <inttypes.h>
 
+#include "devices/devices.h"
 #include "devices/pvclock.h"
 
 static int activate(struct pv_page *p, struct vcpu *v,

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "board.h"
+#include "devices/devices.h"
 
 #define PORT 0x70
 

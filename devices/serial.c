@@ -13,7 +13,7 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "board.h"
+#include "devices/devices.h"
 #include "out.h"
 #include "vcpu.h"
 

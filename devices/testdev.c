@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "board.h"
+#include "devices/devices.h"
 #include "num.h"
 
 #define ECHO	   0xe0

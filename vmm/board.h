@@ -2,7 +2,7 @@
 /*
  * What a device sees of the machine, and what the machine sees of a device.
  * A new device is one file in devices/ with a struct device, and one row in
- * vmm/devices.c.
+ * devices/tables.c.
  */
 #ifndef GPCVM_BOARD_H
 #define GPCVM_BOARD_H
@@ -54,18 +54,5 @@ struct device {
 	/* Its node, inside /ports of the device tree; 0 or -FDT_ERR_*. */
 	int (*fdt)(void *fdt);
 };
-
-extern const struct device *const devices[];
-extern const unsigned int devices_nr;
-
-extern const struct device serial_device;
-extern const struct device doorbell_device;
-extern const struct device doorbell_pc_device;
-extern const struct device debug_exit_device;
-extern const struct device fw_cfg_device;
-extern const struct device rtc_device;
-extern const struct device ps2_device;
-extern const struct device acpi_pm_device;
-extern const struct device testdev_device;
 
 #endif

@@ -137,13 +137,14 @@ static void reserved_memory(struct tree *t, const struct layout *l)
 	end(t);
 }
 
-static void ports(struct tree *t, enum board_kind board)
+static void ports(struct tree *t, const struct device *const *devices,
+		  enum board_kind board)
 {
 	begin(t, "ports"); /* not in memory: hence no "ranges" */
 	cells(t, 1, 1);
-	for (unsigned int i = 0; i < devices_nr; i++)
-		if (!t->err && devices[i]->boards & board)
-			ok(t, devices[i]->fdt(t->fdt));
+	for (; *devices; devices++)
+		if (!t->err && (*devices)->boards & board)
+			ok(t, (*devices)->fdt(t->fdt));
 	end(t);
 }
 
@@ -189,7 +190,7 @@ static void root(struct tree *t, const struct devtree *m)
 	memory(t, m->memory);
 	if (!m->cfg->kernel) /* it has all of it */
 		reserved_memory(t, m->layout);
-	ports(t, m->cfg->kernel ? BOARD_PC : BOARD_TINY);
+	ports(t, m->devices, m->cfg->kernel ? BOARD_PC : BOARD_TINY);
 	pv_pages(t, m->pv);
 	end(t);
 }

@@ -6,7 +6,10 @@
 #include "layout.h"
 #include "pv.h"
 
+struct device;
+
 struct devtree {
+	const struct device *const *devices; /* NULL ends */
 	const struct config *cfg;
 	const struct layout *layout;
 	const struct memory *memory;

@@ -4,7 +4,6 @@
 
 #include "guest/doorbell.h"
 #include "layout.h"
-#include "pv.h"
 
 /* What the tree needs: a fixed part, and a few nodes for each vCPU. */
 #define FDT_BASE     8192
@@ -143,7 +142,8 @@ void layout_share(struct layout *l)
 }
 
 int layout_make(struct layout *l, const struct config *cfg, enum mem_mode mode,
-		bool no_direct_map, uint64_t image_len, struct err *e)
+		bool no_direct_map, uint64_t image_len, uint64_t pv_len,
+		struct err *e)
 {
 	uint64_t at, ram;
 	char need[24], have[24];
@@ -167,8 +167,7 @@ int layout_make(struct layout *l, const struct config *cfg, enum mem_mode mode,
 	at = put(&l->tables, at, table_pages(&l->plan) * PAGE_SIZE);
 	at = put(&l->areas, at, (uint64_t)cfg->vcpus * VCPU_AREA_SIZE);
 	l->own_end = align_up(at, OWN_ALIGN);
-	at = put(&l->pv, l->own_end,
-		 pv_layout_size(cfg->flavour, cfg->layout, cfg->vcpus));
+	at = put(&l->pv, l->own_end, pv_len);
 	ram = ram_from_zero(&l->plan);
 	/* And one page that is free, for commands to play with. */
 	if (at + PAGE_SIZE > ram)

@@ -42,9 +42,11 @@ struct layout {
 /* A --kernel has all of RAM, but for what --slot puts behind a hole, or the last
  * LINUX_SPARE bytes: that is for commands, and the kernel is not told of it.
  *
- * @image_len: memory that the image takes from IMAGE_BASE on, bss included. */
+ * @image_len: memory that the image takes from IMAGE_BASE on, bss included.
+ * @pv_len: what the pv pages take. */
 int layout_make(struct layout *l, const struct config *cfg, enum mem_mode mode,
-		bool no_direct_map, uint64_t image_len, struct err *e);
+		bool no_direct_map, uint64_t image_len, uint64_t pv_len,
+		struct err *e);
 
 /* In a mode with private memory, the kernel's RAM begins shared. */
 void layout_share(struct layout *l);

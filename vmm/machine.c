@@ -147,8 +147,15 @@ static void share_linux(struct machine *m)
 		  gmem_family_name(m->offer.family));
 }
 
+static struct pv_plan pv_plan(const struct machine *m)
+{
+	return (struct pv_plan){ m->parts->kinds, m->cfg->flavour,
+				 m->cfg->layout, m->cfg->vcpus };
+}
+
 static int make_vm(struct machine *m, struct err *e)
 {
+	const struct pv_plan plan = pv_plan(m);
 	enum mem_mode mode;
 	bool ndm;
 	int r;
@@ -158,7 +165,7 @@ static int make_vm(struct machine *m, struct err *e)
 	if (m->kvm < 0 || choose_mode(m, &mode, &ndm, e) ||
 	    image_open(&m->image, e) ||
 	    layout_make(&m->layout, m->cfg, mode, ndm,
-			m->image.end - IMAGE_BASE, e))
+			m->image.end - IMAGE_BASE, pv_layout_size(&plan), e))
 		return -1;
 	if (m->cfg->agent && mode == MEM_GMEM_PRIVATE)
 		share_linux(m);
@@ -263,8 +270,9 @@ static void free_trace(struct machine *m)
 
 static int make_pv(struct machine *m, struct err *e)
 {
-	return pv_init(&m->pv, m->vm, &m->memory, m->cfg->flavour,
-		       m->cfg->layout, m->cfg->vcpus,
+	const struct pv_plan plan = pv_plan(m);
+
+	return pv_init(&m->pv, m->vm, &m->memory, &plan,
 		       m->cfg->agent ? PV_GUESTS : m->layout.pv.gpa, e);
 }
 
@@ -276,6 +284,8 @@ static void free_pv(struct machine *m)
 static int make_devices(struct machine *m, struct err *e)
 {
 	const unsigned int kind = m->cfg->kernel ? BOARD_PC : BOARD_TINY;
+	const struct device *const *dev = m->parts->devices;
+	unsigned int nr = 0;
 
 	m->board.vcpus = m->cfg->vcpus;
 	m->board.ram = m->layout.low;
@@ -289,21 +299,25 @@ static int make_devices(struct machine *m, struct err *e)
 	m->board.clock = board_clock;
 	if (m->cfg->kernel)
 		m->board.irq = machine_irq;
-	m->device_state = calloc(devices_nr, sizeof(*m->device_state));
+	while (dev[nr])
+		nr++;
+	m->device_state = calloc(nr, sizeof(*m->device_state));
 	if (!m->device_state)
 		return err_os(e, ENOMEM, "memory for the devices");
-	for (unsigned int i = 0; i < devices_nr; i++)
-		if (devices[i]->boards & kind &&
-		    devices[i]->init(&m->board, &m->device_state[i], e))
+	for (unsigned int i = 0; i < nr; i++)
+		if (dev[i]->boards & kind &&
+		    dev[i]->init(&m->board, &m->device_state[i], e))
 			return -1;
 	return 0;
 }
 
 void machine_free_devices(struct machine *m)
 {
-	for (unsigned int i = 0; m->device_state && i < devices_nr; i++)
-		if (devices[i]->free && m->device_state[i])
-			devices[i]->free(&m->board, m->device_state[i]);
+	const struct device *const *dev = m->parts->devices;
+
+	for (unsigned int i = 0; m->device_state && dev[i]; i++)
+		if (dev[i]->free && m->device_state[i])
+			dev[i]->free(&m->board, m->device_state[i]);
 	free(m->device_state);
 }
 
@@ -319,7 +333,8 @@ static int start_pv(struct machine *m, struct err *e)
 void *machine_tree(void *machine, size_t *len, struct err *e)
 {
 	struct machine *m = machine;
-	struct devtree d = { .cfg = m->cfg,
+	struct devtree d = { .devices = m->parts->devices,
+			     .cfg = m->cfg,
 			     .layout = &m->layout,
 			     .memory = &m->memory,
 			     .pv = &m->pv };
@@ -395,10 +410,12 @@ static int take_steps(struct machine *m, enum phase phase, struct err *e)
 	return 0;
 }
 
-int machine_create(struct machine *m, const struct config *cfg, struct err *e)
+int machine_create(struct machine *m, const struct config *cfg,
+		   const struct machine_parts *parts, struct err *e)
 {
 	memset(m, 0, sizeof(*m));
 	m->cfg = cfg;
+	m->parts = parts;
 	m->born_ns = now_ns();
 	m->cpus = (unsigned int)sysconf(_SC_NPROCESSORS_ONLN);
 	vcpu_signals();

@@ -19,6 +19,7 @@
 #include "trace.h"
 #include "vcpu.h"
 
+struct device;
 struct keeper;
 struct pending;
 struct record;
@@ -31,8 +32,15 @@ struct time_base {
 	uint64_t slack;
 };
 
+/* What machines are made of, beside memory and vCPUs: NULL ends both. */
+struct machine_parts {
+	const struct device *const *devices;
+	const struct pv_kind *const *kinds;
+};
+
 struct machine {
 	const struct config *cfg;
+	const struct machine_parts *parts;
 	int kvm, vm;
 	struct gmem_offer offer;
 	uint32_t xen;		       /* see xen_offer() */
@@ -87,7 +95,8 @@ struct machine {
 
 /* Everything that needs rights is opened here; nothing runs yet. Where it
  * fails, machine_destroy() cleans up what there is. */
-int machine_create(struct machine *m, const struct config *cfg, struct err *e);
+int machine_create(struct machine *m, const struct config *cfg,
+		   const struct machine_parts *parts, struct err *e);
 /* Put the guest into memory. A kernel's file is parsed here: give up rights
  * before. */
 int machine_load(struct machine *m, struct err *e);

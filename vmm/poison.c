@@ -30,6 +30,7 @@
 
 #include "clock.h"
 #include "num.h"
+#include "memory_plan.h"
 #include "poison.h"
 
 #define CORRUPT_PFN "/sys/kernel/debug/hwpoison/corrupt-pfn"
@@ -49,10 +50,6 @@ struct answer {
 	int answer;	 /* the kernel's */
 };
 
-struct range {
-	uintptr_t start, end;
-};
-
 struct poisoner {
 	pid_t pid;
 	int fd;		      /* to it; owned */
@@ -67,7 +64,7 @@ struct poisoner {
 	struct sandbox_filter filter; /* prog.len 0: none */
 	struct identity id;	      /* that it takes; uid 0: it stays */
 	unsigned int nr;
-	struct range ranges[MEM_MAX_SLOTS];
+	struct poison_range ranges[MEM_MAX_SLOTS];
 };
 
 /* ---- the process -------------------------------------------------------- */
@@ -318,8 +315,8 @@ static int poisoner_prepare(struct poisoner *p, bool filter, struct err *e)
 	return 0;
 }
 
-int poison_open(struct poisoner **out, const struct memory *m,
-		const struct sandbox *s, struct err *e)
+int poison_open(struct poisoner **out, const struct poison_range *ranges,
+		unsigned int nr, const struct sandbox *s, struct err *e)
 {
 	struct poisoner *p = calloc(1, sizeof(*p));
 
@@ -329,12 +326,8 @@ int poison_open(struct poisoner **out, const struct memory *m,
 	p->fd = p->files.fd = p->files.corrupt = -1;
 	p->files.pagemap = p->files.kpageflags = -1;
 	p->id = s->no_filters ? (struct identity){ 0 } : privs_target();
-	for (; p->nr < m->nr_slots; p->nr++) {
-		uintptr_t hva = (uintptr_t)m->slots[p->nr].hva;
-
-		p->ranges[p->nr] =
-			(struct range){ hva, hva + m->slots[p->nr].size };
-	}
+	memcpy(p->ranges, ranges, nr * sizeof(*ranges));
+	p->nr = nr;
 	if (poisoner_prepare(p, !s->no_filters, e) || poisoner_start(p, e)) {
 		poison_close(p);
 		return -1;

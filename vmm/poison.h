@@ -14,7 +14,6 @@
 #include <stdint.h>
 
 #include "err.h"
-#include "memory.h"
 #include "sandbox.h"
 
 struct poisoner;
@@ -29,10 +28,15 @@ struct poisoned {
 	int answer;
 };
 
+/* Host addresses. */
+struct poison_range {
+	uintptr_t start, end;
+};
+
 /* Start the process, while the caller still has the capability, under @s. It
- * takes pages of the slots that @m has now. */
-int poison_open(struct poisoner **out, const struct memory *m,
-		const struct sandbox *s, struct err *e);
+ * takes pages of @ranges. */
+int poison_open(struct poisoner **out, const struct poison_range *ranges,
+		unsigned int nr, const struct sandbox *s, struct err *e);
 pid_t poison_pid(const struct poisoner *p);
 /* NULL: nothing. */
 void poison_close(struct poisoner *p);

@@ -15,11 +15,6 @@
 #define load(p)	       __atomic_load_n(p, __ATOMIC_ACQUIRE)
 #define store(p, x)    __atomic_store_n(p, x, __ATOMIC_RELEASE)
 
-static const struct pv_kind *const kinds[] = {
-	&pv_clock_kind,	   &pv_steal_kind,    &pv_shinfo_kind,
-	&pv_vcpuinfo_kind, &pv_vcputime_kind, &pv_runstate_kind,
-};
-
 const char *pv_verdict_name(enum pv_verdict v)
 {
 	static const char *const names[] = {
@@ -54,30 +49,30 @@ static uint64_t kind_bytes(const struct pv_kind *k, enum pv_layout layout,
 	return align_up(kind_pages(k, vcpus) * room(k, layout), PAGE_SIZE);
 }
 
-uint64_t pv_layout_size(enum pv_flavour flavour, enum pv_layout layout,
-			unsigned int vcpus)
+uint64_t pv_layout_size(const struct pv_plan *plan)
 {
 	uint64_t sum = 0;
 
-	for (unsigned int i = 0; i < ARRAY_SIZE(kinds); i++)
-		if (kinds[i]->flavour == flavour)
-			sum += kind_bytes(kinds[i], layout, vcpus);
+	for (unsigned int i = 0; plan->kinds[i]; i++)
+		if (plan->kinds[i]->flavour == plan->flavour)
+			sum += kind_bytes(plan->kinds[i], plan->layout,
+					  plan->vcpus);
 	return sum;
 }
 
-static unsigned int count_pages(enum pv_flavour flavour, unsigned int vcpus)
+static unsigned int count_pages(const struct pv_plan *plan)
 {
 	unsigned int sum = 0;
 
-	for (unsigned int i = 0; i < ARRAY_SIZE(kinds); i++)
-		if (kinds[i]->flavour == flavour)
-			sum += kind_pages(kinds[i], vcpus);
+	for (unsigned int i = 0; plan->kinds[i]; i++)
+		if (plan->kinds[i]->flavour == plan->flavour)
+			sum += kind_pages(plan->kinds[i], plan->vcpus);
 	return sum;
 }
 
 const char *pv_cached_by(const struct pv_page *p)
 {
-	if (p->kind == &pv_steal_kind && p->vm->memory->private_steal)
+	if (p->kind->private_gpc && p->vm->memory->private_steal)
 		return "gpc";
 	return p->kind->cached_by;
 }
@@ -107,33 +102,33 @@ static void init_page(struct pv_vm *pv, const struct pv_kind *k,
 }
 
 int pv_init(struct pv_vm *pv, int vm, struct memory *mem,
-	    enum pv_flavour flavour, enum pv_layout layout, unsigned int vcpus,
-	    uint64_t gpa, struct err *e)
+	    const struct pv_plan *plan, uint64_t gpa, struct err *e)
 {
+	const unsigned int nr = count_pages(plan);
+
 	memset(pv, 0, sizeof(*pv));
 	pv->vm = vm;
 	pv->memory = mem;
 	pv->guests = gpa == PV_GUESTS;
 	pthread_mutex_init(&pv->clock_lock, NULL);
-	pv->pages =
-		calloc((size_t)vcpus * ARRAY_SIZE(kinds), sizeof(*pv->pages));
+	pv->pages = calloc(nr ?: 1, sizeof(*pv->pages));
 	if (!pv->pages)
 		return err_os(e, ENOMEM, "memory for the pv pages of %u vCPUs",
-			      vcpus);
-	if (model_init(&pv->model, mem, count_pages(flavour, vcpus), e))
+			      plan->vcpus);
+	if (model_init(&pv->model, mem, nr, e))
 		return -1;
-	for (unsigned int i = 0; i < ARRAY_SIZE(kinds); i++) {
-		const struct pv_kind *k = kinds[i];
+	for (unsigned int i = 0; plan->kinds[i]; i++) {
+		const struct pv_kind *k = plan->kinds[i];
 
 		uint64_t at = gpa;
 
-		if (k->flavour != flavour)
+		if (k->flavour != plan->flavour)
 			continue;
-		if (layout == PV_SPLIT && k->split)
+		if (plan->layout == PV_SPLIT && k->split)
 			at += PAGE_SIZE - k->split;
-		for (unsigned int n = 0; n < kind_pages(k, vcpus); n++)
-			init_page(pv, k, n, at + n * room(k, layout));
-		gpa += kind_bytes(k, layout, vcpus);
+		for (unsigned int n = 0; n < kind_pages(k, plan->vcpus); n++)
+			init_page(pv, k, n, at + n * room(k, plan->layout));
+		gpa += kind_bytes(k, plan->layout, plan->vcpus);
 	}
 	return 0;
 }

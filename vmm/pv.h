@@ -2,7 +2,7 @@
 /*
  * pv pages: pages of guest memory that the kernel writes on the guest's
  * behalf. A new kind is one file in devices/ with a struct pv_kind, and one
- * row in pv.c.
+ * row in devices/tables.c.
  */
 #ifndef GPCVM_PV_H
 #define GPCVM_PV_H
@@ -44,15 +44,16 @@ struct pv_kind {
 	const char *compatible; /* in the device tree */
 	enum pv_flavour flavour;
 	const char *cached_by; /* "gpc", "ghc"; see pv_cached_by() */
-	bool per_vm;	 /* one page, without a number; vCPU 0 serves it */
-	bool hva_too;	 /* KVM takes its hva as well as its gpa */
-	bool fragile;	 /* a poke leaves parts of it to who wrote them last */
-	uint32_t size;	 /* bytes */
-	uint32_t stride; /* distance in the packed layout */
-	uint32_t align;	 /* of its gpa: the stride, unless it may cross pages */
-	uint32_t split;	 /* bytes in its first page, in that layout; 0: all */
-	uint32_t lead;	 /* bytes at its start that KVM leaves to other kinds */
-	uint32_t kept;	 /* offset of a byte of which KVM keeps bits; 0: none */
+	bool per_vm;	  /* one page, without a number; vCPU 0 serves it */
+	bool hva_too;	  /* KVM takes its hva as well as its gpa */
+	bool private_gpc; /* a gpc where memory has private_steal */
+	bool fragile;	  /* a poke leaves parts of it to who wrote them last */
+	uint32_t size;	  /* bytes */
+	uint32_t stride;  /* distance in the packed layout */
+	uint32_t align; /* of its gpa: the stride, unless it may cross pages */
+	uint32_t split; /* bytes in its first page, in that layout; 0: all */
+	uint32_t lead;	/* bytes at its start that KVM leaves to other kinds */
+	uint32_t kept;	/* offset of a byte of which KVM keeps bits; 0: none */
 
 	/* The guest sets it up, with gpa | 1 in this MSR of the vCPU; or, where
 	 * that is 0, the host does with @activate: on @v's thread in a job, or
@@ -139,23 +140,25 @@ struct pv_vm {
 	unsigned int nr;
 };
 
-extern const struct pv_kind pv_clock_kind, pv_steal_kind;
-extern const struct pv_kind pv_shinfo_kind, pv_vcpuinfo_kind, pv_vcputime_kind,
-	pv_runstate_kind;
-
 const char *pv_verdict_name(enum pv_verdict v);
 /* "gpc" or "ghc": of this kind, on this kernel. */
 const char *pv_cached_by(const struct pv_page *p);
 
-/* How many bytes (whole pages) the pages of @vcpus vCPUs take. */
-uint64_t pv_layout_size(enum pv_flavour flavour, enum pv_layout layout,
-			unsigned int vcpus);
+/* Which pages a machine has. */
+struct pv_plan {
+	const struct pv_kind *const *kinds; /* all that there are; NULL ends */
+	enum pv_flavour flavour;
+	enum pv_layout layout;
+	unsigned int vcpus;
+};
+
+/* How many bytes (whole pages) they take. */
+uint64_t pv_layout_size(const struct pv_plan *plan);
 /* Make them all, from @gpa on; on, as the guest sets them up at boot. Or, with
  * gpa PV_GUESTS, off until pv_look() sees where the guest has put them. */
 #define PV_GUESTS UINT64_MAX
 int pv_init(struct pv_vm *pv, int vm, struct memory *mem,
-	    enum pv_flavour flavour, enum pv_layout layout, unsigned int vcpus,
-	    uint64_t gpa, struct err *e);
+	    const struct pv_plan *plan, uint64_t gpa, struct err *e);
 /* On @v's thread: where does its guest have the pages? Only with PV_GUESTS. */
 void pv_look(struct pv_vm *pv, struct vcpu *v);
 /* Set up those that the host sets up; @vcpus exist and do not run yet.

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "control.h"
+#include "devices/tables.h"
 #include "guests.h"
 #include "keeper.h"
 #include "kmsg.h"
@@ -145,6 +146,21 @@ out:
 	free(tids);
 }
 
+static int open_poisoner(struct run *r, struct err *e)
+{
+	const struct memory *mem = &r->m.memory;
+	struct poison_range ranges[MEM_MAX_SLOTS];
+
+	for (unsigned int i = 0; i < mem->nr_slots; i++) {
+		const uintptr_t hva = (uintptr_t)mem->slots[i].hva;
+
+		ranges[i] =
+			(struct poison_range){ hva, hva + mem->slots[i].size };
+	}
+	return poison_open(&r->m.poisoner, ranges, mem->nr_slots, &r->m.sandbox,
+			   e);
+}
+
 /* Everything up to the first instruction of the guest. */
 static int start(struct run *r, struct err *e)
 {
@@ -155,8 +171,7 @@ static int start(struct run *r, struct err *e)
 	kmsg_open(&r->kmsg, &r->m.events, &r->m.loop);
 	sigbus_init(); /* before the first thread that may get one */
 	sandbox_init(&r->m.sandbox, cfg->no_sandbox);
-	if (cfg->poison &&
-	    poison_open(&r->m.poisoner, &r->m.memory, &r->m.sandbox, e))
+	if (cfg->poison && open_poisoner(r, e))
 		return -1;
 	if (drop_rights(r, e) || start_output(r, e) || machine_load(&r->m, e))
 		return -1;
@@ -247,7 +262,7 @@ static int create(struct run *r, const struct config *cfg, struct err *e)
 {
 	if (cfg->control && keeper_start(&r->keeper, cfg, e))
 		return -1;
-	if (machine_create(&r->m, cfg, e))
+	if (machine_create(&r->m, cfg, &all_parts, e))
 		return -1;
 	r->m.keeper = &r->keeper;
 	r->m.starter = privs_starter().uid;

@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 
 #include "unit.h"
+#include "devices/tables.h"
 #include "num.h"
 #include "pv.h"
 
@@ -32,7 +33,9 @@ static int set_up(void **state)
 					       .present = true };
 	attrs_init(&f.memory.attrs);
 	pthread_rwlock_init(&f.memory.lock, NULL);
-	assert_int_equal(pv_init(&f.pv, -1, &f.memory, PV_KVM, PV_PACKED, 2,
+	assert_int_equal(pv_init(&f.pv, -1, &f.memory,
+				 &(struct pv_plan){ all_parts.kinds, PV_KVM,
+						    PV_PACKED, 2 },
 				 OWN, NULL),
 			 0);
 	f.pv.own_end = OWN;

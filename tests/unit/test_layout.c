@@ -5,15 +5,25 @@
 #include <string.h>
 
 #include "unit.h"
+#include "devices/tables.h"
 #include "devtree.h"
 #include "guest/doorbell.h"
 #include "layout.h"
+
+static uint64_t layout_size(enum pv_flavour flavour, enum pv_layout layout,
+			    unsigned int vcpus)
+{
+	return pv_layout_size(
+		&(struct pv_plan){ all_parts.kinds, flavour, layout, vcpus });
+}
 
 #define IMAGE_LEN 0x8000
 
 static int make(struct layout *l, const struct config *cfg, struct err *e)
 {
-	return layout_make(l, cfg, MEM_GMEM, false, IMAGE_LEN, e);
+	return layout_make(l, cfg, MEM_GMEM, false, IMAGE_LEN,
+			   layout_size(cfg->flavour, cfg->layout, cfg->vcpus),
+			   e);
 }
 
 static uint64_t plan_bytes(const struct layout *l)
@@ -154,10 +164,10 @@ static void biggest_memory_fits_the_slots(void **state)
 static void packed_layout_takes_a_page_for_each_kind(void **state)
 {
 	(void)state;
-	assert_int_equal(pv_layout_size(PV_KVM, PV_PACKED, 2), 2 * PAGE_SIZE);
-	assert_int_equal(pv_layout_size(PV_KVM, PV_SEPARATE, 2), 4 * PAGE_SIZE);
+	assert_int_equal(layout_size(PV_KVM, PV_PACKED, 2), 2 * PAGE_SIZE);
+	assert_int_equal(layout_size(PV_KVM, PV_SEPARATE, 2), 4 * PAGE_SIZE);
 	/* 64 steal areas of 64 bytes fill a page, the 65th needs another. */
-	assert_int_equal(pv_layout_size(PV_KVM, PV_PACKED, 65), 3 * PAGE_SIZE);
+	assert_int_equal(layout_size(PV_KVM, PV_PACKED, 65), 3 * PAGE_SIZE);
 }
 
 static void a_kernel_has_all_of_ram_but_what_lies_behind_a_hole(void **state)
@@ -194,7 +204,8 @@ struct machine_model {
 static void *tree(struct machine_model *m, enum pv_flavour flavour,
 		  enum pv_layout layout, unsigned int vcpus, size_t *len)
 {
-	struct devtree d = { .cfg = &m->cfg,
+	struct devtree d = { .devices = all_parts.devices,
+			     .cfg = &m->cfg,
 			     .layout = &m->layout,
 			     .memory = &m->memory,
 			     .pv = &m->pv };
@@ -213,7 +224,9 @@ static void *tree(struct machine_model *m, enum pv_flavour flavour,
 		m->memory.slots[i].gpa = m->layout.plan.slots[i].gpa;
 		m->memory.slots[i].size = m->layout.plan.slots[i].size;
 	}
-	assert_int_equal(pv_init(&m->pv, -1, &m->memory, flavour, layout, vcpus,
+	assert_int_equal(pv_init(&m->pv, -1, &m->memory,
+				 &(struct pv_plan){ all_parts.kinds, flavour,
+						    layout, vcpus },
 				 m->layout.pv.gpa, NULL),
 			 0);
 	fdt = devtree_build(&d, len, NULL);

@@ -3,8 +3,16 @@
 #include <string.h>
 
 #include "unit.h"
+#include "devices/tables.h"
 #include "num.h"
 #include "pv.h"
+
+static uint64_t layout_size(enum pv_flavour flavour, enum pv_layout layout,
+			    unsigned int vcpus)
+{
+	return pv_layout_size(
+		&(struct pv_plan){ all_parts.kinds, flavour, layout, vcpus });
+}
 
 #define BASE 0x200000
 
@@ -25,7 +33,9 @@ static void make(struct fixture *f, enum pv_flavour flavour,
 		(struct mem_slot){ .size = GIB, .hva = (uint8_t *)0x10000000 };
 	attrs_init(&f->memory.attrs);
 	pthread_rwlock_init(&f->memory.lock, NULL);
-	assert_int_equal(pv_init(&f->pv, -1, &f->memory, flavour, layout, vcpus,
+	assert_int_equal(pv_init(&f->pv, -1, &f->memory,
+				 &(struct pv_plan){ all_parts.kinds, flavour,
+						    layout, vcpus },
 				 BASE, NULL),
 			 0);
 }
@@ -59,7 +69,7 @@ static bool crosses(const struct pv_page *p)
 static void fits(enum pv_flavour flavour, enum pv_layout layout,
 		 unsigned int vcpus)
 {
-	uint64_t end = BASE + pv_layout_size(flavour, layout, vcpus);
+	uint64_t end = BASE + layout_size(flavour, layout, vcpus);
 	struct fixture f;
 
 	make(&f, flavour, layout, vcpus);
@@ -93,9 +103,9 @@ static void xen_layouts_take_the_pages_they_should(void **state)
 {
 	(void)state;
 	/* shinfo, and three kinds for each vCPU */
-	assert_int_equal(pv_layout_size(PV_XEN, PV_SEPARATE, 2), 7 * PAGE_SIZE);
-	assert_int_equal(pv_layout_size(PV_XEN, PV_PACKED, 2), 4 * PAGE_SIZE);
-	assert_int_equal(pv_layout_size(PV_XEN, PV_SPLIT, 2), 9 * PAGE_SIZE);
+	assert_int_equal(layout_size(PV_XEN, PV_SEPARATE, 2), 7 * PAGE_SIZE);
+	assert_int_equal(layout_size(PV_XEN, PV_PACKED, 2), 4 * PAGE_SIZE);
+	assert_int_equal(layout_size(PV_XEN, PV_SPLIT, 2), 9 * PAGE_SIZE);
 }
 
 static void shinfo_is_there_once_and_without_a_number(void **state)

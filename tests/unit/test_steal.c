@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "unit.h"
+#include "devices/devices.h"
 #include "devices/pv_steal.h"
 #include "pv.h"
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "unit.h"
+#include "devices/tables.h"
 #include "clock.h"
 #include "num.h"
 #include "storm.h"
@@ -38,8 +39,10 @@ static int set_up(void **state)
 					       .size = MIB,
 					       .file = MEM_NO_FILE };
 	pthread_rwlock_init(&m.memory.lock, NULL);
-	return pv_init(&m.pv, -1, &m.memory, PV_KVM, PV_SEPARATE, 2, OWN_END,
-		       NULL);
+	return pv_init(&m.pv, -1, &m.memory,
+		       &(struct pv_plan){ all_parts.kinds, PV_KVM, PV_SEPARATE,
+					  2 },
+		       OWN_END, NULL);
 }
 
 static int tear_down(void **state)

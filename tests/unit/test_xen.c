@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "unit.h"
+#include "devices/devices.h"
 #include "devices/pv_runstate.h"
 #include "devices/pv_shinfo.h"
 #include "devices/pv_vcpuinfo.h"
