@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "devices/doorbell.h"
+#include "agent.h"
 #include "devices/pv_preempt.h"
 #include "vcpu_sched.h"
 

@@ -3,7 +3,7 @@
 #ifndef GPCVM_DEVICES_PV_READ_H
 #define GPCVM_DEVICES_PV_READ_H
 
-#include "devices/doorbell.h"
+#include "agent.h"
 #include "pv.h"
 
 /* Did the guest's reading go well? If not, the verdict is clear. */

@@ -2,7 +2,7 @@
 #ifndef GPCVM_DEVICES_PV_RUNSTATE_H
 #define GPCVM_DEVICES_PV_RUNSTATE_H
 
-#include "devices/doorbell.h"
+#include "agent.h"
 #include "pv.h"
 
 /* @op: OP_RUNSTATE's answer, after the VM's clock was set to @set, which cannot

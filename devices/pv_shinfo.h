@@ -2,7 +2,7 @@
 #ifndef GPCVM_DEVICES_PV_SHINFO_H
 #define GPCVM_DEVICES_PV_SHINFO_H
 
-#include "devices/doorbell.h"
+#include "agent.h"
 #include "pv.h"
 
 /* Answers of OP_EVTCHN: to an event that was sent before the guest touched the

@@ -2,7 +2,7 @@
 #ifndef GPCVM_DEVICES_PV_STEAL_H
 #define GPCVM_DEVICES_PV_STEAL_H
 
-#include "devices/doorbell.h"
+#include "agent.h"
 #include "pv.h"
 
 /* More often than this KVM does not write it between two readings. */

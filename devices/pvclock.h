@@ -6,7 +6,7 @@
 #ifndef GPCVM_DEVICES_PVCLOCK_H
 #define GPCVM_DEVICES_PVCLOCK_H
 
-#include "devices/doorbell.h"
+#include "agent.h"
 #include "pv.h"
 
 #define PVCLOCK_FLAGS 29 /* their offset in struct pvclock_vcpu_time_info */

@@ -7,7 +7,7 @@
 #ifndef GPCVM_DEVICES_XEN_EVENT_H
 #define GPCVM_DEVICES_XEN_EVENT_H
 
-#include "devices/doorbell.h"
+#include "agent.h"
 #include "pv.h"
 
 #define XEN_NR_PORTS 4096

@@ -1,23 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What all loaders share: the files, the map of memory, what lies where. */
+/* What all loaders share: the map of memory, what lies where. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "guest_linux.h"
-#include "layout.h"
+#include "boot.h"
 
 /* The PC's map below 1 MiB: the extended BIOS data area, and the BIOS. */
 #define LOW_END	 0x9fc00
 #define EBDA_END 0xa0000
-
-static const struct boot_loader *const boot_loaders[] = {
-	&linux_loader,
-	&multiboot_loader,
-	&pvh_loader,
-};
 
 /* ---- memory ------------------------------------------------------------- */
 
@@ -176,117 +169,6 @@ char *boot_cmdline(const char *name, const char *args)
 		     args ? args : "") < 0)
 		return NULL;
 	return s;
-}
-
-/* ---- which loader ------------------------------------------------------- */
-
-static bool begins(const struct bytes *b, const char *magic, size_t len)
-{
-	return b->len >= len && !memcmp(b->data, magic, len);
-}
-
-/* What it is instead of something that can be loaded. */
-static const char *guess(const struct bytes *b)
-{
-	static const struct {
-		const char *magic;
-		size_t len;
-		const char *name;
-	} rows[] = {
-		{ "\x1f\x8b", 2, "compressed with gzip: gzip -d first" },
-		{ "\xfd"
-		  "7zXZ",
-		  5, "compressed with xz: xz -d first" },
-		{ "BZh", 3, "compressed with bzip2: bzip2 -d first" },
-		{ "\x28\xb5\x2f\xfd", 4,
-		  "compressed with zstd: zstd -d first" },
-		{ "\x04\x22\x4d\x18", 4, "compressed with lz4: lz4 -d first" },
-		{ "\x02\x21\x4c\x18", 4, "compressed with lz4: lz4 -d first" },
-		{ "\x5d\x00\x00", 3, "compressed with lzma: lzma -d first" },
-		{ "\x7f"
-		  "ELF\x01",
-		  5, "a 32-bit ELF file" },
-		{ "\x7f"
-		  "ELF\x02",
-		  5, "a 64-bit ELF file" },
-		{ "MZ", 2, "an EFI program or a Linux bzImage" },
-	};
-
-	for (unsigned int i = 0; i < ARRAY_SIZE(rows); i++)
-		if (begins(b, rows[i].magic, rows[i].len))
-			return rows[i].name;
-	return "of no format that is known here";
-}
-
-static int no_loader(const struct boot *b, struct err *e)
-{
-	char can[400] = "";
-
-	for (unsigned int i = 0; i < ARRAY_SIZE(boot_loaders); i++) {
-		size_t n = strlen(can);
-
-		snprintf(can + n, sizeof(can) - n, "%s%s", i ? "; " : "",
-			 boot_loaders[i]->help);
-	}
-	return err_unsupported(e, "--kernel %s: %s; what can be loaded: %s",
-			       b->kernel.name, guess(&b->kernel), can);
-}
-
-int boot_parse(struct boot *b, struct err *e)
-{
-	for (unsigned int i = 0; i < ARRAY_SIZE(boot_loaders); i++) {
-		if (!boot_loaders[i]->match(b))
-			continue;
-		b->loader = boot_loaders[i];
-		return b->loader->load(b, e);
-	}
-	return no_loader(b, e);
-}
-
-/* ---- files -------------------------------------------------------------- */
-
-static uint64_t ram(const struct boot *b)
-{
-	uint64_t sum = 0;
-
-	for (unsigned int i = 0; i < b->nr_ranges; i++)
-		if (b->map[i].type == BOOT_RAM)
-			sum += b->map[i].len;
-	return sum;
-}
-
-/* What --guest linux brings with it: the first module, and words. */
-static int read_ours(struct boot *b, struct err *e)
-{
-	b->own_append = guest_linux_append(b->append);
-	if (!b->own_append)
-		return err_os(e, ENOMEM, "memory for a command line");
-	b->append = b->own_append;
-	if (guest_linux_initrd(&b->modules[0].image, e))
-		return -1;
-	b->nr_modules = 1;
-	return 0;
-}
-
-int boot_read(struct boot *b, const struct config *cfg, struct err *e)
-{
-	b->append = cfg->append ? cfg->append : "";
-	if (guest_linux_kernel(cfg, b->path, sizeof(b->path), e) ||
-	    bytes_read(&b->kernel, "--kernel", b->path, ram(b), e) ||
-	    (cfg->agent && read_ours(b, e)))
-		return -1;
-	for (unsigned int i = 0; i < cfg->nr_modules; i++) {
-		struct boot_module *m = &b->modules[b->nr_modules++];
-
-		m->args = cfg->modules[i].args;
-		m->path =
-			strndup(cfg->modules[i].arg, cfg->modules[i].path_len);
-		if (!m->path)
-			return err_os(e, ENOMEM, "memory for --initrd");
-		if (bytes_read(&m->image, "--initrd", m->path, ram(b), e))
-			return -1;
-	}
-	return 0;
 }
 
 void boot_free(struct boot *b)

@@ -3,7 +3,7 @@
 #ifndef GPCVM_CMD_GUEST_H
 #define GPCVM_CMD_GUEST_H
 
-#include "devices/doorbell.h"
+#include "agent.h"
 #include "machine.h"
 
 /* Refuse (state) an MSR write that would break the guest or make the kernel

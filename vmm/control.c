@@ -11,6 +11,7 @@
 
 #include "client.h"
 #include "clock.h"
+#include "control_socket.h"
 #include "keeper.h"
 #include "num.h"
 

@@ -8,7 +8,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "control.h"
+#include "control_socket.h"
 #include "socket_lock.h"
 
 #define PUBLISH_TRIES 100

@@ -5,7 +5,7 @@
  * makes: both advance alike, or the guest's clock is wrong.
  */
 #include "clock.h"
-#include "devices/doorbell.h"
+#include "agent.h"
 #include "guest_time.h"
 #include "kvm.h"
 

@@ -10,7 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "control.h"
+#include "control_socket.h"
 #include "keeper.h"
 #include "num.h"
 #include "privs.h"

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "commands.h"
-#include "devices/doorbell.h"
+#include "agent.h"
 #include "leak.h"
 #include "num.h"
 

@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
-#include "devices/doorbell.h"
+#include "agent.h"
 #include "operate.h"
 
 #define load(p)	     __atomic_load_n(p, __ATOMIC_ACQUIRE)

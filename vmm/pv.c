@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "devices/doorbell.h"
+#include "agent.h"
 #include "num.h"
 #include "pv.h"
 

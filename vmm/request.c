@@ -10,7 +10,7 @@
 
 #include "clock.h"
 #include "commands.h"
-#include "devices/doorbell.h"
+#include "agent.h"
 #include "num.h"
 #include "record.h"
 #include "status.h"

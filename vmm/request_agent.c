@@ -2,7 +2,7 @@
 /* How a request's own thread has a vCPU do something, and waits for it. */
 #include "clock.h"
 #include "commands.h"
-#include "devices/doorbell.h"
+#include "agent.h"
 #include "guests.h"
 
 #define load(p)	    __atomic_load_n(p, __ATOMIC_ACQUIRE)

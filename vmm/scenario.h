@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "err.h"
+#include "scenario_field.h"
 
 #define SCENARIO_MAX_BYTES  (1 << 20) /* of a file */
 #define SCENARIO_MAX_STMTS  20000
@@ -58,16 +59,6 @@ extern const unsigned int statements_nr;
 extern const struct statement statement_command;
 
 const struct statement *statement_find(const char *name);
-
-enum field_op {
-	FIELD_EQ,
-	FIELD_NE,
-	FIELD_LT,
-	FIELD_LE,
-	FIELD_GT,
-	FIELD_GE,
-	FIELD_HAS, /* ~ */
-};
 
 struct stmt {
 	const struct statement *what;

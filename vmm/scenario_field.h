@@ -8,7 +8,16 @@
 
 #include "err.h"
 #include "jsonread.h"
-#include "scenario.h"
+
+enum field_op {
+	FIELD_EQ,
+	FIELD_NE,
+	FIELD_LT,
+	FIELD_LE,
+	FIELD_GT,
+	FIELD_GE,
+	FIELD_HAS, /* ~ */
+};
 
 /* What field_each() calls with a value whose first token was read. Returns
  * false to go no further. */

@@ -15,7 +15,7 @@
 
 #include "unit.h"
 #include "commands.h"
-#include "devices/doorbell.h"
+#include "agent.h"
 #include "leak.h"
 #include "num.h"
 

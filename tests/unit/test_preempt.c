@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "unit.h"
-#include "devices/doorbell.h"
+#include "agent.h"
 #include "devices/pv_preempt.h"
 #include "num.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The host's side of guest/doorbell.h. */
-#ifndef GPCVM_DEVICES_DOORBELL_H
-#define GPCVM_DEVICES_DOORBELL_H
+/* The host's side of guest/doorbell.h: operations of the guest's agent. */
+#ifndef GPCVM_AGENT_H
+#define GPCVM_AGENT_H
 
 #include <stdint.h>
 
@@ -32,5 +32,7 @@ void agent_fault_text(const struct agent_op *op, char *buf, unsigned int len);
 /* From another thread, who waits for it: give up the operation that is under way,
  * as @why has it (may be ""); false: none. */
 bool agent_give_up(struct vcpu *v, const char *why);
+/* "#PF"; "exception" where it has no name. */
+const char *agent_vector_name(uint64_t vector);
 
 #endif
