@@ -21,8 +21,10 @@ static struct request *new_request(struct control *ctl)
 		ctl->spare = NULL;
 	else
 		rq = calloc(1, sizeof(*rq));
-	if (rq)
+	if (rq) {
+		rq->s = ctl->s;
 		rq->m = ctl->m;
+	}
 	return rq;
 }
 
@@ -51,6 +53,16 @@ static void finished(struct request *rq)
 	free_request(cl->ctl, rq);
 	client_update(cl);
 }
+
+static void subscribe(void *owner, bool on)
+{
+	struct client *cl = owner;
+
+	cl->subscribed = on;
+	cl->seen = events_last(&cl->ctl->m->events);
+}
+
+static const struct request_client ops = { finished, subscribe };
 
 static void refuse_line(struct client *cl, const char *message)
 {
@@ -81,7 +93,7 @@ static void run_line(struct client *cl, const char *line, size_t len)
 	}
 	memcpy(rq->line, line, len);
 	rq->owner = cl;
-	rq->finished = finished;
+	rq->client = &ops;
 	r = request_run(rq, len);
 	if (r == REQUEST_PENDING || r == REQUEST_PARTS) {
 		cl->busy = rq;

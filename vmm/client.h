@@ -12,7 +12,7 @@
 #ifndef GPCVM_CLIENT_H
 #define GPCVM_CLIENT_H
 
-#include "control.h"
+#include "request.h"
 
 #define CLIENT_IN  (16 * KIB)
 #define CLIENT_OUT (64 * KIB)
@@ -39,8 +39,9 @@ struct client {
 };
 
 struct control {
-	struct machine *m;
-	int fd; /* it listens; owned */
+	struct session *s;
+	struct machine *m; /* s->m */
+	int fd;		   /* it listens; owned */
 	struct loop_source accept, events;
 	struct loop_source retry; /* a timer: try to accept again */
 	int reserve;  /* closed to accept one more, and refuse it; -1: none */

@@ -133,9 +133,3 @@ void client_set_eager(struct client *cl, bool on)
 	if (on && cl->seen < events_last(ev))
 		loop_wake(ctl->events.fd);
 }
-
-void control_subscribe(struct client *cl, bool on)
-{
-	cl->subscribed = on;
-	cl->seen = events_last(&cl->ctl->m->events);
-}

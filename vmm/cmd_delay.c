@@ -3,13 +3,14 @@
 #include <string.h>
 
 #include "commands.h"
+#include "session.h"
 #include "delay.h"
 #include "keeper.h"
 #include "num.h"
 
 static int show(struct request *rq)
 {
-	struct keeper *k = rq->m->keeper;
+	struct keeper *k = rq->s->keeper;
 	struct json *j = &rq->reply;
 	uint32_t us[DELAYS], hits[DELAYS];
 
@@ -66,7 +67,7 @@ int cmd_delay(struct request *rq)
 			    &rq->err))
 		return -1;
 	for (enum delay i = from; i < to; i++)
-		if (keeper_delay_set(rq->m->keeper, i, (uint32_t)us, &rq->err))
+		if (keeper_delay_set(rq->s->keeper, i, (uint32_t)us, &rq->err))
 			return -1;
 	return show(rq);
 }

@@ -397,7 +397,7 @@ static int run_time(struct request *rq, struct vcpu *v)
 {
 	struct guest_time t;
 
-	if (guest_time(rq->m, v, &t, &rq->err))
+	if (guest_time(rq->s, v, &t, &rq->err))
 		return -1;
 	json_num(&rq->reply, "time", t.guest);
 	json_num(&rq->reply, "clock", t.clock);

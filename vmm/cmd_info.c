@@ -7,6 +7,7 @@
 
 #include "clock.h"
 #include "commands.h"
+#include "session.h"
 #include "guests.h"
 #include "keeper.h"
 #include "num.h"
@@ -24,16 +25,17 @@ static void help_row(const struct command *c, struct json *j)
 
 int cmd_help(struct request *rq)
 {
+	const struct command_table *t = rq->s->commands;
 	const struct command *c;
 
 	if (!rq->argc) {
 		json_array(&rq->reply, "commands");
-		for (unsigned int i = 0; i < commands_nr; i++)
-			help_row(&commands[i], &rq->reply);
+		for (unsigned int i = 0; i < t->nr; i++)
+			help_row(&t->rows[i], &rq->reply);
 		json_array_end(&rq->reply);
 		return 0;
 	}
-	c = command_find(rq->argv[0]);
+	c = command_find(t, rq->argv[0]);
 	if (!c)
 		return err_range(&rq->err,
 				 "no command '%.64s': help lists them",
@@ -111,8 +113,10 @@ static void vcpus_json(struct machine *m, struct json *j)
 	json_array_end(j);
 }
 
-static void faults_json(struct machine *m, struct json *j)
+static void faults_json(struct session *s, struct json *j)
 {
+	struct machine *m = s->m;
+
 	json_object(j, "memory_fault");
 	json_str(j, "policy", fault_policy_name(m->cfg->fault));
 	json_num(j, "reported", __atomic_load_n(&m->faults, __ATOMIC_RELAXED));
@@ -121,9 +125,9 @@ static void faults_json(struct machine *m, struct json *j)
 	json_num(j, "retried",
 		 __atomic_load_n(&m->faults_again, __ATOMIC_RELAXED));
 	json_object_end(j);
-	json_bool(j, "poison", m->poisoner);
+	json_bool(j, "poison", s->poisoner);
 	json_num(j, "poisoned",
-		 __atomic_load_n(&m->poisoned, __ATOMIC_RELAXED));
+		 __atomic_load_n(&s->poisoned, __ATOMIC_RELAXED));
 }
 
 static void landlock_json(struct json *j, int abi)
@@ -146,25 +150,25 @@ static void keeper_json(const struct keeper *k, struct json *j)
 }
 
 /* What was seen to be in force when it was made. */
-static void sandbox_json(struct machine *m, struct json *j)
+static void sandbox_json(const struct session *s, struct json *j)
 {
-	const struct sandbox *s = &m->sandbox;
+	const struct sandbox *b = &s->m->sandbox;
 
 	json_object(j, "sandbox");
-	json_num(j, "uid", s->id.uid);
-	json_num(j, "gid", s->id.gid);
-	json_bool(j, "no_new_privs", s->no_new_privs);
+	json_num(j, "uid", b->id.uid);
+	json_num(j, "gid", b->id.gid);
+	json_bool(j, "no_new_privs", b->no_new_privs);
 	json_array(j, "seccomp");
 	for (enum sandbox_kind k = SANDBOX_MAIN;
-	     k <= SANDBOX_THREAD && !s->no_filters; k++)
+	     k <= SANDBOX_THREAD && !b->no_filters; k++)
 		json_str(j, NULL, sandbox_kind_name(k));
 	json_array_end(j);
-	if (s->no_filters)
-		json_str(j, "seccomp_why", s->no_filters);
-	landlock_json(j, s->landlock);
-	keeper_json(m->keeper, j);
-	if (m->poisoner)
-		json_num(j, "poisoner", (uint64_t)poison_pid(m->poisoner));
+	if (b->no_filters)
+		json_str(j, "seccomp_why", b->no_filters);
+	landlock_json(j, b->landlock);
+	keeper_json(s->keeper, j);
+	if (s->poisoner)
+		json_num(j, "poisoner", (uint64_t)poison_pid(s->poisoner));
 	else
 		json_null(j, "poisoner");
 	json_object_end(j);
@@ -203,9 +207,9 @@ int cmd_status(struct request *rq)
 	json_num(j, "events", events_last(&m->events));
 	json_num(j, "events_left_out", events_left_out(&m->events));
 	json_num(j, "kernel_messages", events_kernel(&m->events));
-	json_bool(j, "storm", __atomic_load_n(&m->storm, __ATOMIC_ACQUIRE));
-	faults_json(m, j);
-	sandbox_json(m, j);
+	json_bool(j, "storm", __atomic_load_n(&rq->s->storm, __ATOMIC_ACQUIRE));
+	faults_json(rq->s, j);
+	sandbox_json(rq->s, j);
 	slots_json(m, j);
 	vcpus_json(m, j);
 	return 0;
@@ -215,7 +219,7 @@ int cmd_caps(struct request *rq)
 {
 	struct probe p;
 
-	if (keeper_probe(rq->m->keeper, &p, &rq->err))
+	if (keeper_probe(rq->s->keeper, &p, &rq->err))
 		return -1;
 	probe_json(&p, &rq->reply);
 	return 0;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "commands.h"
+#include "session.h"
 #include "leak.h"
 #include "num.h"
 
@@ -202,7 +203,8 @@ int cmd_leak(struct request *rq)
 		return err_usage(&rq->err, "leak %s %.32s: off, or nothing",
 				 rq->argv[0], rq->argv[1]);
 	if (!off && !strcmp(rq->argv[0], "all")) {
-		if (leak_check(&m->leak, &rq->err) || arg_any_page(m, &rq->err))
+		if (leak_check(rq->s->leak, &rq->err) ||
+		    arg_any_page(m, &rq->err))
 			return -1;
 		return request_on_thread(rq, SANDBOX_THREAD, leak_all, NULL);
 	}
@@ -217,7 +219,7 @@ int cmd_leak(struct request *rq)
 	if (memory_check(&m->memory, rq->arg[0], PAGE_SIZE, PAGE_SIZE,
 			 &rq->err) ||
 	    machine_guard(m, rq->arg[0], PAGE_SIZE, &rq->err) ||
-	    leak_check(&m->leak, &rq->err))
+	    leak_check(rq->s->leak, &rq->err))
 		return -1;
 	return request_on_thread(rq, SANDBOX_THREAD, off ? leak_off : leak_one,
 				 NULL);

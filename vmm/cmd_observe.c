@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "commands.h"
-#include "control.h"
+#include "session.h"
 #include "num.h"
 #include "record.h"
 
@@ -51,7 +51,7 @@ int cmd_subscribe(struct request *rq)
 	if (off && strcmp(rq->argv[0], "off"))
 		return err_usage(&rq->err, "subscribe %.32s: off or nothing",
 				 rq->argv[0]);
-	control_subscribe(rq->owner, !off);
+	rq->client->subscribe(rq->owner, !off);
 	json_bool(&rq->reply, "subscribed", !off);
 	json_num(&rq->reply, "last", events_last(&rq->m->events));
 	return 0;
@@ -59,16 +59,15 @@ int cmd_subscribe(struct request *rq)
 
 int cmd_record(struct request *rq)
 {
-	struct machine *m = rq->m;
 	const char *word = rq->argv[0];
 
 	if (!strcmp(word, "stop"))
-		return record_stop(m, &rq->reply, &rq->err);
+		return record_stop(rq->s, &rq->reply, &rq->err);
 	if (!*word)
 		return err_usage(&rq->err, "record \"\": to which file?");
-	if (record_start(m, word, &rq->err))
+	if (record_start(rq->s, word, &rq->err))
 		return -1;
-	json_str(&rq->reply, "file", m->record->path);
-	json_bool(&rq->reply, "from_start", m->record->from_start);
+	json_str(&rq->reply, "file", rq->s->record->path);
+	json_bool(&rq->reply, "from_start", rq->s->record->from_start);
 	return 0;
 }

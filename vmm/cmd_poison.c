@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "commands.h"
+#include "session.h"
 #include "leak.h"
 #include "num.h"
 #include "poison.h"
@@ -57,7 +58,7 @@ static int poison_found(struct request *rq, uint64_t pfn, uint64_t changes,
 	pthread_rwlock_wrlock(&mem->lock);
 	if (mem->changes == changes) {
 		memory_begin(mem, &ch);
-		r = poison_by_pfn(rq->m->poisoner, pfn, done, &rq->err);
+		r = poison_by_pfn(rq->s->poisoner, pfn, done, &rq->err);
 		memory_end(mem, &ch, r);
 	}
 	pthread_rwlock_unlock(&mem->lock);
@@ -85,7 +86,7 @@ static int poison_private(struct request *rq)
 				 gpa);
 	if (r)
 		return -1;
-	__atomic_add_fetch(&rq->m->poisoned, 1, __ATOMIC_RELAXED);
+	__atomic_add_fetch(&rq->s->poisoned, 1, __ATOMIC_RELAXED);
 	reply(rq, gpa, &done);
 	return 0;
 }
@@ -99,22 +100,22 @@ int cmd_poison(struct request *rq)
 	if (request_pages(rq, 0, &gpa, &len) ||
 	    machine_guard(m, gpa, len, &rq->err))
 		return -1;
-	if (!m->poisoner)
+	if (!rq->s->poisoner)
 		return err_unsupported(
 			&rq->err,
 			"gpcvm has given up the right to poison memory: start "
 			"gpcvm with --poison");
 	if (memory_is_private(&m->memory, gpa)) {
 		if (memory_check_open(&m->memory, gpa, len, &rq->err) ||
-		    leak_check(&m->leak, &rq->err))
+		    leak_check(rq->s->leak, &rq->err))
 			return -1;
 		rq->arg[0] = gpa;
 		return request_on_thread(rq, SANDBOX_THREAD, poison_private,
 					 NULL);
 	}
-	if (memory_poison(&m->memory, gpa, m->poisoner, &done, &rq->err))
+	if (memory_poison(&m->memory, gpa, rq->s->poisoner, &done, &rq->err))
 		return -1;
-	__atomic_add_fetch(&m->poisoned, 1, __ATOMIC_RELAXED);
+	__atomic_add_fetch(&rq->s->poisoned, 1, __ATOMIC_RELAXED);
 	reply(rq, gpa, &done);
 	return 0;
 }

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* storm: start one, end the one that runs, list its operations. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 
 #include "clock.h"
-#include "commands.h"
+#include "check.h"
+#include "session.h"
 #include "storm.h"
-#include "storm_undo.h"
 
 #define load(p)	    __atomic_load_n(p, __ATOMIC_ACQUIRE)
 #define store(p, x) __atomic_store_n(p, x, __ATOMIC_RELEASE)
@@ -30,9 +31,9 @@ static int list(struct request *rq)
 
 static int stop(struct request *rq)
 {
-	if (!load(&rq->m->storm))
+	if (!load(&rq->s->storm))
 		return err_state(&rq->err, "no storm runs");
-	store(&rq->m->storm_stop, true);
+	store(&rq->s->storm_stop, true);
 	json_bool(&rq->reply, "stopping", true);
 	return 0;
 }
@@ -101,6 +102,30 @@ static void check_pages(struct request *rq, request_agent_fn check)
 	}
 }
 
+static void undo_step(struct storm *s, const struct storm_step *st,
+		      struct json *j)
+{
+	char text[512];
+	struct err e;
+
+	if (!st->op->undo(s, st, &e))
+		return;
+	snprintf(text, sizeof(text), "%s: %s", st->text, e.msg);
+	json_str(j, NULL, text);
+}
+
+/* In the table's order: an array of the reply with what failed. */
+static void undo_all(struct storm *s, struct json *j)
+{
+	json_array(j, "not_restored");
+	for (unsigned int op = 0; op < storm_ops_nr; op++)
+		for (unsigned int i = 0; i < s->nr_steps; i++)
+			if (s->steps[i].op == &storm_ops[op] &&
+			    storm_ops[op].undo)
+				undo_step(s, &s->steps[i], j);
+	json_array_end(j);
+}
+
 /* An invalidation, as to put something back can be, heals a cache that the storm
  * has left stale: so look before it, and after it. */
 static void restore_and_check(struct request *rq, struct storm *s)
@@ -113,7 +138,7 @@ static void restore_and_check(struct request *rq, struct storm *s)
 	json_object_end(&rq->reply);
 	worst = rq->arg[0];
 
-	storm_undo(s, &rq->reply);
+	undo_all(s, &rq->reply);
 	check_pages(rq, do_check);
 	if (worst > rq->arg[0])
 		rq->arg[0] = worst;
@@ -135,7 +160,7 @@ static int storm_main(struct request *rq)
 	storm_free(s);
 	free(s);
 	/* The client has no reply yet: its next storm finds none running. */
-	store(&rq->m->storm, false);
+	store(&rq->s->storm, false);
 	return r;
 }
 
@@ -161,12 +186,12 @@ static int begin(struct request *rq, struct storm *s)
 	if (storm_parse(s, rq->argv, rq->argc, &rq->err))
 		return -1;
 	rq->own = s;
-	rq->arg[STORM_SEED] = s->seed;
-	store(&rq->m->storm_stop, false);
-	store(&rq->m->storm, true);
+	rq->seed = s->seed;
+	store(&rq->s->storm_stop, false);
+	store(&rq->s->storm, true);
 	r = request_on_thread(rq, SANDBOX_VCPU, storm_main, NULL);
 	if (r < 0)
-		store(&rq->m->storm, false);
+		store(&rq->s->storm, false);
 	return r;
 }
 
@@ -179,7 +204,7 @@ int cmd_storm(struct request *rq)
 		return list(rq);
 	if (rq->argc == 1 && !strcmp(rq->argv[0], "stop"))
 		return stop(rq);
-	if (load(&rq->m->storm))
+	if (load(&rq->s->storm))
 		return err_state(&rq->err,
 				 "a storm runs: storm stop ends it, from "
 				 "another connection");

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <string.h>
-
 #include "commands.h"
 #include "num.h"
+#include "storm.h"
 
-const struct command commands[] = {
+static const struct command rows[] = {
 	{ "help", "[CMD]", "this table, or one row of it", NULL, 0, 1,
 	  cmd_help },
 	{ "status", "", "the machine: memory, slots, vCPUs, time", NULL, 0, 0,
@@ -118,13 +117,4 @@ const struct command commands[] = {
 	  cmd_quit },
 };
 
-const unsigned int commands_nr = ARRAY_SIZE(commands);
-
-const struct command *command_find(const char *name)
-{
-	for (unsigned int i = 0; i < commands_nr; i++)
-		if (commands[i].name[0] == name[0] &&
-		    !strcmp(commands[i].name, name))
-			return &commands[i];
-	return NULL;
-}
+const struct command_table commands = { rows, ARRAY_SIZE(rows) };

@@ -11,6 +11,7 @@
 
 #include "client.h"
 #include "clock.h"
+#include "control.h"
 #include "control_socket.h"
 #include "keeper.h"
 #include "num.h"
@@ -56,7 +57,7 @@ static void admit(struct control *ctl, int fd)
 	struct err e;
 
 	ctl->starved = false;
-	if (socket_check_peer(fd, ctl->m->starter, &e)) {
+	if (socket_check_peer(fd, ctl->s->starter, &e)) {
 		event_add(&ctl->m->events, EVENT_CONTROL,
 			  "connection refused: %s", e.msg);
 		turn_away(fd, &e);
@@ -173,7 +174,7 @@ static int watch_connections(struct control *ctl, struct err *e)
 	return 0;
 }
 
-struct control *control_open(struct machine *m, struct err *e)
+struct control *control_open(struct session *s, struct err *e)
 {
 	struct control *ctl = calloc(1, sizeof(*ctl));
 
@@ -181,10 +182,11 @@ struct control *control_open(struct machine *m, struct err *e)
 		err_os(e, ENOMEM, "memory for the control socket");
 		return NULL;
 	}
-	ctl->m = m;
+	ctl->s = s;
+	ctl->m = s->m;
 	ctl->reserve = -1;
-	ctl->max = client_limit(m);
-	ctl->fd = keeper_listen(m->keeper, e);
+	ctl->max = client_limit(s->m);
+	ctl->fd = keeper_listen(s->keeper, e);
 	if (ctl->fd < 0) {
 		free(ctl);
 		return NULL;
@@ -219,7 +221,7 @@ void control_close(struct control *ctl)
 		close(ctl->retry.fd);
 	/* It goes before it stops to listen, so that a client finds it in order
 	 * or not at all. */
-	keeper_stop(ctl->m->keeper);
+	keeper_stop(ctl->s->keeper);
 	close(ctl->fd);
 	free(ctl);
 }

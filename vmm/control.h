@@ -4,18 +4,14 @@
 #ifndef GPCVM_CONTROL_H
 #define GPCVM_CONTROL_H
 
-#include "commands.h"
-#include "machine.h"
+#include "session.h"
 
 struct control;
-struct client;
 
-/* Have m->keeper bind cfg->control (mode 0600), replacing the socket of a gpcvm
+/* Have s->keeper bind cfg->control (mode 0600), replacing the socket of a gpcvm
  * that is gone, and listen. NULL and an error where that cannot be. */
-struct control *control_open(struct machine *m, struct err *e);
+struct control *control_open(struct session *s, struct err *e);
 /* Send what is still to be sent, end the keeper, close everything. */
 void control_close(struct control *c);
-/* Send events to this client from now on, or no longer. */
-void control_subscribe(struct client *cl, bool on);
 
 #endif

@@ -127,7 +127,8 @@ static int receive(struct ctl_link *l, bool *failed)
 	return 0;
 }
 
-static int run_one(struct ctl_link *l, const struct request *q, bool *failed)
+static int run_one(struct ctl_link *l, const struct ctl_request *q,
+		   bool *failed)
 {
 	struct pollfd p = { .fd = l->fd, .events = POLLIN };
 	int lost = link_send(l, q);
@@ -144,7 +145,7 @@ static int run_one(struct ctl_link *l, const struct request *q, bool *failed)
 static int run_arguments(struct ctl_link *l, int argc, char **argv)
 {
 	bool failed = false;
-	struct request q;
+	struct ctl_request q;
 	int at = 0;
 	int ret = CTL_OK;
 
@@ -156,7 +157,7 @@ static int run_arguments(struct ctl_link *l, int argc, char **argv)
 /* Nothing is sent if not all can be. */
 static int check_arguments(int argc, char **argv, struct err *e)
 {
-	struct request q;
+	struct ctl_request q;
 	int at = 0;
 	int ret;
 
@@ -214,7 +215,7 @@ static const char *next_line(struct input *in, size_t *n)
 static int send_next(struct ctl_link *l, struct input *in)
 {
 	const char *line;
-	struct request q;
+	struct ctl_request q;
 	struct err e;
 	size_t n;
 

@@ -3,7 +3,7 @@
 
 #include "ctl_args.h"
 
-static int add(struct request *q, const char *s, size_t n, struct err *e)
+static int add(struct ctl_request *q, const char *s, size_t n, struct err *e)
 {
 	if (n > LINE_MAX_BYTES - q->len)
 		return err_usage(e,
@@ -34,7 +34,7 @@ static int check_bytes(const char *s, size_t n, struct err *e)
 			 *bad ? "separate commands with ;" : "remove it");
 }
 
-static int add_quoted(struct request *q, const char *s, struct err *e)
+static int add_quoted(struct ctl_request *q, const char *s, struct err *e)
 {
 	if (add(q, "\"", 1, e))
 		return -1;
@@ -47,7 +47,7 @@ static int add_quoted(struct request *q, const char *s, struct err *e)
 	return add(q, "\"", 1, e);
 }
 
-static int add_word(struct request *q, const char *s, struct err *e)
+static int add_word(struct ctl_request *q, const char *s, struct err *e)
 {
 	if (q->len && add(q, " ", 1, e))
 		return -1;
@@ -61,7 +61,7 @@ static bool is_separator(const char *s)
 	return strcmp(s, ";") == 0;
 }
 
-int request_join(int argc, char *const *argv, int *at, struct request *q,
+int request_join(int argc, char *const *argv, int *at, struct ctl_request *q,
 		 struct err *e)
 {
 	int first = *at;
@@ -96,7 +96,8 @@ int request_join(int argc, char *const *argv, int *at, struct request *q,
 	return 1;
 }
 
-int request_line(const char *line, size_t n, struct request *q, struct err *e)
+int request_line(const char *line, size_t n, struct ctl_request *q,
+		 struct err *e)
 {
 	size_t blanks = 0;
 
@@ -113,7 +114,7 @@ int request_line(const char *line, size_t n, struct request *q, struct err *e)
 	return 1;
 }
 
-bool request_is(const struct request *q, const char *word)
+bool request_is(const struct ctl_request *q, const char *word)
 {
 	size_t start = strspn(q->text, " \t");
 	size_t n = strcspn(q->text + start, " \t");

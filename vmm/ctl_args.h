@@ -8,7 +8,7 @@
 #include "err.h"
 #include "text.h"
 
-struct request {
+struct ctl_request {
 	char text[LINE_MAX_BYTES + 1];
 	size_t len;
 };
@@ -19,14 +19,15 @@ struct request {
  * put in quotes; but one that is all of its command is taken as it is. Returns
  * 1, 0 when no arguments are left, -1 with a usage error.
  */
-int request_join(int argc, char *const *argv, int *at, struct request *q,
+int request_join(int argc, char *const *argv, int *at, struct ctl_request *q,
 		 struct err *e);
 
 /* A line without its newline as a request. Returns 1; 0 for an empty line or
  * a comment, which is not sent; -1 with a usage error. */
-int request_line(const char *line, size_t n, struct request *q, struct err *e);
+int request_line(const char *line, size_t n, struct ctl_request *q,
+		 struct err *e);
 
 /* @q consists of @word alone. */
-bool request_is(const struct request *q, const char *word);
+bool request_is(const struct ctl_request *q, const char *word);
 
 #endif

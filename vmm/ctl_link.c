@@ -188,7 +188,7 @@ int link_lost(const struct ctl_link *l, struct err *e)
 	return err_set(e, ERR_STATE, l->os_errno, "%s", link_trouble(l));
 }
 
-int link_send(struct ctl_link *l, const struct request *q)
+int link_send(struct ctl_link *l, const struct ctl_request *q)
 {
 	char line[LINE_MAX_BYTES + 1];
 	size_t n = q->len + 1;

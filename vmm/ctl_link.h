@@ -37,7 +37,7 @@ pid_t link_peer(const struct ctl_link *l);
 
 /* Send one request. -1: the connection is lost. Takes in what arrives
  * meanwhile, so that two full buffers do not block each other. */
-int link_send(struct ctl_link *l, const struct request *q);
+int link_send(struct ctl_link *l, const struct ctl_request *q);
 
 /* Read what is there, without waiting. -1 if memory ran out, or too_long. */
 int link_fill(struct ctl_link *l);

@@ -79,7 +79,7 @@ static void print_lines(struct shell *s)
 
 static void submit(struct shell *s)
 {
-	struct request q;
+	struct ctl_request q;
 	struct err e;
 	int ret = request_line(s->le.buf, s->le.len, &q, &e);
 

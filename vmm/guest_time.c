@@ -30,31 +30,31 @@ static int64_t beyond(int64_t diff, uint64_t slack)
 
 /* What the guest's is ahead of the VM's, at the middle of the reading. The first
  * reading of all is what later ones are held against. */
-static void against_first(struct machine *m, int64_t ahead, uint64_t slack,
+static void against_first(struct session *s, int64_t ahead, uint64_t slack,
 			  struct guest_time *t)
 {
-	struct time_base *b = &m->time_base;
+	struct time_base *b = &s->time_base;
 
-	pthread_mutex_lock(&m->pv.clock_lock);
+	pthread_mutex_lock(&s->m->pv.clock_lock);
 	if (!b->there)
 		*b = (struct time_base){ true, ahead, slack };
 	t->unsure = slack + b->slack;
 	t->drift = beyond(ahead - b->ahead, t->unsure);
-	pthread_mutex_unlock(&m->pv.clock_lock);
+	pthread_mutex_unlock(&s->m->pv.clock_lock);
 }
 
-int guest_time(struct machine *m, struct vcpu *v, struct guest_time *t,
+int guest_time(struct session *s, struct vcpu *v, struct guest_time *t,
 	       struct err *e)
 {
 	struct agent_op op = { .op = OP_TIME };
 	uint64_t before, after;
 
-	if (read_clock(m, &before, e) || agent_do(v, &op, e) ||
-	    read_clock(m, &after, e))
+	if (read_clock(s->m, &before, e) || agent_do(v, &op, e) ||
+	    read_clock(s->m, &after, e))
 		return -1;
 	t->guest = op.out[1];
 	t->clock = after;
-	against_first(m, (int64_t)(op.out[1] - before / 2 - after / 2),
+	against_first(s, (int64_t)(op.out[1] - before / 2 - after / 2),
 		      (after - before) / 2 + 1, t);
 	return 0;
 }

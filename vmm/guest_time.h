@@ -3,7 +3,7 @@
 #ifndef GPCVM_GUEST_TIME_H
 #define GPCVM_GUEST_TIME_H
 
-#include "machine.h"
+#include "session.h"
 
 struct guest_time {
 	uint64_t guest, clock; /* ns, each since its own start */
@@ -16,7 +16,7 @@ struct guest_time {
 
 /* On @v's thread, in a JOB_AGENT job. Unsupported where the guest's agent knows
  * no time but that of the pages. */
-int guest_time(struct machine *m, struct vcpu *v, struct guest_time *t,
+int guest_time(struct session *s, struct vcpu *v, struct guest_time *t,
 	       struct err *e);
 
 #endif

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "clock.h"
-#include "commands.h"
+#include "session.h"
 #include "kcore.h"
 #include "leak.h"
 #include "num.h"
@@ -131,7 +131,7 @@ static void end_turn(struct leak *l, struct leak_turn *t)
 /* Two that plant in one page would spoil it for each other. */
 static int take_turn(struct request *rq, struct leak_turn *t)
 {
-	struct leak *l = &rq->m->leak;
+	struct leak *l = rq->s->leak;
 	struct leak_turn **tail;
 	int r = 0;
 
@@ -457,7 +457,7 @@ int leak_measure(struct request *rq, struct leak_page *pages, unsigned int nr,
 		 struct leak_result *res)
 {
 	struct run r = { .rq = rq,
-			 .leak = &rq->m->leak,
+			 .leak = rq->s->leak,
 			 .batch = { .rq = rq, .pages = pages, .nr = nr },
 			 .res = res };
 	struct leak_turn turn;

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "commands.h"
+#include "session.h"
 #include "agent.h"
 #include "leak.h"
 #include "num.h"

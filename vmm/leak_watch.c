@@ -12,7 +12,7 @@
 #include <time.h>
 
 #include "clock.h"
-#include "commands.h"
+#include "session.h"
 #include "kcore.h"
 #include "leak.h"
 
@@ -47,9 +47,9 @@ static void *watch_run(void *arg)
 	do {
 		last = __atomic_load_n(&t->w->stop, __ATOMIC_ACQUIRE);
 		__atomic_store_n(&t->sees,
-				 kcore_holds(t->w->rq->m->leak.kcore, t->w->map,
-					     p->phys + p->offset, p->masked,
-					     p->mask),
+				 kcore_holds(t->w->rq->s->leak->kcore,
+					     t->w->map, p->phys + p->offset,
+					     p->masked, p->mask),
 				 __ATOMIC_RELEASE);
 		__atomic_store_n(&t->reads, true, __ATOMIC_RELEASE);
 	} while (!last);

@@ -243,18 +243,6 @@ static void free_memory(struct machine *m)
 	memory_destroy(&m->memory);
 }
 
-static int make_leak(struct machine *m, struct err *e)
-{
-	(void)e;
-	leak_open(&m->leak);
-	return 0;
-}
-
-static void free_leak(struct machine *m)
-{
-	leak_close(&m->leak);
-}
-
 /* For the threads of the vCPUs, which are yet to come. */
 static int make_trace(struct machine *m, struct err *e)
 {
@@ -389,7 +377,6 @@ static const struct {
 	{ make_loop, free_loop, CREATE },
 	{ make_vm, free_vm, CREATE },
 	{ make_memory, free_memory, CREATE },
-	{ make_leak, free_leak, CREATE },
 	{ make_trace, free_trace, CREATE },
 	{ make_pv, free_pv, CREATE },
 	{ make_devices, machine_free_devices, CREATE },

@@ -3,14 +3,11 @@
 #ifndef GPCVM_MACHINE_H
 #define GPCVM_MACHINE_H
 
-#include <sys/types.h>
-
 #include "board.h"
 #include "boot.h"
 #include "config.h"
 #include "event.h"
 #include "layout.h"
-#include "leak.h"
 #include "loader.h"
 #include "loop.h"
 #include "memory.h"
@@ -20,17 +17,6 @@
 #include "vcpu.h"
 
 struct device;
-struct keeper;
-struct pending;
-struct record;
-
-/* How far the guest's time was ahead of the VM's clock when it was first read,
- * ns, give or take @slack: guest_time.h. */
-struct time_base {
-	bool there;
-	int64_t ahead;
-	uint64_t slack;
-};
 
 /* What machines are made of, beside memory and vCPUs: NULL ends both. */
 struct machine_parts {
@@ -53,7 +39,6 @@ struct machine {
 	struct board board;
 	void **device_state;
 	struct pv_vm pv;
-	struct leak leak;
 	struct trace trace;
 	struct vcpu *vcpus;
 	unsigned int nr_vcpus;	   /* that were made */
@@ -68,22 +53,9 @@ struct machine {
 
 	/* Memory faults: that were reported, converted, tried again; atomic. */
 	uint64_t faults, faults_set, faults_again;
-	struct poisoner *poisoner; /* --poison; NULL. Main thread */
-	uint64_t poisoned;	   /* pages; atomic */
+	bool tsc_deadline; /* the local APICs have that timer */
 
-	/* A storm: there is at most one. Atomic. */
-	bool storm, storm_stop; /* runs; was told to end */
-
-	struct time_base time_base; /* under pv.clock_lock */
-	struct record *record;	    /* NULL; main thread, as the next one */
-	bool tsc_deadline;	    /* the local APICs have that timer */
-	bool changed;		    /* by a command that does more than look */
-
-	struct keeper *keeper; /* NULL: no --control; main thread */
-	uid_t starter;	       /* who started gpcvm: root's uid, or a user's */
 	struct sandbox sandbox;
-
-	struct pending *pending; /* requests under way; set by pending_init() */
 
 	pthread_mutex_t end_lock;
 	bool ending; /* atomic; set once */

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "commands.h"
 #include "ctl.h"
 #include "err.h"
 #include "num.h"
@@ -13,6 +14,16 @@
 #include "run.h"
 #include "status.h"
 
+static int run_play(int argc, char **argv)
+{
+	return play_main(argc, argv, &commands);
+}
+
+static int run_suite(int argc, char **argv)
+{
+	return suite_main(argc, argv, &commands);
+}
+
 /* One row a subcommand; each has a file of its own. */
 static const struct {
 	const char *name;
@@ -20,9 +31,8 @@ static const struct {
 	const char *help;
 } subcommands[] = {
 	{ "run", run_main, "start a machine" },
-	{ "play", play_main, "play scenarios, and say how they went" },
-	{ "suite", suite_main,
-	  "play all of a folder, each in its own process" },
+	{ "play", run_play, "play scenarios, and say how they went" },
+	{ "suite", run_suite, "play all of a folder, each in its own process" },
 	{ "ctl", ctl_main, "talk to one over its control socket" },
 	{ "probe", probe_main, "what this kernel offers, and what is missing" },
 };

@@ -80,7 +80,7 @@ static int put_statements(void)
 	return r;
 }
 
-int play_main(int argc, char **argv)
+int play_main(int argc, char **argv, const struct command_table *commands)
 {
 	struct play_list l = { 0 };
 	struct play_options o;
@@ -93,8 +93,12 @@ int play_main(int argc, char **argv)
 	if (status >= 0)
 		return status;
 	for (int i = optind; i < argc; i++)
-		play_add(&l, argv[i], play_name(argv[i], name, sizeof(name)),
-			 o.control ? MACHINE_RUNNING : MACHINE_OF_FILE);
+		play_add(&l,
+			 &(struct scenario_source){
+				 argv[i],
+				 play_name(argv[i], name, sizeof(name)),
+				 o.control ? MACHINE_RUNNING : MACHINE_OF_FILE,
+				 commands });
 	if (l.wrong)
 		status = STATUS_USAGE;
 	else if (play_list_unique(&l))
@@ -128,7 +132,8 @@ static int own_words(int argc, char **argv, const struct config *cfg, char **to)
 	return n;
 }
 
-int play_against(int argc, char **argv, const struct config *cfg)
+int play_against(int argc, char **argv, const struct config *cfg,
+		 const struct command_table *commands)
 {
 	struct play_list l = { 0 };
 	struct play_options o;
@@ -156,8 +161,10 @@ int play_against(int argc, char **argv, const struct config *cfg)
 		return STATUS_FAILED;
 	}
 	o.argc = own_words(argc, argv, cfg, o.argv);
-	play_add(&l, cfg->scenario,
-		 play_name(cfg->scenario, name, sizeof(name)), MACHINE_GIVEN);
+	play_add(&l, &(struct scenario_source){
+			     cfg->scenario,
+			     play_name(cfg->scenario, name, sizeof(name)),
+			     MACHINE_GIVEN, commands });
 	status = l.wrong ? STATUS_USAGE
 			 : play_list_run(&l, &o, scenario_play, false);
 	play_list_free(&l);

@@ -3,16 +3,19 @@
 #ifndef GPCVM_PLAY_H
 #define GPCVM_PLAY_H
 
+#include "command.h"
 #include "config.h"
 #include "scenario_run.h"
 
 #define PLAY_LIMIT_S 120 /* for one scenario */
 
-/* argv[0] is the subcommand's name. They return the exit status. */
-int play_main(int argc, char **argv);
-int suite_main(int argc, char **argv);
+/* argv[0] is the subcommand's name, @commands are what a scenario may have. They
+ * return the exit status. */
+int play_main(int argc, char **argv, const struct command_table *commands);
+int suite_main(int argc, char **argv, const struct command_table *commands);
 /* gpcvm run --scenario: @argv are its words, @cfg is what they say. */
-int play_against(int argc, char **argv, const struct config *cfg);
+int play_against(int argc, char **argv, const struct config *cfg,
+		 const struct command_table *commands);
 
 /* The options of both. -1 to go on, with optind at the first file; else the exit
  * status. @what is "play" or "suite", @usage its help. */
@@ -26,9 +29,8 @@ struct play_list {
 	bool wrong; /* one has a syntax error, which was told */
 };
 
-/* Read @path; @name is what it is called. Errors are told at once. */
-void play_add(struct play_list *l, const char *path, const char *name,
-	      enum scenario_machine from);
+/* Read one. Errors are told at once. */
+void play_add(struct play_list *l, const struct scenario_source *from);
 void play_list_free(struct play_list *l);
 /* Give those whose names are equal different ones: their paths, and then numbers.
  * KTAP's readers tell tests apart by name. -1 and a message: no memory. */

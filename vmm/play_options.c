@@ -106,8 +106,7 @@ static void tell(const char *path, const struct scenario_error *e)
 		fprintf(stderr, "gpcvm: %s: %s\n", path, e->msg);
 }
 
-void play_add(struct play_list *l, const char *path, const char *name,
-	      enum scenario_machine from)
+void play_add(struct play_list *l, const struct scenario_source *from)
 {
 	unsigned int cap = l->cap ? 2 * l->cap : 16;
 	struct scenario_error e;
@@ -116,18 +115,18 @@ void play_add(struct play_list *l, const char *path, const char *name,
 	if (l->nr == l->cap) {
 		more = realloc(l->all, cap * sizeof(*more));
 		if (!more) {
-			complain("%s: out of memory", path);
+			complain("%s: out of memory", from->path);
 			l->wrong = true;
 			return;
 		}
 		l->all = more;
 		l->cap = cap;
 	}
-	if (!scenario_load(&l->all[l->nr], path, name, from, &e)) {
+	if (!scenario_load(&l->all[l->nr], from, &e)) {
 		l->nr++;
 		return;
 	}
-	tell(path, &e);
+	tell(from->path, &e);
 	l->wrong = true;
 }
 

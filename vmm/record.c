@@ -10,23 +10,12 @@
 #include "keeper.h"
 #include "num.h"
 #include "record.h"
-#include "scenario.h"
 #include "scenario_field.h"
-#include "storm.h"
+#include "scenario_limits.h"
 
 /* Left for what is not counted one by one: the head, the blocks of storms. */
 #define MAX_BYTES (SCENARIO_MAX_BYTES - 64 * KIB)
 #define MAX_STMTS (SCENARIO_MAX_STMTS - 64)
-
-const struct record_need record_needs[] = {
-	{ "prefault", NULL, "prefault", true },
-	{ "storm", "prefault", "prefault", false },
-	{ "leak", NULL, "kcore", true },
-	{ "delay", NULL, "delays", true },
-	{ "guest", "convert", "exit-hypercall", false },
-};
-
-const unsigned int record_needs_nr = ARRAY_SIZE(record_needs);
 
 /* ---- what is left out --------------------------------------------------- */
 
@@ -170,9 +159,9 @@ static void begin_storm(struct record *r, struct request *rq, size_t at)
 		   strlen(e->line) + 32 <= LINE_MAX_BYTES;
 }
 
-void record_begin(struct request *rq)
+static void record_begin(struct request *rq)
 {
-	struct record *r = rq->m->record;
+	struct record *r = rq->s->record;
 	struct record_entry *e;
 	size_t at = 0;
 
@@ -190,14 +179,14 @@ void record_begin(struct request *rq)
 		begin_storm(r, rq, at);
 }
 
-void record_pending(struct request *rq)
+static void record_pending(struct request *rq)
 {
-	struct record *r = rq->m->record;
+	struct record *r = rq->s->record;
 
-	rq->m->changed |= !only_looks(rq);
+	rq->s->changed |= !only_looks(rq);
 	if (!r || !rq->recorded || !is_storm(rq))
 		return;
-	r->entries[rq->recorded - 1].seed = rq->arg[STORM_SEED];
+	r->entries[rq->recorded - 1].seed = rq->seed;
 	r->storm = rq->recorded;
 }
 
@@ -333,9 +322,9 @@ static void failed(struct request *rq, struct record_entry *e,
 		fprintf(out, "expect-error %s\n", err_kind_name(why->kind));
 }
 
-void record_end(struct request *rq, int result, const struct err *why)
+static void record_end(struct request *rq, int result, const struct err *why)
 {
-	struct record *r = rq->m->record;
+	struct record *r = rq->s->record;
 	struct record_entry *e;
 	size_t size = 0;
 	unsigned int lines = 0;
@@ -344,7 +333,7 @@ void record_end(struct request *rq, int result, const struct err *why)
 	if (!rq->cmd)
 		return; /* the line was none */
 	if (result >= 0)
-		rq->m->changed |= !only_looks(rq);
+		rq->s->changed |= !only_looks(rq);
 	if (!r || !rq->recorded || rq->recorded > r->nr)
 		return;
 	e = &r->entries[rq->recorded - 1];
@@ -376,6 +365,9 @@ void record_end(struct request *rq, int result, const struct err *why)
 	note_kernel(r, rq->m);
 }
 
+const struct request_watch record_watch = { record_begin, record_pending,
+					    record_end };
+
 /* ---- a recording's life ------------------------------------------------- */
 
 static void free_record(struct record *r)
@@ -391,64 +383,64 @@ static void free_record(struct record *r)
 	free(r);
 }
 
-int record_start(struct machine *m, const char *path, struct err *e)
+int record_start(struct session *s, const char *path, struct err *e)
 {
 	struct record *r;
 
-	if (m->record)
+	if (s->record)
 		return err_state(e, "recording to %s: record stop ends that",
-				 m->record->path);
-	if (keeper_record_try(m->keeper, path, e))
+				 s->record->path);
+	if (keeper_record_try(s->keeper, path, e))
 		return -1;
 	r = calloc(1, sizeof(*r));
 	if (!r)
 		return err_os(e, ENOMEM, "memory for a recording");
 	r->path = strdup(path);
-	r->vm = r->path ? record_vm_line(m, e) : NULL;
+	r->vm = r->path ? record_vm_line(s->m, e) : NULL;
 	if (!r->vm) {
 		if (!r->path)
 			err_os(e, ENOMEM, "memory for a recording");
 		free_record(r);
 		return -1;
 	}
-	r->from_start = !m->changed;
-	r->kernel = events_kernel(&m->events);
-	r->seen = events_last(&m->events);
-	m->record = r;
+	r->from_start = !s->changed;
+	r->kernel = events_kernel(&s->m->events);
+	r->seen = events_last(&s->m->events);
+	s->record = r;
 	return 0;
 }
 
-int record_stop(struct machine *m, struct json *j, struct err *e)
+int record_stop(struct session *s, struct json *j, struct err *e)
 {
-	struct record *r = m->record;
+	struct record *r = s->record;
 
 	if (!r)
 		return err_state(e, "nothing is recorded: record FILE");
-	note_kernel(r, m);
-	if (record_write(r, m, e))
+	note_kernel(r, s->m);
+	if (record_write(r, s, e))
 		return -1;
 	json_str(j, "file", r->path);
 	json_num(j, "statements", r->stmts);
 	json_bool(j, "from_start", r->from_start);
 	json_bool(j, "complete", !r->full);
-	m->record = NULL;
+	s->record = NULL;
 	free_record(r);
 	return 0;
 }
 
-void record_finish(struct machine *m)
+void record_finish(struct session *s)
 {
-	struct record *r = m->record;
+	struct record *r = s->record;
 	struct err e;
 
 	if (!r)
 		return;
-	note_kernel(r, m);
-	if (record_write(r, m, &e)) {
-		event_add(&m->events, EVENT_CONTROL,
+	note_kernel(r, s->m);
+	if (record_write(r, s, &e)) {
+		event_add(&s->m->events, EVENT_CONTROL,
 			  "the recording is lost: %s", e.msg);
 		complain("the recording is lost: %s", e.msg);
 	}
-	m->record = NULL;
+	s->record = NULL;
 	free_record(r);
 }

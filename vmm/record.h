@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "commands.h"
+#include "session.h"
 
 struct record_entry {
 	char *line;   /* owned: a statement, or a comment */
@@ -55,24 +55,17 @@ struct record_need {
 extern const struct record_need record_needs[];
 extern const unsigned int record_needs_nr;
 
-/* ---- for request.c ------------------------------------------------------ */
-
-/* @rq is about to be run; it is a command with a fitting number of words. */
-void record_begin(struct request *rq);
-/* It takes its time, and has begun. */
-void record_pending(struct request *rq);
-/* It is over: its reply is complete (but for its end where nobody gets it), or
- * @result is -1 and @why tells. */
-void record_end(struct request *rq, int result, const struct err *why);
+/* For struct session: what is written down of each request. */
+extern const struct request_watch record_watch;
 
 /* ---- for who starts and ends one ---------------------------------------- */
 
-int record_start(struct machine *m, const char *path, struct err *e);
+int record_start(struct session *s, const char *path, struct err *e);
 /* Write the file; fields go to @j. -1: it is not there, and the recording goes
  * on. */
-int record_stop(struct machine *m, struct json *j, struct err *e);
+int record_stop(struct session *s, struct json *j, struct err *e);
 /* The machine has ended: likewise, and free it in any case. */
-void record_finish(struct machine *m);
+void record_finish(struct session *s);
 
 /* ---- record_write.c ----------------------------------------------------- */
 
@@ -81,7 +74,6 @@ char *record_vm_line(const struct machine *m, struct err *e);
 /* Append @words to a line, quoted where they have to be. False: no memory. */
 bool record_join(char **line, char *const *words, int nr);
 /* Make it: as a whole, and where there is none. */
-int record_write(const struct record *r, const struct machine *m,
-		 struct err *e);
+int record_write(const struct record *r, struct session *s, struct err *e);
 
 #endif

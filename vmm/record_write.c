@@ -162,6 +162,16 @@ char *record_vm_line(const struct machine *m, struct err *e)
 	return NULL;
 }
 
+const struct record_need record_needs[] = {
+	{ "prefault", NULL, "prefault", true },
+	{ "storm", "prefault", "prefault", false },
+	{ "leak", NULL, "kcore", true },
+	{ "delay", NULL, "delays", true },
+	{ "guest", "convert", "exit-hypercall", false },
+};
+
+const unsigned int record_needs_nr = ARRAY_SIZE(record_needs);
+
 /* ---- the head ----------------------------------------------------------- */
 
 static void put_needs(FILE *f, const struct record *r, const struct machine *m)
@@ -345,14 +355,14 @@ static int fill(int fd, const struct record *r, const struct machine *m)
 	return en;
 }
 
-int record_write(const struct record *r, const struct machine *m, struct err *e)
+int record_write(const struct record *r, struct session *s, struct err *e)
 {
-	int fd = keeper_record_open(m->keeper, r->path, e), en;
+	int fd = keeper_record_open(s->keeper, r->path, e), en;
 
 	if (fd < 0)
 		return -1;
-	en = fill(fd, r, m);
-	if (keeper_record_end(m->keeper, !en, e))
+	en = fill(fd, r, s->m);
+	if (keeper_record_end(s->keeper, !en, e))
 		return -1;
 	return en ? err_os(e, en, "writing %.256s", r->path) : 0;
 }

@@ -9,10 +9,9 @@
 #include <unistd.h>
 
 #include "clock.h"
-#include "commands.h"
 #include "agent.h"
 #include "num.h"
-#include "record.h"
+#include "session.h"
 #include "status.h"
 
 /* request.stuck */
@@ -67,7 +66,7 @@ static int conclude(struct request *rq, const char *cmd, int r)
 
 static int lookup(struct request *rq, const char *word)
 {
-	const struct command *c = command_find(word);
+	const struct command *c = command_find(rq->s->commands, word);
 
 	if (!c)
 		return err_usage(&rq->err,
@@ -113,15 +112,22 @@ static void begin_reply(struct request *rq)
 	json_str(&rq->reply, "cmd", rq->cmd->name);
 }
 
+static void end_watched(struct request *rq, int r, const struct err *why)
+{
+	if (rq->s->watch.end)
+		rq->s->watch.end(rq, r, why);
+}
+
 static int reply_whole(struct request *rq, const char *word, int r)
 {
 	conclude(rq, word, r);
-	record_end(rq, r, &rq->err);
+	end_watched(rq, r, &rq->err);
 	return r;
 }
 
 int request_run(struct request *rq, size_t len)
 {
+	const struct request_watch *w = &rq->s->watch;
 	struct events *ev = &rq->m->events;
 	const char *word = NULL;
 	int r;
@@ -135,14 +141,16 @@ int request_run(struct request *rq, size_t len)
 	r = parse(rq, len, &word);
 	rq->recorded = 0;
 	if (!r) {
-		record_begin(rq);
+		if (w->begin)
+			w->begin(rq);
 		begin_reply(rq);
 		r = rq->cmd->fn(rq);
 	}
 	event_add_request(ev, rq->text, rq->text_len,
 			  r < 0 ? err_kind_name(rq->err.kind) : NULL);
 	if (r == REQUEST_PENDING) {
-		record_pending(rq);
+		if (w->pending)
+			w->pending(rq);
 		return r;
 	}
 	return r == REQUEST_PARTS ? r : reply_whole(rq, word, r);
@@ -172,7 +180,7 @@ static void job_run(struct vcpu_job *job, struct vcpu *v)
 
 static void set_over(struct request *rq, bool ran)
 {
-	int fd = rq->m->pending->done_fd;
+	int fd = rq->s->pending->done_fd;
 
 	rq->ran = ran;
 	store(&rq->over, true); /* it may be freed from here on */
@@ -201,7 +209,7 @@ static void arm_timer(struct pending *p, bool on)
 /* Pending from here on. */
 static void begin(struct request *rq, command_fn then)
 {
-	struct pending *p = rq->m->pending;
+	struct pending *p = rq->s->pending;
 
 	rq->then = then;
 	rq->started = rq->over = rq->ran = false;
@@ -245,7 +253,7 @@ static void *thread_main(void *arg)
 int request_on_thread(struct request *rq, enum sandbox_kind sandbox,
 		      command_fn fn, command_fn then)
 {
-	struct pending *p = rq->m->pending;
+	struct pending *p = rq->s->pending;
 	pthread_attr_t attr;
 	int r;
 
@@ -332,8 +340,8 @@ static void complete(struct request *rq)
 				  err_kind_name(rq->err.kind));
 	if (rq->owner)
 		conclude(rq, rq->cmd->name, r);
-	record_end(rq, r, &rq->err);
-	rq->finished(rq);
+	end_watched(rq, r, &rq->err);
+	rq->client->finished(rq);
 }
 
 static void on_done(void *arg, uint32_t events)
@@ -369,19 +377,20 @@ static void detach(struct request *rq)
 
 	if (!stand_in)
 		return; /* tried again at the next tick */
+	stand_in->s = rq->s;
 	stand_in->m = rq->m;
 	stand_in->owner = rq->owner;
-	stand_in->finished = rq->finished;
+	stand_in->client = rq->client;
 	if (rq->on_thread)
 		stand_in->err = rq->stuck_why;
 	else
 		err_state(&stand_in->err,
 			  "vCPU %u does not leave the kernel: %s",
 			  rq->vcpu->index, rq->patience.doing);
-	record_end(rq, -1, &stand_in->err);
+	end_watched(rq, -1, &stand_in->err);
 	rq->owner = NULL;
 	conclude(stand_in, rq->cmd->name, -1);
-	stand_in->finished(stand_in);
+	stand_in->client->finished(stand_in);
 }
 
 static void check_deadline(struct request *rq, uint64_t now)
@@ -428,11 +437,11 @@ static void on_tick(void *arg, uint32_t events)
 	arm_timer(p, p->first);
 }
 
-int pending_init(struct machine *m, struct pending *p, struct err *e)
+int pending_init(struct session *s, struct pending *p, struct err *e)
 {
 	memset(p, 0, sizeof(*p));
-	p->m = m;
-	m->pending = p;
+	p->s = s;
+	s->pending = p;
 	p->timer_fd = -1;
 	p->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (p->done_fd >= 0)
@@ -442,8 +451,8 @@ int pending_init(struct machine *m, struct pending *p, struct err *e)
 		return err_os(e, errno, "eventfd and timerfd for requests");
 	p->done = (struct loop_source){ p->done_fd, on_done, p };
 	p->tick = (struct loop_source){ p->timer_fd, on_tick, p };
-	if (loop_add(&m->loop, &p->done, EPOLLIN) ||
-	    loop_add(&m->loop, &p->tick, EPOLLIN))
+	if (loop_add(&s->m->loop, &p->done, EPOLLIN) ||
+	    loop_add(&s->m->loop, &p->tick, EPOLLIN))
 		return err_os(e, errno, "epoll_ctl");
 	return 0;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* How a request's own thread has a vCPU do something, and waits for it. */
 #include "clock.h"
-#include "commands.h"
+#include "request.h"
 #include "agent.h"
 #include "guests.h"
 

@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "commands.h"
+#include "request.h"
 #include "num.h"
 
 int arg_vcpu(struct machine *m, const char *word, unsigned int *out,

@@ -13,11 +13,13 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "commands.h"
 #include "control.h"
 #include "devices/tables.h"
 #include "guests.h"
 #include "keeper.h"
 #include "kmsg.h"
+#include "leak.h"
 #include "num.h"
 #include "out.h"
 #include "play.h"
@@ -31,6 +33,8 @@
 
 struct run {
 	struct machine m;
+	struct session s;
+	struct leak leak;
 	struct pending pending;
 	struct kmsg kmsg;
 	struct keeper keeper;
@@ -157,7 +161,7 @@ static int open_poisoner(struct run *r, struct err *e)
 		ranges[i] =
 			(struct poison_range){ hva, hva + mem->slots[i].size };
 	}
-	return poison_open(&r->m.poisoner, ranges, mem->nr_slots, &r->m.sandbox,
+	return poison_open(&r->s.poisoner, ranges, mem->nr_slots, &r->m.sandbox,
 			   e);
 }
 
@@ -166,7 +170,7 @@ static int start(struct run *r, struct err *e)
 {
 	const struct config *cfg = r->m.cfg;
 
-	if (catch_signals(r, e) || pending_init(&r->m, &r->pending, e))
+	if (catch_signals(r, e) || pending_init(&r->s, &r->pending, e))
 		return -1;
 	kmsg_open(&r->kmsg, &r->m.events, &r->m.loop);
 	sigbus_init(); /* before the first thread that may get one */
@@ -181,7 +185,7 @@ static int start(struct run *r, struct err *e)
 	if (machine_add_vcpus(&r->m, e))
 		return -1;
 	if (cfg->control) {
-		r->control = control_open(&r->m, e);
+		r->control = control_open(&r->s, e);
 		if (!r->control)
 			return -1;
 	}
@@ -235,11 +239,11 @@ static int dump_dtb(struct run *r, struct err *e)
 static void finish(struct run *r, int status)
 {
 	bool stopped = machine_stop(&r->m) &&
-		       (!r->pending.m || pending_stop(&r->pending));
+		       (!r->pending.s || pending_stop(&r->pending));
 
-	if (r->pending.m && stopped)
+	if (r->pending.s && stopped)
 		pending_free(&r->pending);
-	record_finish(&r->m); /* now that the last replies are there */
+	record_finish(&r->s); /* now that the last replies are there */
 	control_close(r->control);
 	keeper_stop(&r->keeper);
 	if (!stopped) {
@@ -248,11 +252,13 @@ static void finish(struct run *r, int status)
 		out_finish();
 		_exit(status);
 	}
-	poison_close(r->m.poisoner); /* before the memory that it knows */
+	poison_close(r->s.poisoner); /* before the memory that it knows */
 	if (r->kmsg.events)
 		kmsg_close(&r->kmsg);
 	if (r->signal_fd >= 0)
 		close(r->signal_fd);
+	if (r->s.leak)
+		leak_close(&r->leak);
 	machine_destroy(&r->m);
 	out_finish();
 }
@@ -264,8 +270,13 @@ static int create(struct run *r, const struct config *cfg, struct err *e)
 		return -1;
 	if (machine_create(&r->m, cfg, &all_parts, e))
 		return -1;
-	r->m.keeper = &r->keeper;
-	r->m.starter = privs_starter().uid;
+	leak_open(&r->leak);
+	r->s = (struct session){ .m = &r->m,
+				 .commands = &commands,
+				 .watch = record_watch,
+				 .leak = &r->leak,
+				 .keeper = &r->keeper,
+				 .starter = privs_starter().uid };
 	return 0;
 }
 
@@ -290,7 +301,7 @@ int run_main(int argc, char **argv)
 	if (status >= 0)
 		return status;
 	if (cfg.scenario)
-		return play_against(argc, argv, &cfg);
+		return play_against(argc, argv, &cfg, &commands);
 	raise_file_limit();
 	/* glibc would make an arena of 64 MiB of address space for each thread. */
 	mallopt(M_ARENA_MAX, 1);

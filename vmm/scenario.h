@@ -15,16 +15,15 @@
 
 #include "err.h"
 #include "scenario_field.h"
+#include "scenario_limits.h"
 
-#define SCENARIO_MAX_BYTES  (1 << 20) /* of a file */
-#define SCENARIO_MAX_STMTS  20000
 #define SCENARIO_MAX_DEPTH  16 /* of blocks in blocks */
 #define SCENARIO_MAX_BRANCH 64 /* of one parallel */
 #define SCENARIO_MAX_REPEAT 1000000
 #define SCENARIO_MAX_MS	    3600000 /* of one sleep */
 
 struct branch;
-struct command;
+struct command_table;
 struct config;
 struct stmt;
 
@@ -98,14 +97,20 @@ struct scenario_error {
 	char msg[448];
 };
 
+/* Where one comes from. */
+struct scenario_source {
+	const char *path, *name;
+	enum scenario_machine machine;
+	const struct command_table *commands; /* that it may have */
+};
+
 /* Parse @n bytes of @text, which is copied. -1 and the first error; then there
  * is nothing to free. path and name are set, by copies. */
-int scenario_parse(struct scenario *s, const char *path, const char *name,
-		   const char *text, size_t n, enum scenario_machine from,
-		   struct scenario_error *e);
-/* The same for the file @path. */
-int scenario_load(struct scenario *s, const char *path, const char *name,
-		  enum scenario_machine from, struct scenario_error *e);
+int scenario_parse(struct scenario *s, const struct scenario_source *from,
+		   const char *text, size_t n, struct scenario_error *e);
+/* The same for the file from->path. */
+int scenario_load(struct scenario *s, const struct scenario_source *from,
+		  struct scenario_error *e);
 void scenario_free(struct scenario *s);
 
 /* The types of events that `wait` takes: a bit each, by their place. */

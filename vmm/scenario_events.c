@@ -251,7 +251,7 @@ static int closed_at_once(struct listener *l, struct err *e)
 
 static int send_line(struct listener *l, const char *line, struct err *e)
 {
-	struct request q;
+	struct ctl_request q;
 
 	if (request_line(line, strlen(line), &q, e) != 1)
 		return -1;

@@ -69,11 +69,11 @@ static int cannot(struct scenario_error *e, const char *what, int en)
 	return -1;
 }
 
-int scenario_load(struct scenario *s, const char *path, const char *name,
-		  enum scenario_machine from, struct scenario_error *e)
+int scenario_load(struct scenario *s, const struct scenario_source *from,
+		  struct scenario_error *e)
 {
 	/* Opening a FIFO would wait for a writer, a terminal's line for a call. */
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	int fd = open(from->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	size_t n;
 	char *text;
 	int r;
@@ -88,7 +88,7 @@ int scenario_load(struct scenario *s, const char *path, const char *name,
 		return r;
 	}
 	close(fd);
-	r = scenario_parse(s, path, name, text, n, from, e);
+	r = scenario_parse(s, from, text, n, e);
 	free(text);
 	return r;
 }

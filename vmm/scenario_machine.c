@@ -160,7 +160,7 @@ static bool count_one(void *arg, const struct jsonread *value)
 static int ask_status(struct branch *b, struct status *st)
 {
 	struct ctl_link *l = &b->link;
-	struct request q;
+	struct ctl_request q;
 	const char *line;
 	size_t n;
 
@@ -331,7 +331,7 @@ int machine_lost(struct branch *b, const struct stmt *s)
 static int quit(struct branch *b)
 {
 	struct vm *vm = &b->p->vm;
-	struct request q;
+	struct ctl_request q;
 
 	request_line("quit", 4, &q, NULL);
 	if (b->link.fd >= 0 && !b->link.closed)

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "commands.h"
+#include "command.h"
 #include "config.h"
 #include "scenario.h"
 #include "text.h"
@@ -23,7 +23,7 @@ struct frame {
 struct parser {
 	struct scenario *s;
 	struct scenario_error *e;
-	enum scenario_machine from;
+	const struct scenario_source *from;
 	struct frame frames[SCENARIO_MAX_DEPTH + 1];
 	unsigned int depth;
 	bool vm; /* one was seen */
@@ -104,7 +104,8 @@ static int check_count(struct parser *p, const char *args, unsigned int min,
 static int find_row(struct parser *p)
 {
 	const struct statement *st = statement_find(p->word);
-	const struct command *c = st ? NULL : command_find(p->word);
+	const struct command *c = st ? NULL
+				     : command_find(p->from->commands, p->word);
 	char names[256];
 
 	if (st) {
@@ -152,14 +153,15 @@ static int check_machine(struct parser *p, unsigned int flags)
 {
 	bool is_vm = !strcmp(p->word, "vm");
 
-	if (is_vm && p->from == MACHINE_GIVEN)
+	if (is_vm && p->from->machine == MACHINE_GIVEN)
 		return wrong_word(p, 0,
 				  "vm: the machine is the one of gpcvm run "
 				  "--scenario: expected no vm line");
 	if (flags & STMT_FIRST && p->vm)
 		return wrong_word(p, 0, "%s: expected before the first vm",
 				  p->word);
-	if (flags & STMT_MACHINE && !p->vm && p->from == MACHINE_OF_FILE)
+	if (flags & STMT_MACHINE && !p->vm &&
+	    p->from->machine == MACHINE_OF_FILE)
 		return wrong_word(p, 0,
 				  "%s: there is no machine yet: expected a vm "
 				  "line before it",
@@ -442,14 +444,13 @@ static int whole_file(struct scenario_error *e, const char *fmt, ...)
 	return -1;
 }
 
-int scenario_parse(struct scenario *s, const char *path, const char *name,
-		   const char *text, size_t n, enum scenario_machine from,
-		   struct scenario_error *e)
+int scenario_parse(struct scenario *s, const struct scenario_source *from,
+		   const char *text, size_t n, struct scenario_error *e)
 {
 	struct parser p = { .s = s, .e = e, .from = from };
 	int r;
 
-	if (alloc(s, path, name, text, n))
+	if (alloc(s, from->path, from->name, text, n))
 		r = whole_file(e, "out of memory");
 	else if (n > SCENARIO_MAX_BYTES)
 		r = whole_file(e,

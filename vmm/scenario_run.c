@@ -90,7 +90,7 @@ static void keep_ended(struct branch *b, const struct stmt *s)
 int run_command(struct branch *b, const struct stmt *s)
 {
 	char why[JUDGE_WHY];
-	struct request q;
+	struct ctl_request q;
 	struct err e;
 
 	free((char *)b->reply.text);

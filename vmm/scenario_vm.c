@@ -206,7 +206,7 @@ static int ask_ready(struct ctl_link *main, const struct halt *h, bool *lost,
 {
 	static const char ready[] = "\"ready_ns\":null";
 	int sent, r = 0;
-	struct request q;
+	struct ctl_request q;
 	const char *line;
 	size_t n;
 

@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 #include "attrs.h"
-#include "commands.h"
+#include "request.h"
 #include "hist.h"
 #include "storm_barrier.h"
 #include "tsc.h"
@@ -26,7 +26,6 @@
 #define STORM_THREADS 64 /* of all workers */
 #define STORM_WORKERS (LINE_MAX_WORDS / 2)
 #define STORM_STEPS   (LINE_MAX_WORDS / 2)
-#define STORM_SEED    5 /* rq->arg[] has it while it runs */
 #define STORM_ERRORS  8 /* kinds of failure that are told apart */
 #define STORM_SECONDS UINT64_C(86400)
 
@@ -211,5 +210,9 @@ void storm_gather(struct storm *s);
 const char *storm_end_name(enum storm_end end);
 /* What was counted: fields of the reply. */
 void storm_json(const struct storm *s, struct json *j);
+
+/* ---- cmd_storm.c: the command ------------------------------------------- */
+
+int cmd_storm(struct request *rq);
 
 #endif

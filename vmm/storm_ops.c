@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "check.h"
 #include "num.h"
 #include "operate.h"
 #include "storm.h"

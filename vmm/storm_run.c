@@ -9,6 +9,7 @@
 #include "clock.h"
 #include "num.h"
 #include "storm.h"
+#include "session.h"
 
 #define load(p)	      __atomic_load_n(p, __ATOMIC_ACQUIRE)
 #define store(p, x)   __atomic_store_n(p, x, __ATOMIC_RELEASE)
@@ -322,7 +323,7 @@ static bool must_end(struct storm *s, uint64_t now)
 		s->end = STORM_CLIENT;
 	else if (events_kernel(&m->events) != s->kernel)
 		s->end = STORM_KERNEL;
-	else if (load(&m->storm_stop))
+	else if (load(&s->rq->s->storm_stop))
 		s->end = STORM_STOP;
 	else if (request_is_stuck(s->rq))
 		s->end = STORM_STUCK;

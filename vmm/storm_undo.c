@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
 
 #include "operate.h"
 #include "storm_undo.h"
@@ -125,29 +124,4 @@ int storm_undo_pv(struct storm *s, const struct storm_step *st, struct err *e)
 		return 0;
 	return request_ask_vcpu(s->rq, &s->m->vcpus[st->pv->vcpu],
 				pv_switch_job(st->pv), go_home, &copy, NULL, e);
-}
-
-/* ---- all of it ---------------------------------------------------------- */
-
-static void undo_step(struct storm *s, const struct storm_step *st,
-		      struct json *j)
-{
-	char text[512];
-	struct err e;
-
-	if (!st->op->undo(s, st, &e))
-		return;
-	snprintf(text, sizeof(text), "%s: %s", st->text, e.msg);
-	json_str(j, NULL, text);
-}
-
-void storm_undo(struct storm *s, struct json *j)
-{
-	json_array(j, "not_restored");
-	for (unsigned int op = 0; op < storm_ops_nr; op++)
-		for (unsigned int i = 0; i < s->nr_steps; i++)
-			if (s->steps[i].op == &storm_ops[op] &&
-			    storm_ops[op].undo)
-				undo_step(s, &s->steps[i], j);
-	json_array_end(j);
 }

@@ -18,7 +18,4 @@ int storm_slot_home(struct machine *m, const struct storm_step *st,
 int storm_undo_slot(struct storm *s, const struct storm_step *st,
 		    struct err *e);
 
-/* All of it, in the table's order: an array of the reply with what failed. */
-void storm_undo(struct storm *s, struct json *j);
-
 #endif

@@ -112,9 +112,10 @@ static int walk(const char *dir, struct paths *found)
 }
 
 /* What is named relative to the DIR that it is from. */
-static void add_dir(struct play_list *l, const char *dir,
-		    enum scenario_machine from)
+static void add_dir(struct play_list *l, const struct scenario_source *from)
 {
+	const char *dir = from->path;
+	struct scenario_source one = *from;
 	struct paths found = { 0 };
 	size_t skip = strlen(dir);
 	char name[PATH_MAX];
@@ -130,28 +131,28 @@ static void add_dir(struct play_list *l, const char *dir,
 	for (size_t i = 0; i < found.nr; i++) {
 		const char *below = found.all[i] + skip;
 
-		play_add(l, found.all[i],
-			 play_name(below + strspn(below, "/"), name,
-				   sizeof(name)),
-			 from);
+		one.path = found.all[i];
+		one.name = play_name(below + strspn(below, "/"), name,
+				     sizeof(name));
+		play_add(l, &one);
 	}
 	free_paths(&found);
 }
 
-static void add(struct play_list *l, const char *path,
-		enum scenario_machine from)
+/* @from: its name is yet to be found. */
+static void add(struct play_list *l, struct scenario_source from)
 {
+	const char *path = from.path;
 	const char *slash = strrchr(path, '/');
 	char name[PATH_MAX];
 	struct stat st;
 
-	if (!stat(path, &st) && S_ISDIR(st.st_mode))
-		add_dir(l, path, from);
-	else
-		play_add(l, path,
-			 play_name(slash ? slash + 1 : path, name,
-				   sizeof(name)),
-			 from);
+	if (!stat(path, &st) && S_ISDIR(st.st_mode)) {
+		add_dir(l, &from);
+		return;
+	}
+	from.name = play_name(slash ? slash + 1 : path, name, sizeof(name));
+	play_add(l, &from);
 }
 
 /* ---- one, in its own process --------------------------------------------- */
@@ -361,7 +362,7 @@ static void play_one(const struct scenario *s, const struct play_options *o,
 	halt_close(&h);
 }
 
-int suite_main(int argc, char **argv)
+int suite_main(int argc, char **argv, const struct command_table *commands)
 {
 	struct play_list l = { 0 };
 	struct play_options o;
@@ -370,7 +371,11 @@ int suite_main(int argc, char **argv)
 	if (status >= 0)
 		return status;
 	for (int i = optind; i < argc; i++)
-		add(&l, argv[i], o.control ? MACHINE_RUNNING : MACHINE_OF_FILE);
+		add(&l, (struct scenario_source){
+				.path = argv[i],
+				.machine = o.control ? MACHINE_RUNNING
+						     : MACHINE_OF_FILE,
+				.commands = commands });
 	if (l.wrong)
 		status = STATUS_USAGE;
 	else if (play_list_unique(&l))

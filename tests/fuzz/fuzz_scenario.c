@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "commands.h"
 #include "scenario.h"
 #include "scenario_field.h"
 #include "text.h"
@@ -76,7 +77,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!text)
 		return 0;
 	memcpy(text, data, size);
-	if (scenario_parse(&s, "p", "n", text, size, from, &e)) {
+	if (scenario_parse(
+		    &s, &(struct scenario_source){ "p", "n", from, &commands },
+		    text, size, &e)) {
 		require(e.msg[0] && (!e.line || e.column));
 	} else {
 		require(walk(s.first, 0) <= s.nr);

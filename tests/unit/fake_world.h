@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "unit.h"
-#include "commands.h"
+#include "session.h"
 #include "agent.h"
 #include "leak.h"
 #include "num.h"
@@ -49,6 +49,8 @@ static struct {
 	bool leave;		 /* the client goes */
 
 	struct machine m;
+	struct session session;
+	struct leak leak;
 	struct request rq;
 	struct pv_page pv[4];
 } w;
@@ -180,11 +182,13 @@ static inline int set_up(void **state)
 	memset(&w, 0, sizeof(w));
 	w.bad = w.frozen = -1;
 	w.rq.m = &w.m;
+	w.rq.s = &w.session;
+	w.session = (struct session){ .m = &w.m, .leak = &w.leak };
 	w.m.pv.pages = w.pv;
-	leak_open(&w.m.leak);
-	if (w.m.leak.kcore >= 0)
-		close(w.m.leak.kcore);
-	w.m.leak.kcore = KCORE;
+	leak_open(&w.leak);
+	if (w.leak.kcore >= 0)
+		close(w.leak.kcore);
+	w.leak.kcore = KCORE;
 	pthread_rwlock_init(&w.m.memory.lock, NULL);
 	attrs_init(&w.m.memory.attrs);
 	attrs_set(&w.m.memory.attrs, GPA, GPA + sizeof(w.guest), true);
@@ -202,8 +206,8 @@ static inline int set_up(void **state)
 static inline int tear_down(void **state)
 {
 	(void)state;
-	w.m.leak.kcore = -1;
-	leak_close(&w.m.leak);
+	w.leak.kcore = -1;
+	leak_close(&w.leak);
 	attrs_free(&w.m.memory.attrs);
 	pthread_rwlock_destroy(&w.m.memory.lock);
 	return 0;

@@ -9,6 +9,7 @@
 #include "bus.h"
 #include "commands.h"
 #include "kmsg.h"
+#include "session.h"
 
 /* DESIGN's table of the control protocol: outside clients rely on it. */
 static const char *const contract[] = {
@@ -22,21 +23,22 @@ static void every_command_of_the_protocol_is_in_the_table(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(contract) / sizeof(contract[0]); i++)
-		assert_non_null(command_find(contract[i]));
+		assert_non_null(command_find(&commands, contract[i]));
 }
 
 static void no_two_rows_have_one_name(void **state)
 {
 	(void)state;
-	for (unsigned int i = 0; i < commands_nr; i++)
-		assert_ptr_equal(command_find(commands[i].name), &commands[i]);
+	for (unsigned int i = 0; i < commands.nr; i++)
+		assert_ptr_equal(command_find(&commands, commands.rows[i].name),
+				 &commands.rows[i]);
 }
 
 static void every_row_is_complete_and_one_line(void **state)
 {
 	(void)state;
-	for (unsigned int i = 0; i < commands_nr; i++) {
-		const struct command *c = &commands[i];
+	for (unsigned int i = 0; i < commands.nr; i++) {
+		const struct command *c = &commands.rows[i];
 
 		assert_non_null(c->fn);
 		assert_true(c->help && *c->help && !strchr(c->help, '\n'));
@@ -50,6 +52,7 @@ static void every_row_is_complete_and_one_line(void **state)
 /* ---- lines -------------------------------------------------------------- */
 
 static struct machine machine;
+static struct session session = { .m = &machine, .commands = &commands };
 
 static char *run(const char *line, size_t len, int want)
 {
@@ -59,6 +62,7 @@ static char *run(const char *line, size_t len, int want)
 	assert_non_null(rq);
 	assert_int_equal(events_init(&machine.events, NULL), 0);
 	rq->m = &machine;
+	rq->s = &session;
 	memcpy(rq->line, line, len);
 	assert_int_equal(request_run(rq, len), want);
 	text = strdup(json_text(&rq->reply));

@@ -13,7 +13,7 @@
 /* All commands that the arguments make, joined by '|'. */
 static int join(char **argv, int argc, char *out, size_t size, struct err *e)
 {
-	static struct request q;
+	static struct ctl_request q;
 	size_t len = 0;
 	int at = 0;
 	int ret;
@@ -51,7 +51,7 @@ static void words_make_one_command(void **state)
 	assert_joined(ARGS("punch", "clock0", "4K"), "punch clock0 4K");
 	assert_joined(ARGS("status"), "status");
 	assert_int_equal(request_join(0, NULL, &(int){ 0 },
-				      &(struct request){ 0 }, NULL),
+				      &(struct ctl_request){ 0 }, NULL),
 			 0);
 }
 
@@ -80,7 +80,7 @@ static void quoted_words_come_back_from_the_protocols_split(void **state)
 	static char *words[] = { "record", "a \"b\" \\c\\", "", "\\",
 				 "\"",	   "t\tt" };
 	char *back[LINE_MAX_WORDS];
-	struct request q;
+	struct ctl_request q;
 	int at = 0;
 
 	(void)state;
@@ -117,7 +117,7 @@ static void newline_that_would_make_two_requests_is_refused(void **state)
 static void request_of_4096_bytes_goes_and_4097_is_refused(void **state)
 {
 	static char big[LINE_MAX_BYTES + 2];
-	struct request q;
+	struct ctl_request q;
 	struct err e;
 
 	(void)state;
@@ -137,7 +137,7 @@ static void empty_lines_and_comments_are_not_sent(void **state)
 {
 	static const char *const none[] = { "",	    " ",  "\t", "# punch",
 					    " # x", "\r", " \r" };
-	struct request q;
+	struct ctl_request q;
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(none); i++)
@@ -147,7 +147,7 @@ static void empty_lines_and_comments_are_not_sent(void **state)
 
 static void line_is_sent_as_written_without_its_carriage_return(void **state)
 {
-	struct request q;
+	struct ctl_request q;
 	struct err e;
 
 	(void)state;
@@ -160,7 +160,7 @@ static void line_is_sent_as_written_without_its_carriage_return(void **state)
 static void only_the_word_alone_is_the_local_word(void **state)
 {
 	static const char *const no[] = { "exit 1", "exits", "exi", "ex it" };
-	struct request q;
+	struct ctl_request q;
 
 	(void)state;
 	assert_int_equal(request_line("  exit\t", 7, &q, NULL), 1);

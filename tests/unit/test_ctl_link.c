@@ -57,7 +57,7 @@ static void machine_goes(struct pair *p)
 
 static void send_word(struct pair *p, const char *word)
 {
-	struct request q;
+	struct ctl_request q;
 
 	assert_int_equal(request_line(word, strlen(word), &q, NULL), 1);
 	assert_int_equal(link_send(&p->l, &q), 0);
@@ -157,7 +157,7 @@ static void lines_before_the_end_are_read_and_half_a_line_is_not(void **state)
 static void lost_connection_is_an_error_and_no_sigpipe(void **state)
 {
 	struct pair *p = *state;
-	struct request q = { .text = "a", .len = 1 };
+	struct ctl_request q = { .text = "a", .len = 1 };
 
 	machine_goes(p);
 	assert_int_equal(link_send(&p->l, &q), -1);

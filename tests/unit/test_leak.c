@@ -132,7 +132,7 @@ static void a_host_whose_memory_grew_makes_absent_unknown(void **state)
 	struct leak_result res;
 
 	(void)state;
-	w.m.leak.ram -= MIB;
+	w.leak.ram -= MIB;
 	unknown_because("changed its size");
 	w.at[5] = w.guest[0];
 	assert_int_equal(measure(&res).state, LEAK_PRESENT);

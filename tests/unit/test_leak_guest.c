@@ -10,13 +10,13 @@ static void without_kcore_it_is_unsupported_with_what_to_do(void **state)
 	struct leak_result res;
 
 	(void)state;
-	w.m.leak.kcore = -1;
-	w.m.leak.kcore_errno = ENOENT;
+	w.leak.kcore = -1;
+	w.leak.kcore_errno = ENOENT;
 	assert_int_equal(leak_measure(&w.rq, &p, 1, &res), -1);
 	assert_int_equal(w.rq.err.kind, ERR_UNSUPPORTED);
 	assert_non_null(strstr(w.rq.err.msg, "CONFIG_PROC_KCORE"));
-	w.m.leak.kcore_errno = EPERM;
-	assert_int_equal(leak_check(&w.m.leak, &w.rq.err), -1);
+	w.leak.kcore_errno = EPERM;
+	assert_int_equal(leak_check(&w.leak, &w.rq.err), -1);
 	assert_int_equal(w.rq.err.kind, ERR_UNSUPPORTED);
 	assert_int_equal(w.rq.err.os_errno, EPERM);
 	assert_non_null(strstr(w.rq.err.msg, "lockdown"));
@@ -40,7 +40,7 @@ static void a_client_that_goes_ends_it_and_the_guest_is_restored(void **state)
 	assert_int_equal(w.rq.err.kind, ERR_STATE);
 	assert_true(p.used && p.restored);
 	guest_is_as_it_was();
-	assert_null(w.m.leak.first); /* the next has its turn */
+	assert_null(w.leak.first); /* the next has its turn */
 }
 
 static void a_vcpu_that_breaks_off_is_gone_on_from(void **state)

@@ -4,17 +4,27 @@
 #include <string.h>
 
 #include "unit.h"
+#include "commands.h"
 #include "config.h"
 #include "scenario.h"
 #include "scenario_run.h"
 #include "text.h"
+
+static const struct scenario_source *source(enum scenario_machine from)
+{
+	static struct scenario_source s = { "p", "n", MACHINE_OF_FILE,
+					    &commands };
+
+	s.machine = from;
+	return &s;
+}
 
 static struct scenario parse_as(const char *text, enum scenario_machine from)
 {
 	struct scenario s;
 	struct scenario_error e = { 0 };
 
-	if (scenario_parse(&s, "p", "n", text, strlen(text), from, &e))
+	if (scenario_parse(&s, source(from), text, strlen(text), &e))
 		fail_msg("%u:%u: %s", e.line, e.column, e.msg);
 	return s;
 }
@@ -31,7 +41,7 @@ static void assert_wrong_as(const char *text, enum scenario_machine from,
 	struct scenario s;
 	struct scenario_error e = { 0 };
 
-	if (!scenario_parse(&s, "p", "n", text, strlen(text), from, &e))
+	if (!scenario_parse(&s, source(from), text, strlen(text), &e))
 		fail_msg("accepted: %s", text);
 	assert_non_null(strstr(e.msg, what));
 	assert_int_equal(e.line, line);
@@ -183,8 +193,8 @@ static void bad_line_is_named_where_it_is_bad(void **state)
 	(void)state;
 	assert_wrong("vm\ncheck \"clock0\n", 2, 7, "not closed");
 	assert_wrong("vm\nmem \xff\n", 2, 5, "byte 0xff is not UTF-8");
-	assert_int_equal(scenario_parse(&s, "p", "n", nul, sizeof(nul) - 1,
-					MACHINE_OF_FILE, &e),
+	assert_int_equal(scenario_parse(&s, source(MACHINE_OF_FILE), nul,
+					sizeof(nul) - 1, &e),
 			 -1);
 	assert_int_equal(e.line, 2);
 	assert_int_equal(e.column, 3);
@@ -274,8 +284,8 @@ static void limits_are_errors_and_not_crashes(void **state)
 	assert_wrong(text, SCENARIO_MAX_STMTS + 1, 1, "statements");
 	free(text);
 	text = many("", "#\n", SCENARIO_MAX_BYTES / 2 + 1, "");
-	assert_int_equal(scenario_parse(&s, "p", "n", text, strlen(text),
-					MACHINE_OF_FILE, &e),
+	assert_int_equal(scenario_parse(&s, source(MACHINE_OF_FILE), text,
+					strlen(text), &e),
 			 -1);
 	assert_int_equal(e.line, 0);
 	assert_non_null(strstr(e.msg, "1048576 bytes"));
@@ -288,11 +298,17 @@ static void file_that_cannot_be_read_is_an_error(void **state)
 	struct scenario s;
 
 	(void)state;
-	assert_int_equal(scenario_load(&s, "/nonexistent", "n", MACHINE_OF_FILE,
-				       &e),
-			 -1);
+	assert_int_equal(
+		scenario_load(&s,
+			      &(struct scenario_source){ .path = "/nonexistent",
+							 .name = "n" },
+			      &e),
+		-1);
 	assert_non_null(strstr(e.msg, "No such file"));
-	assert_int_equal(scenario_load(&s, "/proc", "n", MACHINE_OF_FILE, &e),
+	assert_int_equal(scenario_load(&s,
+				       &(struct scenario_source){
+					       .path = "/proc", .name = "n" },
+				       &e),
 			 -1);
 	assert_non_null(strstr(e.msg, "Is a directory"));
 }
