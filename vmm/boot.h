@@ -6,7 +6,7 @@
  * fit. How it gets there depends on the memory mode: boot_load().
  *
  * A new loader is one file with a struct boot_loader, and one row in
- * boot_loaders[] (boot.c).
+ * boot_loaders[] (boot_load.c).
  */
 #ifndef GPCVM_BOOT_H
 #define GPCVM_BOOT_H

@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include "ctl.h"
+#include "ctl_shell.h"
+#include "ctl_status.h"
 #include "num.h"
 
 #define MAX_WAIT_S 86400
@@ -85,17 +87,6 @@ static int parse_options(int argc, char **argv, struct options *o,
 		return err_usage(e, "ctl: the path of the control socket is "
 				    "missing: gpcvm ctl PATH [COMMAND...]");
 	return 0;
-}
-
-int ctl_closed(const struct ctl_link *l)
-{
-	struct err e;
-
-	if (l->quit_answered)
-		return CTL_OK;
-	link_lost(l, &e);
-	complain_err(&e);
-	return CTL_LOST;
 }
 
 /* Print the lines that have come. true if one of them is a failure. */

@@ -7,7 +7,8 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "ctl.h"
+#include "ctl_shell.h"
+#include "ctl_status.h"
 #include "lineedit.h"
 
 /*

@@ -23,24 +23,6 @@
 
 /* ---- the end ------------------------------------------------------------ */
 
-void machine_end(struct machine *m, int status, const char *fmt, ...)
-{
-	va_list ap;
-
-	pthread_mutex_lock(&m->end_lock);
-	if (!m->ending) {
-		m->status = status;
-		va_start(ap, fmt);
-		vsnprintf(m->reason, sizeof(m->reason), fmt, ap);
-		va_end(ap);
-		event_add(&m->events, EVENT_MACHINE, "ends with status %d: %s",
-			  status, m->reason);
-		__atomic_store_n(&m->ending, true, __ATOMIC_RELEASE);
-		loop_wake(m->end_fd);
-	}
-	pthread_mutex_unlock(&m->end_lock);
-}
-
 static void on_end(void *arg, uint32_t events)
 {
 	struct machine *m = arg;
@@ -318,7 +300,7 @@ static int start_pv(struct machine *m, struct err *e)
 	return pv_start(&m->pv, m->vcpus, m->cfg->by_hva, e);
 }
 
-void *machine_tree(void *machine, size_t *len, struct err *e)
+static void *make_tree(void *machine, size_t *len, struct err *e)
 {
 	struct machine *m = machine;
 	struct devtree d = { .devices = m->parts->devices,
@@ -338,7 +320,7 @@ void *machine_tree(void *machine, size_t *len, struct err *e)
 /* The files of a --kernel are opened with the rights of who started gpcvm. */
 static int open_guest(struct machine *m, struct err *e)
 {
-	return m->cfg->kernel ? machine_open_boot(m, e) : 0;
+	return m->cfg->kernel ? machine_open_boot(m, make_tree, e) : 0;
 }
 
 static int make_guest(struct machine *m, struct err *e)
@@ -351,7 +333,7 @@ static int make_guest(struct machine *m, struct err *e)
 
 	if (m->cfg->kernel)
 		return machine_boot(m, bounce, e);
-	tree = machine_tree(m, &len, e);
+	tree = make_tree(m, &len, e);
 	if (!tree)
 		return -1;
 	r = image_load(&m->image, &m->memory, &m->layout, tree, len, bounce,
@@ -430,19 +412,6 @@ void machine_destroy(struct machine *m)
 
 /* ---- the rest ----------------------------------------------------------- */
 
-int machine_guard(struct machine *m, uint64_t gpa, uint64_t len, struct err *e)
-{
-	if (!m->cfg->guard || gpa >= m->layout.own_end)
-		return 0;
-	return err_state(e,
-			 "gpa 0x%" PRIx64 ", length 0x%" PRIx64
-			 " reaches into the "
-			 "guest's own memory (below 0x%" PRIx64
-			 "): gpcvm run --no-guard "
-			 "lets it",
-			 gpa, len, m->layout.own_end);
-}
-
 static int write_tree(int fd, const char *path, const char *tree, size_t len,
 		      struct err *e)
 {
@@ -466,7 +435,7 @@ int machine_dump_dtb(struct machine *m, int fd, struct err *e)
 {
 	const char *path = m->cfg->dump_dtb;
 	size_t len;
-	void *tree = machine_tree(m, &len, e);
+	void *tree = make_tree(m, &len, e);
 	int r = tree ? write_tree(fd, path, tree, len, e) : -1;
 
 	if (close(fd) && !r)

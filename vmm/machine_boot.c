@@ -247,13 +247,15 @@ static int load(struct machine *m, bool bounce, struct err *e)
 	return 0;
 }
 
-int machine_open_boot(struct machine *m, struct err *e)
+int machine_open_boot(struct machine *m,
+		      void *(*tree)(void *arg, size_t *len, struct err *e),
+		      struct err *e)
 {
 	m->boot = calloc(1, sizeof(*m->boot));
 	if (!m->boot)
 		return err_os(e, ENOMEM, "memory for the loader");
 	m->boot->vcpus = m->cfg->vcpus;
-	m->boot->tree = machine_tree;
+	m->boot->tree = tree;
 	m->boot->tree_arg = m;
 	boot_make_map(m->boot, m->layout.low, m->layout.high);
 	return boot_read(m->boot, m->cfg, e);

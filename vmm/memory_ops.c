@@ -27,19 +27,6 @@ void memory_end(struct memory *m, struct mem_change *ch, bool failed)
 		m->watch.end(m->watch.arg, ch);
 }
 
-int memory_open_locked(struct memory *m, const struct mem_piece *p,
-		       struct err *e)
-{
-	const struct mem_file *f = memory_file(m, p->slot);
-
-	if (!f || !f->closed)
-		return 0;
-	return err_state(e,
-			 "gpa 0x%" PRIx64 " is in slot %td, whose gmem file %u "
-			 "is closed (slot close)",
-			 p->gpa, p->slot - m->slots, p->slot->file);
-}
-
 static bool any_private(struct memory *m, const struct mem_piece *p)
 {
 	return m->mode == MEM_GMEM_PRIVATE &&

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Between memory.c and memory_ops.c only. */
+/* Between the files of memory only. */
 #ifndef GPCVM_MEMORY_PIECE_H
 #define GPCVM_MEMORY_PIECE_H
 

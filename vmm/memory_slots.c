@@ -8,24 +8,6 @@
 #include "memory_piece.h"
 #include "num.h"
 
-/* A deleted slot's place may have been taken: what KVM has comes first. */
-struct mem_slot *memory_slot(struct memory *m, uint64_t gpa)
-{
-	struct mem_slot *deleted = NULL;
-
-	for (unsigned int i = 0; i < m->nr_slots; i++) {
-		struct mem_slot *s = &m->slots[i];
-
-		if (gpa < s->gpa || gpa - s->gpa >= s->size)
-			continue;
-		if (s->present)
-			return s;
-		if (!deleted || s->gone > deleted->gone)
-			deleted = s;
-	}
-	return deleted;
-}
-
 void memory_slot_now(struct memory *m, unsigned int id, struct mem_slot *out)
 {
 	pthread_rwlock_rdlock(&m->lock);

@@ -13,16 +13,6 @@
 
 static const char default_dev[] = "/dev/kvm";
 
-const struct probe_group *probe_group(unsigned int i)
-{
-	static const struct probe_group *const groups[] = {
-		&probe_kernel, &probe_gmem,  &probe_modes,
-		&probe_pv,     &probe_watch,
-	};
-
-	return i < ARRAY_SIZE(groups) ? groups[i] : NULL;
-}
-
 static void fill_row(const struct probe_def *d, const struct probe_ctx *c,
 		     struct probe_row *r)
 {

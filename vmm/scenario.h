@@ -36,6 +36,7 @@ enum stmt_flags {
 	STMT_CLOSES = 16, /* one */
 	STMT_REPLY = 32,  /* there has to be a reply */
 	STMT_DIRECT = 64, /* only expectations between it and the command */
+	STMT_WAITS = 128, /* for an event of the type that the argument names */
 };
 
 struct statement {

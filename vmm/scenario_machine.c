@@ -8,7 +8,6 @@
 
 #include "config.h"
 #include "guests.h"
-#include "memory.h"
 #include "probe.h"
 #include "scenario_field.h"
 #include "scenario_need.h"

@@ -60,7 +60,7 @@ struct player {
 	struct branch main;
 };
 
-/* ---- scenario_play.c ---------------------------------------------------- */
+/* ---- scenario_branch.c -------------------------------------------------- */
 
 int branch_init(struct branch *b, struct player *p);
 /* What the notes are is in notes_text from here on. */

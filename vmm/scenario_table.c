@@ -128,19 +128,6 @@ static int parse_sleep(struct stmt *s, int *bad, struct err *e)
 	return parse_number(s, 0, "sleep", 0, SCENARIO_MAX_MS, e);
 }
 
-const char *const scenario_event_types[] = { "control", "exit",	   "guest",
-					     "kernel",	"machine", "model" };
-const unsigned int scenario_event_types_nr = ARRAY_SIZE(scenario_event_types);
-
-int scenario_event_type(const char *name, size_t n)
-{
-	for (unsigned int i = 0; i < scenario_event_types_nr; i++)
-		if (strlen(scenario_event_types[i]) == n &&
-		    !memcmp(scenario_event_types[i], name, n))
-			return (int)i;
-	return -1;
-}
-
 static int parse_wait(struct stmt *s, int *bad, struct err *e)
 {
 	*bad = 1;
@@ -220,7 +207,7 @@ const struct statement statements[] = {
 	  "wait until an event of TYPE has come that has TEXT in it",
 	  "It has to be one since the machine's start, or since the event that "
 	  "the last wait found. wait end waits until the machine has ended, with exit status STATUS (0).",
-	  1, 2, STMT_MACHINE, parse_wait, run_wait },
+	  1, 2, STMT_MACHINE | STMT_WAITS, parse_wait, run_wait },
 	{ "sleep", "MS", "wait for so many milliseconds", NULL, 1, 1, 0,
 	  parse_sleep, run_sleep },
 };
