@@ -35,7 +35,7 @@ LINK	:= -static-pie -pthread $(HARDEN) -Wl,--compress-debug-sections=zlib
 endif
 LIBS	:= -lfdt -lcap
 
-SRCS	:= $(filter-out vmm/main.c,$(wildcard vmm/*.c)) $(wildcard devices/*.c)
+SRCS	:= $(filter-out vmm/main.c,$(wildcard vmm/*.c vmm/*/*.c)) $(wildcard devices/*.c)
 OBJS	:= $(SRCS:%.c=$(O)/%.o) $(O)/filters/filters.o
 
 .PHONY: all demo check test bench install clean format lint help deps
@@ -64,7 +64,7 @@ install: $(O)/gpcvm
 clean:
 	rm -rf build
 
-C_FILES	= $(wildcard vmm/*.[ch] devices/*.[ch] filters/*.c guest/*.[ch] guest/linux/*.[ch] tests/*/*.[ch])
+C_FILES	= $(wildcard vmm/*.[ch] vmm/*/*.[ch] devices/*.[ch] filters/*.c guest/*.[ch] guest/linux/*.[ch] tests/*/*.[ch])
 
 format:
 	clang-format -i $(C_FILES)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The ports that the ACPI tables (vmm/acpi.c) name: PM1a event and control
+ * The ports that the ACPI tables (vmm/boot/acpi.c) name: PM1a event and control
  * blocks (ACPI Specification 6.5, 4.8.3), without any event, and always in ACPI
  * mode; the PM timer (4.8.3.3); and the reset register, which is the one of
  * Intel's chipsets.
@@ -11,10 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "acpi.h"
+#include "base/clock.h"
+#include "base/status.h"
+#include "boot/acpi.h"
 #include "devices/devices.h"
-#include "clock.h"
-#include "status.h"
 
 enum { STATUS_REG = 0, ENABLE_REG = 2, CONTROL_REG = ACPI_EVENT_LEN };
 

@@ -3,8 +3,8 @@
 #ifndef GPCVM_DEVICES_DEVICES_H
 #define GPCVM_DEVICES_DEVICES_H
 
-#include "board.h"
-#include "pv.h"
+#include "machine/board.h"
+#include "pv/pv.h"
 
 extern const struct device serial_device;
 extern const struct device doorbell_device;

@@ -8,11 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
+#include "base/limit.h"
+#include "base/status.h"
 #include "devices/devices.h"
-#include "clock.h"
-#include "agent.h"
-#include "limit.h"
-#include "status.h"
+#include "vcpu/agent.h"
 
 /* A guest in distress is worth some lines, one that loops is not worth a disk. */
 #define PRINTED 8

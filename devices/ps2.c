@@ -8,8 +8,8 @@
 #include <libfdt.h>
 #include <string.h>
 
+#include "base/status.h"
 #include "devices/devices.h"
-#include "status.h"
 
 #define DATA	    0x60
 #define COMMAND	    0x64

@@ -7,9 +7,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "agent.h"
 #include "devices/pv_preempt.h"
-#include "vcpu_sched.h"
+#include "vcpu/agent.h"
+#include "vcpu/vcpu_sched.h"
 
 /* Looks that prove something if none finds it set; and of all. */
 #define PROOFS	    8

@@ -10,7 +10,7 @@
 #ifndef GPCVM_DEVICES_PV_PREEMPT_H
 #define GPCVM_DEVICES_PV_PREEMPT_H
 
-#include "pv.h"
+#include "pv/pv.h"
 
 enum preempt_seen {
 	PREEMPT_UNKNOWN, /* why says it */

@@ -3,8 +3,8 @@
 #ifndef GPCVM_DEVICES_PV_READ_H
 #define GPCVM_DEVICES_PV_READ_H
 
-#include "agent.h"
-#include "pv.h"
+#include "pv/pv.h"
+#include "vcpu/agent.h"
 
 /* Did the guest's reading go well? If not, the verdict is clear. */
 bool pv_readable(const struct agent_op *op, enum pv_verdict *verdict,

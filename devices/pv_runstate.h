@@ -2,8 +2,8 @@
 #ifndef GPCVM_DEVICES_PV_RUNSTATE_H
 #define GPCVM_DEVICES_PV_RUNSTATE_H
 
-#include "agent.h"
-#include "pv.h"
+#include "pv/pv.h"
+#include "vcpu/agent.h"
 
 /* @op: OP_RUNSTATE's answer, after the VM's clock was set to @set, which cannot
  * be beyond @limit now. */

@@ -10,12 +10,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
+#include "base/num.h"
 #include "devices/devices.h"
-#include "clock.h"
 #include "devices/pv_read.h"
 #include "devices/pv_shinfo.h"
 #include "devices/xen_event.h"
-#include "num.h"
 
 #define PENDING	    0x800 /* evtchn_pending's offset in struct shared_info */
 #define WALL_CLOCK  0xc00 /* wc_version's */

@@ -2,8 +2,8 @@
 #ifndef GPCVM_DEVICES_PV_SHINFO_H
 #define GPCVM_DEVICES_PV_SHINFO_H
 
-#include "agent.h"
-#include "pv.h"
+#include "pv/pv.h"
+#include "vcpu/agent.h"
 
 /* Answers of OP_EVTCHN: to an event that was sent before the guest touched the
  * page, and to one whose bit the guest had cleared before. */

@@ -11,12 +11,12 @@
 #include <stdio.h>
 #include <sys/random.h>
 
+#include "base/clock.h"
 #include "devices/devices.h"
-#include "clock.h"
 #include "devices/pv_preempt.h"
 #include "devices/pv_read.h"
 #include "devices/pv_steal.h"
-#include "vcpu_sched.h"
+#include "vcpu/vcpu_sched.h"
 
 static int poke(struct pv_page *p, struct vcpu *v, struct json *j,
 		struct err *e)

@@ -2,8 +2,8 @@
 #ifndef GPCVM_DEVICES_PV_STEAL_H
 #define GPCVM_DEVICES_PV_STEAL_H
 
-#include "agent.h"
-#include "pv.h"
+#include "pv/pv.h"
+#include "vcpu/agent.h"
 
 /* More often than this KVM does not write it between two readings. */
 #define STEAL_UPDATES 4096

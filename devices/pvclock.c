@@ -9,10 +9,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "clock.h"
+#include "base/clock.h"
 #include "devices/pv_read.h"
 #include "devices/pvclock.h"
-#include "trace.h"
+#include "host/trace.h"
 
 /* A poke sets the clock forward by this much: what it writes is then ahead of
  * anything that any page can hold from before. */

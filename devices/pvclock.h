@@ -6,8 +6,8 @@
 #ifndef GPCVM_DEVICES_PVCLOCK_H
 #define GPCVM_DEVICES_PVCLOCK_H
 
-#include "agent.h"
-#include "pv.h"
+#include "pv/pv.h"
+#include "vcpu/agent.h"
 
 #define PVCLOCK_FLAGS 29 /* their offset in struct pvclock_vcpu_time_info */
 

@@ -6,7 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "clock.h"
+#include "base/clock.h"
 #include "devices/pv_read.h"
 #include "devices/pvclock.h"
 

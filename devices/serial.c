@@ -13,9 +13,9 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "base/out.h"
 #include "devices/devices.h"
-#include "out.h"
-#include "vcpu.h"
+#include "vcpu/vcpu.h"
 
 #define PORT	0x3f8
 #define IRQ	4

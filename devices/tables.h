@@ -2,7 +2,7 @@
 #ifndef GPCVM_DEVICES_TABLES_H
 #define GPCVM_DEVICES_TABLES_H
 
-#include "machine.h"
+#include "machine/machine.h"
 
 /* All devices, all kinds of pv pages. */
 extern const struct machine_parts all_parts;

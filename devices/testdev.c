@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/num.h"
 #include "devices/devices.h"
-#include "num.h"
 
 #define ECHO	   0xe0
 #define ECHO_BYTES 0xe8

@@ -7,8 +7,8 @@
 #ifndef GPCVM_DEVICES_XEN_EVENT_H
 #define GPCVM_DEVICES_XEN_EVENT_H
 
-#include "agent.h"
-#include "pv.h"
+#include "pv/pv.h"
+#include "vcpu/agent.h"
 
 #define XEN_NR_PORTS 4096
 

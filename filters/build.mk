@@ -3,7 +3,7 @@
 # libseccomp compiles the filters here and not in each gpcvm that starts, which
 # takes longer than all the rest of its sandbox.
 
-$(O)/filters/compile: filters/compile.c vmm/sandbox.h
+$(O)/filters/compile: filters/compile.c vmm/host/sandbox.h
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -std=gnu11 $(WARN) -o $@ $< -lseccomp

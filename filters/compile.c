@@ -22,8 +22,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "num.h"
-#include "sandbox.h"
+#include "base/num.h"
+#include "host/sandbox.h"
 
 /* linux/fcntl.h has it under the same conditions as fcntl.h. */
 #define AT_EMPTY_PATH_ 0x1000
@@ -354,7 +354,7 @@ int main(void)
 {
 	int r = 0;
 
-	puts("#include \"sandbox.h\"\n\n"
+	puts("#include \"host/sandbox.h\"\n\n"
 	     "const struct sock_filter sandbox_filters[SANDBOX_KINDS]"
 	     "[SANDBOX_INSNS] = {");
 	for (enum sandbox_kind k = 0; k < SANDBOX_KINDS && !r; k++)

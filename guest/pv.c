@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Reading kvm-clock and steal time. */
 #include "pv.h"
-#include "vmm/abi.h"
+#include "vmm/kvm/abi.h"
 
 /* Where KVM writes from now on is where clockwatch looks. */
 uint64_t *pv_watched(struct percpu *pc, uint32_t msr)

@@ -5,14 +5,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "commands.h"
-#include "ctl.h"
-#include "err.h"
-#include "num.h"
-#include "play.h"
-#include "probe.h"
+#include "base/err.h"
+#include "base/num.h"
+#include "base/status.h"
+#include "command/commands.h"
+#include "ctl/ctl.h"
+#include "play/play.h"
+#include "probe/probe.h"
 #include "run.h"
-#include "status.h"
 
 static int run_play(int argc, char **argv)
 {

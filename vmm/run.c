@@ -13,23 +13,23 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "commands.h"
-#include "control.h"
+#include "base/num.h"
+#include "base/out.h"
+#include "base/status.h"
+#include "command/commands.h"
+#include "command/record.h"
+#include "config/guests.h"
+#include "config/options.h"
+#include "control/control.h"
 #include "devices/tables.h"
-#include "guests.h"
-#include "keeper.h"
-#include "kmsg.h"
-#include "leak.h"
-#include "num.h"
-#include "out.h"
-#include "play.h"
-#include "poison.h"
-#include "privs.h"
-#include "record.h"
+#include "host/kmsg.h"
+#include "host/poison.h"
+#include "host/privs.h"
+#include "host/sigbus.h"
+#include "keeper/keeper.h"
+#include "leak/leak.h"
+#include "play/play.h"
 #include "run.h"
-#include "run_options.h"
-#include "sigbus.h"
-#include "status.h"
 
 struct run {
 	struct machine m;

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "linux.h"
-#include "vmm/abi.h"
+#include "vmm/kvm/abi.h"
 
 /* Rounds without work before it sleeps: an operation comes seldom alone. */
 #define KEEN	 8

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "guest/doorbell.h"
-#include "vmm/abi.h"
+#include "kvm/abi.h"
 
 #define FLOOR_MAX_VCPUS 256
 #define PAGE		4096ULL

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "boot.h"
+#include "boot/boot.h"
 
 #define FUZZ_MEM (64 * MIB)
 

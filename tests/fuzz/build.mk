@@ -36,7 +36,7 @@ build/fuzz/%: tests/fuzz/%.c build/fuzz/libgpcvm.a
 
 $(FUZZ_BINS): $(wildcard tests/fuzz/*.h)
 
--include $(wildcard build/fuzz/obj/*/*.d)
+-include $(wildcard build/fuzz/obj/*/*.d build/fuzz/obj/*/*/*.d)
 
 .PHONY: fuzz-build fuzz-short
 ifneq ($(shell command -v $(FUZZ_CC) 2>/dev/null),)

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctl_render.h"
-#include "jsonread.h"
-#include "text.h"
+#include "base/json_read.h"
+#include "base/text.h"
+#include "ctl/ctl_render.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

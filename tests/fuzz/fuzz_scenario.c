@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "commands.h"
-#include "scenario.h"
-#include "scenario_field.h"
-#include "text.h"
+#include "base/json_path.h"
+#include "base/text.h"
+#include "command/commands.h"
+#include "play/scenario.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

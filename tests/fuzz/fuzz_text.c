@@ -5,11 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctl_args.h"
-#include "json.h"
-#include "jsonread.h"
-#include "num.h"
-#include "text.h"
+#include "base/json.h"
+#include "base/json_read.h"
+#include "base/num.h"
+#include "base/text.h"
+#include "ctl/ctl_args.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

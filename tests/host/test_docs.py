@@ -326,7 +326,7 @@ def test_pages_have_every_option(lab):
 
 @lib.short
 def test_pages_have_every_exit_status(lab):
-    text = text_of(lab, "vmm/status.h")
+    text = text_of(lab, "vmm/base/status.h")
     told = set(re.findall(r"STATUS_\w+ = (\d+),", text)) - {"128"}
     assert {"0", "1", "2", "10"} <= told, told
     there = set(re.findall(r"^\.It (\d+)$", text_of(lab, "docs/gpcvm-run.1"),

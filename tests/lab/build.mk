@@ -26,7 +26,7 @@ $(O)/tests/lab/init: tests/lab/init.c
 		-s -o $@ $<
 
 # A VM of its own, for what the machine does not do.
-$(O)/tests/lab/emulate: tests/lab/emulate.c vmm/abi.h
+$(O)/tests/lab/emulate: tests/lab/emulate.c vmm/kvm/abi.h
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(BASE) -static -o $@ $<

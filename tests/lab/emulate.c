@@ -15,7 +15,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "vmm/abi.h"
+#include "kvm/abi.h"
 
 #define MEM	0x1000000UL
 #define LOADER	0x1000

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "boot.h"
+#include "boot/boot.h"
 
 static struct boot boot;
 static struct err err;

@@ -14,8 +14,8 @@
 #include <unistd.h>
 
 #include "unit.h"
-#include "kcore.h"
-#include "num.h"
+#include "base/num.h"
+#include "host/kcore.h"
 
 #define BASE	     UINT64_C(0xffff888000000000) /* of the direct map */
 #define TEXT	     UINT64_C(0xffffffff81000000)

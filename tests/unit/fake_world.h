@@ -14,10 +14,10 @@
 #include <unistd.h>
 
 #include "unit.h"
-#include "session.h"
-#include "agent.h"
-#include "leak.h"
-#include "num.h"
+#include "base/num.h"
+#include "control/session.h"
+#include "leak/leak.h"
+#include "vcpu/agent.h"
 
 #define KCORE	  123456 /* no file: pread() below answers for it */
 #define DATA	  MIB	 /* where its data begins */

@@ -4,8 +4,8 @@
 #define GPCVM_MODEL_WORLD_H
 
 #include "unit.h"
-#include "model.h"
-#include "num.h"
+#include "base/num.h"
+#include "pv/model.h"
 
 #define SLOT   (16 * MIB) /* slot 1: file 1 from OFFSET on */
 #define OFFSET (2 * MIB)

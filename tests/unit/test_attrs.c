@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "unit.h"
-#include "attrs.h"
+#include "memory/attrs.h"
 
 static void fresh_map_is_shared_everywhere(void **state)
 {

@@ -6,10 +6,10 @@
 #include <string.h>
 
 #include "unit.h"
-#include "bus.h"
-#include "commands.h"
-#include "kmsg.h"
-#include "session.h"
+#include "command/commands.h"
+#include "control/session.h"
+#include "host/kmsg.h"
+#include "machine/bus.h"
 
 /* DESIGN's table of the control protocol: outside clients rely on it. */
 static const char *const contract[] = {

@@ -4,8 +4,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "cpio.h"
 #include "unit.h"
+#include "boot/cpio.h"
 
 /* Field @n, from 0, of the header at @at. */
 static unsigned long field(const struct cpio *c, size_t at, unsigned int n)

@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "unit.h"
-#include "ctl_args.h"
-#include "num.h"
+#include "base/num.h"
+#include "ctl/ctl_args.h"
 
 #define ARGS(...)                                                              \
 	((char *[]){ __VA_ARGS__, NULL }),                                     \

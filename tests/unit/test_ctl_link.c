@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "unit.h"
-#include "ctl_link.h"
+#include "ctl/ctl_link.h"
 
 struct pair {
 	struct ctl_link l;

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "unit.h"
-#include "ctl_render.h"
-#include "num.h"
+#include "base/num.h"
+#include "ctl/ctl_render.h"
 
 static void assert_renders_n(const char *json, size_t n, size_t width,
 			     const char *want)

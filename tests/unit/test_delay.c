@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "unit.h"
-#include "delay.h"
+#include "host/delay.h"
 
 static char dir[] = "/tmp/gpcvm-delay-XXXXXX";
 

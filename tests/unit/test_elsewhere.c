@@ -5,9 +5,9 @@
 #include <sys/mman.h>
 
 #include "unit.h"
+#include "base/num.h"
 #include "devices/tables.h"
-#include "num.h"
-#include "pv.h"
+#include "pv/pv.h"
 
 #define OWN  (16 * PAGE_SIZE) /* the guest's own memory is below */
 #define SIZE (64 * PAGE_SIZE)

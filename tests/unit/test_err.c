@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "unit.h"
-#include "err.h"
+#include "base/err.h"
 
 static void every_kind_has_its_word_of_the_protocol(void **state)
 {

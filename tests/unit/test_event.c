@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "unit.h"
-#include "event.h"
+#include "base/event.h"
 
 static struct events *make(void)
 {

@@ -3,7 +3,7 @@
 #include <errno.h>
 
 #include "unit.h"
-#include "fault.h"
+#include "vcpu/fault.h"
 
 #define CAN_SET true
 

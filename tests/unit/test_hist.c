@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "unit.h"
-#include "hist.h"
-#include "num.h"
+#include "base/hist.h"
+#include "base/num.h"
 
 static int by_size(const void *a, const void *b)
 {

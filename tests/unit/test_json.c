@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "unit.h"
-#include "json.h"
+#include "base/json.h"
 
 static int start(void **state)
 {

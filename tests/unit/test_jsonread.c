@@ -2,8 +2,8 @@
 #include <string.h>
 
 #include "unit.h"
-#include "jsonread.h"
-#include "num.h"
+#include "base/json_read.h"
+#include "base/num.h"
 
 /* One letter a token, as far as the text goes. */
 static const char *tokens(const char *text, size_t n, char *out, size_t size)

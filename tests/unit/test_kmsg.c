@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "unit.h"
-#include "kmsg.h"
+#include "host/kmsg.h"
 
 static int fds[2];
 

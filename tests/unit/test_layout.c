@@ -6,9 +6,9 @@
 
 #include "unit.h"
 #include "devices/tables.h"
-#include "devtree.h"
 #include "guest/doorbell.h"
-#include "layout.h"
+#include "machine/devtree.h"
+#include "machine/layout.h"
 
 static uint64_t layout_size(enum pv_flavour flavour, enum pv_layout layout,
 			    unsigned int vcpus)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "unit.h"
-#include "limit.h"
+#include "base/limit.h"
 
 static const char a[] = "a", b[] = "b";
 

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "unit.h"
-#include "lineedit.h"
+#include "ctl/lineedit.h"
 
 #define LEFT   "\033[D"
 #define RIGHT  "\033[C"

@@ -3,10 +3,10 @@
 #include <string.h>
 
 #include "unit.h"
-#include "abi.h"
-#include "memory.h"
-#include "memory_piece.h"
-#include "num.h"
+#include "base/num.h"
+#include "kvm/abi.h"
+#include "memory/memory.h"
+#include "memory/memory_piece.h"
 
 /* ---- modes -------------------------------------------------------------- */
 

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "unit.h"
-#include "num.h"
+#include "base/num.h"
 
 #define UNTOUCHED UINT64_C(0x5a5a5a5a)
 

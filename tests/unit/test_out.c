@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "unit.h"
-#include "err.h"
-#include "out.h"
+#include "base/err.h"
+#include "base/out.h"
 
 struct printer {
 	pid_t pid;

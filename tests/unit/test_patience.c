@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include "unit.h"
-#include "clock.h"
-#include "patience.h"
+#include "base/clock.h"
+#include "vcpu/patience.h"
 
 #define TICK (200 * NS_PER_MS)
 

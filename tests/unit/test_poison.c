@@ -6,14 +6,14 @@
 #include <unistd.h>
 
 #include "unit.h"
-#include "memory.h"
-#include "num.h"
-#include "poison.h"
+#include "base/num.h"
+#include "host/poison.h"
+#include "memory/memory.h"
 
 static uint8_t first_byte; /* when it was asked */
 static bool refuse;
 
-/* In place of vmm/poison.c's: what it gives up is mapped no more. */
+/* In place of vmm/host/poison.c's: what it gives up is mapped no more. */
 int poison_mapped(struct poisoner *p, uintptr_t hva, struct poisoned *out,
 		  struct err *e)
 {

@@ -6,9 +6,9 @@
 #include <unistd.h>
 
 #include "unit.h"
-#include "agent.h"
+#include "base/num.h"
 #include "devices/pv_preempt.h"
-#include "num.h"
+#include "vcpu/agent.h"
 
 #define BYTE	16
 /* What each spin of the guest goes through. */

@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "unit.h"
-#include "host_advice.h"
-#include "probe_row.h"
+#include "kvm/host_advice.h"
+#include "probe/probe_row.h"
 
 static void advises(enum host_lack what, const char *release, const char *text)
 {

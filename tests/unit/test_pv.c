@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "unit.h"
+#include "base/num.h"
 #include "devices/tables.h"
-#include "num.h"
-#include "pv.h"
+#include "pv/pv.h"
 
 static uint64_t layout_size(enum pv_flavour flavour, enum pv_layout layout,
 			    unsigned int vcpus)

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "unit.h"
-#include "sandbox.h"
+#include "host/sandbox.h"
 
 struct attempt {
 	const char *what;

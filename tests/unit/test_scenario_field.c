@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "unit.h"
-#include "scenario_field.h"
+#include "base/json_path.h"
 
 static const char reply[] =
 	"{\"ok\":true,\"n\":5,\"big\":18446744073709551615,\"neg\":-3,"

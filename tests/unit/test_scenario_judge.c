@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "unit.h"
-#include "scenario_judge.h"
+#include "play/scenario_judge.h"
 
 static const char good[] = "{\"ok\":true,\"verdict\":\"fresh\",\"n\":3}";
 static const char bad[] = "{\"ok\":false,\"error\":{\"kind\":\"kvm\","

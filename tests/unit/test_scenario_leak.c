@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "unit.h"
-#include "scenario_leak.h"
+#include "play/scenario_leak.h"
 
 static char dir[64];
 

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "unit.h"
-#include "scenario_need.h"
+#include "play/scenario_need.h"
 
 static const struct probe probe = {
 	.rows = { { .name = "xen",

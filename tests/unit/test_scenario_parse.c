@@ -4,11 +4,11 @@
 #include <string.h>
 
 #include "unit.h"
-#include "commands.h"
-#include "config.h"
-#include "scenario.h"
-#include "scenario_run.h"
-#include "text.h"
+#include "base/text.h"
+#include "command/commands.h"
+#include "config/config.h"
+#include "play/scenario.h"
+#include "play/scenario_run.h"
 
 static const struct scenario_source *source(enum scenario_machine from)
 {

@@ -5,7 +5,7 @@
 #include "unit.h"
 #include "devices/devices.h"
 #include "devices/pv_steal.h"
-#include "pv.h"
+#include "pv/pv.h"
 
 /* In place of those of devices/doorbell.c; agent_call() is below. */
 int agent_do(struct vcpu *v, struct agent_op *op, struct err *e)

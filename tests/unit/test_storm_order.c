@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include "unit.h"
-#include "num.h"
-#include "storm.h"
+#include "base/num.h"
+#include "storm/storm.h"
 
 #define RANGE (64 * PAGE_SIZE)
 

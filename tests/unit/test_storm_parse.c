@@ -4,10 +4,10 @@
 #include <string.h>
 
 #include "unit.h"
+#include "base/clock.h"
+#include "base/num.h"
 #include "devices/tables.h"
-#include "clock.h"
-#include "num.h"
-#include "storm.h"
+#include "storm/storm.h"
 
 #define OWN_END 0x200000
 

@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "unit.h"
-#include "num.h"
-#include "text.h"
+#include "base/num.h"
+#include "base/text.h"
 
 static void every_length_of_utf8_sequence_is_measured(void **state)
 {

@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "unit.h"
+#include "base/num.h"
 #include "devices/pvclock.h"
-#include "num.h"
-#include "trace.h"
+#include "host/trace.h"
 
 /* As 6.12 prints it. */
 static const char format[] =

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "unit.h"
-#include "vcpu.h"
+#include "vcpu/vcpu.h"
 
 static struct vcpu held(void)
 {

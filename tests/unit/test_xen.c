@@ -3,12 +3,12 @@
 #include <string.h>
 
 #include "unit.h"
+#include "base/num.h"
 #include "devices/devices.h"
 #include "devices/pv_runstate.h"
 #include "devices/pv_shinfo.h"
 #include "devices/pv_vcpuinfo.h"
 #include "devices/pvclock.h"
-#include "num.h"
 
 static char why[160];
 

@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/text.h"
+
+#define FIRST_CAP 512
+
+void json_init(struct json *j)
+{
+	*j = (struct json){ 0 };
+}
+
+void json_free(struct json *j)
+{
+	free(j->buf);
+	json_init(j);
+}
+
+void json_reset(struct json *j)
+{
+	j->len = 0;
+	j->comma = false;
+	j->failed = false;
+}
+
+static bool grow(struct json *j, size_t need)
+{
+	size_t cap = j->cap ? j->cap : FIRST_CAP;
+	char *buf;
+
+	if (j->failed)
+		return false;
+	while (cap - j->len < need) {
+		if (__builtin_mul_overflow(cap, (size_t)2, &cap)) {
+			j->failed = true;
+			return false;
+		}
+	}
+	buf = realloc(j->buf, cap);
+	if (!buf) {
+		j->failed = true;
+		return false;
+	}
+	j->buf = buf;
+	j->cap = cap;
+	return true;
+}
+
+/* Room for @need bytes more. Once memory ran out nothing is appended, so that
+ * no later element lands in the place of one that is missing. */
+static inline bool reserve(struct json *j, size_t need)
+{
+	if (!j->failed && j->cap - j->len >= need)
+		return true;
+	return grow(j, need);
+}
+
+static void put(struct json *j, const char *s, size_t n)
+{
+	if (!n || !reserve(j, n))
+		return;
+	memcpy(j->buf + j->len, s, n);
+	j->len += n;
+}
+
+static void put_char(struct json *j, char c)
+{
+	if (reserve(j, 1))
+		j->buf[j->len++] = c;
+}
+
+struct json_mark json_mark(const struct json *j)
+{
+	return (struct json_mark){ j->len, j->comma };
+}
+
+void json_rewind(struct json *j, struct json_mark m)
+{
+	j->len = m.len;
+	j->comma = m.comma;
+}
+
+const char *json_text(struct json *j)
+{
+	if (!reserve(j, 1))
+		return NULL;
+	j->buf[j->len] = 0;
+	return j->buf;
+}
+
+static inline bool is_plain(unsigned char c)
+{
+	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
+/* U+0080 to U+009F: terminals take U+009B for ESC [. Like DEL they need not be
+ * escaped, but who looks at a reply on a terminal wants them to be. */
+static bool is_c1(const char *s)
+{
+	return s[0] == '\xc2' && (unsigned char)s[1] < 0xa0;
+}
+
+/* RFC 8259, section 7. */
+static void put_escaped(struct json *j, unsigned char c)
+{
+	static const char hex[] = "0123456789abcdef";
+	static const char from[] = "\"\\\b\f\n\r\t";
+	static const char to[] = "\"\\bfnrt";
+	const char *at = c ? strchr(from, c) : NULL;
+	char esc[6] = { '\\', 'u', '0', '0', hex[c >> 4], hex[c & 15] };
+
+	if (!at) {
+		put(j, esc, sizeof(esc));
+		return;
+	}
+	esc[1] = to[at - from];
+	put(j, esc, 2);
+}
+
+static void put_string(struct json *j, const char *s, size_t n)
+{
+	static const char replacement[] = "\xef\xbf\xbd"; /* U+FFFD */
+	size_t i = 0;
+
+	put_char(j, '"');
+	while (i < n) {
+		size_t start = i;
+		size_t len;
+
+		while (i < n && is_plain((unsigned char)s[i]))
+			i++;
+		put(j, s + start, i - start);
+		if (i == n)
+			break;
+		if ((unsigned char)s[i] < 0x80) {
+			put_escaped(j, (unsigned char)s[i++]);
+			continue;
+		}
+		len = utf8_len(s + i, n - i);
+		if (len == 2 && is_c1(s + i)) {
+			put_escaped(j, (unsigned char)s[i + 1]);
+			i += len;
+			continue;
+		}
+		put(j, len ? s + i : replacement, len ? len : 3);
+		i += len ? len : 1;
+	}
+	put_char(j, '"');
+}
+
+/* What comes before any value: the comma and the key. */
+static void begin(struct json *j, const char *key)
+{
+	if (j->comma)
+		put_char(j, ',');
+	j->comma = true;
+	if (key) {
+		put_string(j, key, strlen(key));
+		put_char(j, ':');
+	}
+}
+
+static void open_bracket(struct json *j, const char *key, char bracket)
+{
+	begin(j, key);
+	put_char(j, bracket);
+	j->comma = false;
+}
+
+static void close_bracket(struct json *j, char bracket)
+{
+	put_char(j, bracket);
+	j->comma = true;
+}
+
+void json_object(struct json *j, const char *key)
+{
+	open_bracket(j, key, '{');
+}
+
+void json_object_end(struct json *j)
+{
+	close_bracket(j, '}');
+}
+
+void json_array(struct json *j, const char *key)
+{
+	open_bracket(j, key, '[');
+}
+
+void json_array_end(struct json *j)
+{
+	close_bracket(j, ']');
+}
+
+void json_strn(struct json *j, const char *key, const char *value, size_t len)
+{
+	begin(j, key);
+	put_string(j, value, len);
+}
+
+void json_str(struct json *j, const char *key, const char *value)
+{
+	if (value)
+		json_strn(j, key, value, strlen(value));
+	else
+		json_null(j, key);
+}
+
+static void put_decimal(struct json *j, uint64_t v)
+{
+	char digits[20];
+	size_t at = sizeof(digits);
+
+	do {
+		digits[--at] = (char)('0' + v % 10);
+		v /= 10;
+	} while (v);
+	put(j, digits + at, sizeof(digits) - at);
+}
+
+void json_num(struct json *j, const char *key, uint64_t value)
+{
+	begin(j, key);
+	put_decimal(j, value);
+}
+
+void json_int(struct json *j, const char *key, int64_t value)
+{
+	begin(j, key);
+	if (value < 0)
+		put_char(j, '-');
+	put_decimal(j, value < 0 ? -(uint64_t)value : (uint64_t)value);
+}
+
+/* The shorter form where it reads back as the same value. JSON has no word
+ * for infinities and NaN. */
+void json_real(struct json *j, const char *key, double value)
+{
+	char text[40];
+	int n;
+
+	if (!isfinite(value)) {
+		json_null(j, key);
+		return;
+	}
+	n = snprintf(text, sizeof(text), "%.15g", value);
+	if (strtod(text, NULL) != value)
+		n = snprintf(text, sizeof(text), "%.17g", value);
+	begin(j, key);
+	put(j, text, (size_t)n);
+}
+
+void json_hex(struct json *j, const char *key, uint64_t value)
+{
+	char text[24];
+	int n = snprintf(text, sizeof(text), "\"0x%" PRIx64 "\"", value);
+
+	begin(j, key);
+	put(j, text, (size_t)n);
+}
+
+void json_bytes(struct json *j, const char *key, const void *data, size_t len)
+{
+	static const char hex[] = "0123456789abcdef";
+	const unsigned char *p = data;
+
+	begin(j, key);
+	put_char(j, '"');
+	for (size_t i = 0; i < len; i++) {
+		char pair[2] = { hex[p[i] >> 4], hex[p[i] & 15] };
+
+		put(j, pair, sizeof(pair));
+	}
+	put_char(j, '"');
+}
+
+void json_bool(struct json *j, const char *key, bool value)
+{
+	begin(j, key);
+	put(j, value ? "true" : "false", value ? 4 : 5);
+}
+
+void json_null(struct json *j, const char *key)
+{
+	begin(j, key);
+	put(j, "null", 4);
+}
+
+void json_newline(struct json *j)
+{
+	put_char(j, '\n');
+	j->comma = false;
+}
+
+void json_raw(struct json *j, const char *text, size_t len)
+{
+	put(j, text, len);
+}

@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <string.h>
+
+#include "base/json_read.h"
+#include "base/text.h"
+
+void jsonread_init(struct jsonread *r, const char *text, size_t n)
+{
+	*r = (struct jsonread){ .at = text,
+				.end = text + n,
+				.text = text,
+				.last = JSON_NULL,
+				.value_next = true };
+}
+
+static enum json_token bad(struct jsonread *r)
+{
+	r->len = 0;
+	return r->last = JSON_BAD;
+}
+
+static void skip_blanks(struct jsonread *r)
+{
+	while (r->at < r->end && (*r->at == ' ' || *r->at == '\t' ||
+				  *r->at == '\n' || *r->at == '\r'))
+		r->at++;
+}
+
+static enum json_token took(struct jsonread *r, enum json_token t, size_t n)
+{
+	r->text = r->at;
+	r->len = n;
+	r->at += n;
+	return r->last = t;
+}
+
+static enum json_token word(struct jsonread *r, const char *want,
+			    enum json_token t)
+{
+	size_t n = strlen(want);
+
+	if ((size_t)(r->end - r->at) < n || memcmp(r->at, want, n) != 0)
+		return bad(r);
+	return took(r, t, n);
+}
+
+static size_t digits(const char *p, const char *end)
+{
+	size_t n = 0;
+
+	while (p + n < end && p[n] >= '0' && p[n] <= '9')
+		n++;
+	return n;
+}
+
+/* RFC 8259, section 6. */
+static enum json_token number(struct jsonread *r)
+{
+	const char *p = r->at;
+	size_t n;
+
+	if (*p == '-')
+		p++;
+	n = digits(p, r->end);
+	if (!n || (n > 1 && *p == '0'))
+		return bad(r);
+	p += n;
+	if (p < r->end && *p == '.') {
+		n = digits(++p, r->end);
+		if (!n)
+			return bad(r);
+		p += n;
+	}
+	if (p < r->end && (*p == 'e' || *p == 'E')) {
+		p++;
+		if (p < r->end && (*p == '+' || *p == '-'))
+			p++;
+		n = digits(p, r->end);
+		if (!n)
+			return bad(r);
+		p += n;
+	}
+	return took(r, JSON_NUMBER, (size_t)(p - r->at));
+}
+
+static int hex4(const char *p, const char *end)
+{
+	int v = 0;
+
+	if (end - p < 4)
+		return -1;
+	for (int i = 0; i < 4; i++) {
+		char c = p[i];
+
+		if (c >= '0' && c <= '9')
+			v = v * 16 + c - '0';
+		else if ((c | 32) >= 'a' && (c | 32) <= 'f')
+			v = v * 16 + (c | 32) - 'a' + 10;
+		else
+			return -1;
+	}
+	return v;
+}
+
+static enum json_token string(struct jsonread *r, enum json_token t)
+{
+	const char *p = ++r->at;
+
+	for (; p < r->end && *p != '"'; p++) {
+		if (*p != '\\')
+			continue;
+		if (++p == r->end || !*p || !strchr("\"\\/bfnrtu", *p))
+			return bad(r);
+		if (*p == 'u' && hex4(p + 1, r->end) < 0)
+			return bad(r);
+	}
+	if (p == r->end)
+		return bad(r);
+	took(r, t, (size_t)(p - r->at));
+	r->at++; /* the closing quote */
+	return t;
+}
+
+static bool in_object(const struct jsonread *r)
+{
+	return r->depth && (r->objects >> (r->depth - 1) & 1);
+}
+
+static enum json_token open_bracket(struct jsonread *r, enum json_token t)
+{
+	uint64_t bit;
+
+	if (r->depth == JSON_MAX_DEPTH)
+		return bad(r);
+	bit = UINT64_C(1) << r->depth++;
+	r->objects = t == JSON_OBJECT ? r->objects | bit : r->objects & ~bit;
+	return took(r, t, 1);
+}
+
+static enum json_token value(struct jsonread *r)
+{
+	r->value_next = false;
+	switch (*r->at) {
+	case '{':
+		return open_bracket(r, JSON_OBJECT);
+	case '[':
+		return open_bracket(r, JSON_ARRAY);
+	case '"':
+		return string(r, JSON_STRING);
+	case 't':
+		return word(r, "true", JSON_TRUE);
+	case 'f':
+		return word(r, "false", JSON_FALSE);
+	case 'n':
+		return word(r, "null", JSON_NULL);
+	default:
+		return number(r);
+	}
+}
+
+static enum json_token key(struct jsonread *r)
+{
+	struct jsonread k;
+
+	if (*r->at != '"' || string(r, JSON_KEY) == JSON_BAD)
+		return bad(r);
+	k = *r; /* the colon goes with the key, but the key is the token */
+	skip_blanks(&k);
+	if (k.at == k.end || *k.at != ':')
+		return bad(r);
+	r->at = k.at + 1;
+	r->value_next = true;
+	return JSON_KEY;
+}
+
+enum json_token jsonread_next(struct jsonread *r)
+{
+	bool object = in_object(r);
+
+	if (r->last == JSON_BAD || r->last == JSON_END)
+		return r->last;
+	skip_blanks(r);
+	if (r->at == r->end) {
+		if (r->depth || r->value_next)
+			return bad(r);
+		return took(r, JSON_END, 0);
+	}
+	if (r->value_next)
+		return value(r);
+	if (!r->depth)
+		return bad(r); /* something behind the value at the top */
+	if (*r->at == (object ? '}' : ']')) {
+		r->depth--;
+		return took(r, object ? JSON_OBJECT_END : JSON_ARRAY_END, 1);
+	}
+	if (r->last != JSON_OBJECT && r->last != JSON_ARRAY) {
+		if (*r->at != ',')
+			return bad(r);
+		r->at++;
+		skip_blanks(r);
+		if (r->at == r->end)
+			return bad(r);
+	}
+	return object ? key(r) : value(r);
+}
+
+bool jsonread_skip(struct jsonread *r)
+{
+	unsigned int depth = r->depth;
+
+	if (r->last != JSON_OBJECT && r->last != JSON_ARRAY)
+		return r->last != JSON_BAD && r->last != JSON_END;
+	while (jsonread_next(r) != JSON_BAD)
+		if (r->depth < depth)
+			return true;
+	return false;
+}
+
+static size_t encode(uint32_t c, char out[static 4])
+{
+	if (c < 0x80) {
+		out[0] = (char)c;
+		return 1;
+	}
+	if (c < 0x800) {
+		out[0] = (char)(0xc0 | c >> 6);
+		out[1] = (char)(0x80 | (c & 0x3f));
+		return 2;
+	}
+	if (c < 0x10000) {
+		out[0] = (char)(0xe0 | c >> 12);
+		out[1] = (char)(0x80 | (c >> 6 & 0x3f));
+		out[2] = (char)(0x80 | (c & 0x3f));
+		return 3;
+	}
+	out[0] = (char)(0xf0 | c >> 18);
+	out[1] = (char)(0x80 | (c >> 12 & 0x3f));
+	out[2] = (char)(0x80 | (c >> 6 & 0x3f));
+	out[3] = (char)(0x80 | (c & 0x3f));
+	return 4;
+}
+
+/* @*at is behind the u. A pair of surrogates is one character (RFC 8259,
+ * section 7). */
+static uint32_t escaped_unicode(const char **at, const char *end)
+{
+	int high = hex4(*at, end);
+	int low;
+
+	if (high < 0)
+		return 0xfffd;
+	*at += 4;
+	if (high < 0xd800 || high > 0xdfff)
+		return (uint32_t)high;
+	if (high > 0xdbff || end - *at < 6 || (*at)[0] != '\\' ||
+	    (*at)[1] != 'u')
+		return 0xfffd;
+	low = hex4(*at + 2, end);
+	if (low < 0xdc00 || low > 0xdfff)
+		return 0xfffd;
+	*at += 6;
+	return 0x10000 + ((uint32_t)(high - 0xd800) << 10) +
+	       (uint32_t)(low - 0xdc00);
+}
+
+size_t jsonread_char(const char **at, const char *end, char out[static 4])
+{
+	static const char from[] = "bfnrt";
+	static const char to[] = "\b\f\n\r\t";
+	const char *p = *at;
+	const char *hit;
+	size_t n;
+
+	if (p == end)
+		return 0;
+	if (*p == '\\' && end - p > 1) {
+		*at = p + 2;
+		if (p[1] == 'u')
+			return encode(escaped_unicode(at, end), out);
+		hit = p[1] ? strchr(from, p[1]) : NULL;
+		out[0] = hit ? to[hit - from] : p[1];
+		return 1;
+	}
+	n = utf8_len(p, (size_t)(end - p));
+	*at = p + (n ? n : 1);
+	if (!n)
+		return encode(0xfffd, out);
+	memcpy(out, p, n);
+	return n;
+}
+
+bool jsonread_is(const struct jsonread *r, const char *want)
+{
+	const char *at = r->text;
+	char c[4];
+	size_t n;
+
+	if (r->last != JSON_KEY && r->last != JSON_STRING)
+		return false;
+	while ((n = jsonread_char(&at, r->text + r->len, c))) {
+		if (strnlen(want, n) < n || memcmp(want, c, n) != 0)
+			return false;
+		want += n;
+	}
+	return !*want;
+}
+
+size_t jsonread_string(const struct jsonread *r, char *buf, size_t size)
+{
+	const char *at = r->text;
+	size_t len = 0;
+	char c[4];
+	size_t n;
+
+	if (!size)
+		return 0;
+	if (r->last == JSON_KEY || r->last == JSON_STRING) {
+		while ((n = jsonread_char(&at, r->text + r->len, c))) {
+			if (len + n >= size)
+				break;
+			memcpy(buf + len, c, n);
+			len += n;
+		}
+	}
+	buf[len] = 0;
+	return len;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Numbers as people and the control protocol write them. */
+#ifndef GPCVM_NUM_H
+#define GPCVM_NUM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+#define PAGE_SHIFT    12
+#define PAGE_SIZE     (UINT64_C(1) << PAGE_SHIFT)
+#define KIB	      (UINT64_C(1) << 10)
+#define MIB	      (UINT64_C(1) << 20)
+#define GIB	      (UINT64_C(1) << 30)
+#define TIB	      (UINT64_C(1) << 40)
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+static inline uint64_t align_up(uint64_t v, uint64_t a)
+{
+	return (v + a - 1) & ~(a - 1);
+}
+
+/*
+ * Parse all of @s: decimal or 0x hexadecimal, with an optional suffix K, M, G
+ * or T (powers of 1024, either case). @what names the value in the message.
+ * Kinds of error: usage (not a number), range (does not fit 64 bits).
+ */
+int num_parse(const char *s, const char *what, uint64_t *out, struct err *e);
+
+/* The same, and within @min..@max, else a range error. */
+int num_parse_range(const char *s, const char *what, uint64_t min, uint64_t max,
+		    uint64_t *out, struct err *e);
+
+/* "64M", "1536K", "4097": the shortest exact form of @bytes, for messages. */
+const char *num_size(uint64_t bytes, char buf[static 24]);
+
+#endif

@@ -1,0 +1,397 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/num.h"
+#include "base/out.h"
+
+#define GUEST_SIZE	(256 * KIB)
+#define MESSAGES_SIZE	(64 * KIB)
+/* What one exit may bring: KVM's buffer for port I/O is a page. */
+#define EXIT_SIZE	(4 * KIB)
+/* A write of so much is atomic in a pipe (POSIX: PIPE_BUF). */
+#define CHUNK		4096
+/* Let more characters come before one is written by itself. */
+#define GATHER_NS	NS_PER_MS
+/* At the end. */
+#define OUT_PATIENCE_NS (3 * NS_PER_SEC)
+#define OUT_TOLD_NS	(NS_PER_SEC / 2) /* told to end */
+#define OUT_END_NS	(30 * NS_PER_SEC)
+#define OUT_LOOK_NS	(20 * NS_PER_MS)
+#define WRITER_STACK	(64 * KIB)
+
+struct stream {
+	int fd;
+	pthread_mutex_t lock;
+	pthread_cond_t more; /* for the writer */
+	pthread_cond_t done; /* by the writer: something was written */
+	char *ring;	     /* owned */
+	size_t size, full;   /* @full: out_full() from there on */
+	uint64_t put, taken; /* bytes, ever */
+	uint64_t written;    /* successful or not */
+	uint64_t messages;   /* that were dropped and not yet told of */
+	uint64_t lost;	     /* bytes of the guest's output, ever */
+	int error;	     /* of a write; atomic */
+	bool hurry;	     /* the end is near: gather no more */
+	bool end;	     /* nothing more is taken in */
+	bool begun;	     /* there is a thread: from the first byte on */
+	pthread_t thread;
+};
+
+/* A process has one stdout and one stderr. */
+static struct {
+	struct stream streams[2];
+	struct stream *guest, *messages; /* may be the same; NULL: not begun */
+	bool begun;			 /* atomic */
+} out;
+
+static void *writer_main(void *arg);
+
+/* ---- the buffer; the lock is held ---------------------------------------- */
+
+/* Most machines print nothing, and start sooner without the threads. */
+static bool writer_start(struct stream *s)
+{
+	pthread_attr_t attr;
+	int r;
+
+	if (s->begun)
+		return true;
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, WRITER_STACK);
+	r = pthread_create(&s->thread, &attr, writer_main, s);
+	pthread_attr_destroy(&attr);
+	if (r)
+		__atomic_store_n(&s->error, r, __ATOMIC_RELAXED);
+	s->begun = !r;
+	return s->begun;
+}
+
+static size_t stream_left(const struct stream *s)
+{
+	return (size_t)(s->put - s->taken);
+}
+
+static bool stream_put(struct stream *s, const char *buf, size_t len)
+{
+	size_t at, part;
+
+	if (s->end || len > s->size - stream_left(s) || !writer_start(s))
+		return false;
+	if (!stream_left(s)) /* touch no more memory than it takes */
+		s->put = s->taken = 0;
+	at = s->put % s->size;
+	part = len < s->size - at ? len : s->size - at;
+	memcpy(s->ring + at, buf, part);
+	memcpy(s->ring, buf + part, len - part);
+	s->put += len;
+	/* Before: it sleeps. After: it gathers. */
+	if (stream_left(s) == len || stream_left(s) >= CHUNK)
+		pthread_cond_signal(&s->more);
+	return true;
+}
+
+static size_t stream_take(struct stream *s, char *buf)
+{
+	size_t len = stream_left(s), at = s->taken % s->size, part;
+
+	len = len < CHUNK ? len : CHUNK;
+	part = len < s->size - at ? len : s->size - at;
+	memcpy(buf, s->ring + at, part);
+	memcpy(buf + part, s->ring, len - part);
+	return len;
+}
+
+/* Where messages are missing, once there is room to say so. */
+static void tell_dropped(struct stream *s)
+{
+	uint64_t n = s->messages;
+	char line[96];
+	int len = snprintf(line, sizeof(line),
+			   "gpcvm: %" PRIu64 " message%s dropped here: nobody "
+			   "read stderr\n",
+			   n, n == 1 ? "" : "s");
+
+	if (n && stream_put(s, line, (size_t)len))
+		s->messages = 0;
+}
+
+/* ---- the thread that writes ---------------------------------------------- */
+
+/* All of it, however long that takes; an errno where it cannot be. */
+static int write_all(int fd, const char *buf, size_t len)
+{
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+	ssize_t n;
+
+	while (len) {
+		n = write(fd, buf, len);
+		if (n >= 0) {
+			buf += n;
+			len -= (size_t)n;
+		} else if (errno == EAGAIN) { /* O_NONBLOCK, by somebody else */
+			poll(&p, 1, -1);
+		} else if (errno != EINTR) {
+			return errno;
+		}
+	}
+	return 0;
+}
+
+static void gather(struct stream *s)
+{
+	uint64_t until = now_ns() + GATHER_NS;
+	const struct timespec t = { .tv_sec = (time_t)(until / NS_PER_SEC),
+				    .tv_nsec = (long)(until % NS_PER_SEC) };
+
+	while (!s->hurry && stream_left(s) < CHUNK &&
+	       !pthread_cond_clockwait(&s->more, &s->lock, CLOCK_MONOTONIC, &t))
+		;
+}
+
+/* Only this thread takes something out: it stays in the buffer until it is
+ * written, so that an empty buffer means that all is. */
+static void *writer_main(void *arg)
+{
+	struct stream *s = arg;
+	char buf[CHUNK];
+
+	pthread_mutex_lock(&s->lock);
+	while (!s->end) {
+		size_t len;
+		int error;
+
+		if (!stream_left(s))
+			tell_dropped(s);
+		if (!stream_left(s)) {
+			pthread_cond_wait(&s->more, &s->lock);
+			continue;
+		}
+		gather(s);
+		len = stream_take(s, buf);
+		pthread_mutex_unlock(&s->lock);
+		error = write_all(s->fd, buf, len);
+		pthread_mutex_lock(&s->lock);
+		if (error) {
+			__atomic_store_n(&s->error, error, __ATOMIC_RELAXED);
+			s->lost += len;
+		}
+		s->taken += len;
+		s->written++;
+		pthread_cond_signal(&s->done);
+	}
+	pthread_mutex_unlock(&s->lock);
+	return NULL;
+}
+
+/* ---- beginning and end --------------------------------------------------- */
+
+static bool same_file(int a, int b)
+{
+	struct stat sa, sb;
+
+	return !fstat(a, &sa) && !fstat(b, &sb) && sa.st_dev == sb.st_dev &&
+	       sa.st_ino == sb.st_ino;
+}
+
+static int stream_init(struct stream *s, int fd, size_t full, size_t room)
+{
+	*s = (struct stream){ .fd = fd, .size = full + room, .full = full };
+	pthread_mutex_init(&s->lock, NULL);
+	pthread_cond_init(&s->more, NULL);
+	pthread_cond_init(&s->done, NULL);
+	s->ring = malloc(s->size);
+	return s->ring ? 0 : ENOMEM;
+}
+
+/* How many bytes it did not get rid of. */
+static uint64_t stream_end(struct stream *s)
+{
+	uint64_t left;
+
+	pthread_mutex_lock(&s->lock);
+	s->end = true;
+	left = stream_left(s);
+	pthread_cond_signal(&s->more);
+	pthread_mutex_unlock(&s->lock);
+	if (left) /* it may write for ever, and does not outlive the process */
+		return left;
+	if (s->begun)
+		pthread_join(s->thread, NULL);
+	free(s->ring);
+	s->ring = NULL;
+	return 0;
+}
+
+int out_start(unsigned int vcpus)
+{
+	bool same = same_file(STDOUT_FILENO, STDERR_FILENO);
+	size_t room = MESSAGES_SIZE + vcpus * EXIT_SIZE;
+	int r;
+
+	if (out.begun)
+		return 0;
+	r = stream_init(&out.streams[0], STDOUT_FILENO, GUEST_SIZE, room);
+	if (!r && !same) {
+		r = stream_init(&out.streams[1], STDERR_FILENO, MESSAGES_SIZE,
+				0);
+		if (r)
+			stream_end(&out.streams[0]);
+	}
+	out.guest = &out.streams[0];
+	out.messages = &out.streams[!same];
+	__atomic_store_n(&out.begun, !r, __ATOMIC_RELEASE);
+	return r;
+}
+
+/* Is there anything that the writer has yet to write? */
+static bool stream_waits(const struct stream *s)
+{
+	return s->begun && (stream_left(s) || s->messages);
+}
+
+/* A little while, or until something was written. Is anything left? */
+static bool stream_drain(struct stream *s, uint64_t *progress)
+{
+	uint64_t until = now_ns() + OUT_LOOK_NS;
+	const struct timespec t = { .tv_sec = (time_t)(until / NS_PER_SEC),
+				    .tv_nsec = (long)(until % NS_PER_SEC) };
+	bool left;
+
+	pthread_mutex_lock(&s->lock);
+	s->hurry = true;
+	pthread_cond_signal(&s->more);
+	if (stream_waits(s))
+		pthread_cond_clockwait(&s->done, &s->lock, CLOCK_MONOTONIC, &t);
+	left = stream_waits(s);
+	*progress += s->written;
+	pthread_mutex_unlock(&s->lock);
+	return left;
+}
+
+static bool told_to_end(void)
+{
+	const struct timespec none = { 0 };
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	return sigtimedwait(&set, NULL, &none) > 0;
+}
+
+static bool stream_pending(struct stream *s)
+{
+	bool r;
+
+	pthread_mutex_lock(&s->lock);
+	r = stream_waits(s);
+	pthread_mutex_unlock(&s->lock);
+	return r;
+}
+
+/* Until both (@b may be NULL) are empty, or nothing moves. */
+static void drain(struct stream *a, struct stream *b)
+{
+	uint64_t now = now_ns(), end = now + OUT_END_NS, moved = now;
+	uint64_t progress, last = 0, patience = OUT_PATIENCE_NS;
+	bool left = true;
+
+	while (left && now < end && now < moved + patience) {
+		progress = 0;
+		left = stream_drain(a, &progress);
+		if (b && stream_drain(b, &progress))
+			left = true;
+		now = now_ns();
+		if (progress != last)
+			moved = now;
+		last = progress;
+		/* By somebody who may well read: say what there is to say. */
+		if (left && told_to_end())
+			patience = OUT_TOLD_NS;
+	}
+}
+
+void out_finish(void)
+{
+	struct stream *guest = out.guest, *messages = out.messages;
+	char line[160];
+	uint64_t lost;
+	bool stuck;
+	int n;
+
+	if (!out.begun)
+		return;
+	drain(guest, messages != guest ? messages : NULL);
+	lost = stream_end(guest) + guest->lost;
+	if (messages == guest)
+		return;
+	stuck = stream_pending(messages);
+	if (lost) {
+		n = snprintf(line, sizeof(line),
+			     "gpcvm: %" PRIu64 " bytes of the guest's output "
+			     "are lost: %s\n",
+			     lost,
+			     guest->error ? strerrordesc_np(guest->error)
+					  : "nobody reads stdout");
+		out_message(line, (size_t)n);
+		if (!stuck)
+			drain(messages, NULL);
+	}
+	stream_end(messages);
+}
+
+/* ---- what others call ---------------------------------------------------- */
+
+void out_guest(const void *buf, size_t len)
+{
+	struct stream *s = out.guest;
+
+	pthread_mutex_lock(&s->lock);
+	if (!stream_put(s, buf, len))
+		s->lost += len;
+	pthread_mutex_unlock(&s->lock);
+}
+
+bool out_full(void)
+{
+	struct stream *s = out.guest;
+	bool full;
+
+	pthread_mutex_lock(&s->lock);
+	full = !s->end && stream_left(s) >= s->full;
+	pthread_mutex_unlock(&s->lock);
+	return full;
+}
+
+int out_error(void)
+{
+	return __atomic_load_n(&out.guest->error, __ATOMIC_RELAXED);
+}
+
+bool out_message(const char *text, size_t len)
+{
+	struct stream *s;
+	bool taken;
+
+	if (!__atomic_load_n(&out.begun, __ATOMIC_ACQUIRE))
+		return false;
+	s = out.messages;
+	pthread_mutex_lock(&s->lock);
+	taken = writer_start(s);
+	tell_dropped(s);
+	if (taken && (s->messages || !stream_put(s, text, len)))
+		s->messages++;
+	pthread_mutex_unlock(&s->lock);
+	return taken;
+}

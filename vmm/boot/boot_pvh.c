@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * An uncompressed kernel with a PVH note: a 64-bit ELF file such as Linux's
+ * vmlinux with CONFIG_PVH. It begins in 32-bit protected mode where the note
+ * says, with EBX at the start information (xen/include/public/arch-x86/hvm/
+ * start_info.h; docs/misc/pvh.pandoc there).
+ */
+#include <elf.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "boot/acpi.h"
+#include "boot/elf_image.h"
+
+#define NOTE_NAME     "Xen"
+#define NOTE_PHYS32   18 /* XEN_ELFNOTE_PHYS32_ENTRY */
+#define START_MAGIC   0x336ec578
+#define START_VERSION 1 /* the one that has a memory map */
+#define LOW	      0x1000
+
+struct start_info {
+	uint32_t magic, version, flags, nr_modules;
+	uint64_t modlist, cmdline, rsdp;
+	uint64_t memmap;
+	uint32_t memmap_entries, reserved;
+};
+
+struct start_module {
+	uint64_t gpa, len, cmdline, reserved;
+};
+
+struct start_range {
+	uint64_t gpa, len;
+	uint32_t type, reserved;
+};
+
+/* All that the kernel is told, in one piece. */
+struct told {
+	struct start_info info;
+	struct start_module module;
+	struct start_range map[BOOT_MAX_RANGES];
+};
+
+static bool match(const struct boot *b)
+{
+	return elf_bits(&b->kernel) == 64;
+}
+
+static int find_entry(const struct bytes *im, uint64_t *entry, struct err *e)
+{
+	struct elf_note n;
+	int r = elf_find_note(im, NOTE_NAME, NOTE_PHYS32, &n, e);
+
+	if (r < 0)
+		return -1;
+	if (!r)
+		return err_unsupported(e,
+				       "%s: a 64-bit ELF file without a PVH "
+				       "note (XEN_ELFNOTE_PHYS32_ENTRY): Linux "
+				       "has it with CONFIG_PVH; its bzImage "
+				       "does without",
+				       im->name);
+	if (n.len != 4 && n.len != 8)
+		return err_range(e,
+				 "%s: a PVH note of %" PRIu64
+				 " bytes: it has 4 or 8",
+				 im->name, n.len);
+	*entry = 0;
+	memcpy(entry, n.data, n.len);
+	return 0;
+}
+
+static int put_kernel(struct boot *b, uint64_t *entry, struct err *e)
+{
+	if (find_entry(&b->kernel, entry, e) || elf_put_segments(b, 64, e))
+		return -1;
+	if (*entry > UINT32_MAX || !boot_covers(b, *entry))
+		return err_range(e,
+				 "%s: the entry of its PVH note, 0x%" PRIx64
+				 ", is in no segment",
+				 b->kernel.name, *entry);
+	return 0;
+}
+
+static uint64_t end_of_all(const struct boot *b)
+{
+	uint64_t end = MIB;
+
+	for (unsigned int i = 0; i < b->nr_pieces; i++)
+		if (b->pieces[i].gpa + b->pieces[i].size > end)
+			end = b->pieces[i].gpa + b->pieces[i].size;
+	return end;
+}
+
+static void fill(const struct boot *b, struct told *t, uint64_t gpa)
+{
+	struct start_info *s = &t->info;
+
+	s->magic = START_MAGIC;
+	s->version = START_VERSION;
+	if (b->initrd.len) {
+		s->nr_modules = 1;
+		s->modlist = gpa + offsetof(struct told, module);
+		t->module.gpa = b->initrd.gpa;
+		t->module.len = b->initrd.len;
+	}
+	s->memmap = gpa + offsetof(struct told, map);
+	s->memmap_entries = b->nr_ranges;
+	for (unsigned int i = 0; i < b->nr_ranges; i++)
+		t->map[i] = (struct start_range){ b->map[i].gpa, b->map[i].len,
+						  b->map[i].type, 0 };
+}
+
+static int put_told(struct boot *b, uint64_t *gpa, struct err *e)
+{
+	struct told t = { 0 };
+
+	if (boot_put_append(b, BOOT_MAX_CMDLINE - 1, &t.info.cmdline, e) ||
+	    acpi_put(b, &t.info.rsdp, e) ||
+	    boot_find(b, LOW, 4 * GIB, sizeof(t), "the start information", gpa,
+		      e))
+		return -1;
+	fill(b, &t, *gpa);
+	return boot_add(b, "the start information", LOW, &t, sizeof(t), gpa, e);
+}
+
+static int load(struct boot *b, struct err *e)
+{
+	uint64_t entry, info;
+
+	if (put_kernel(b, &entry, e) ||
+	    boot_put_initrd(b, end_of_all(b), 4 * GIB, e) ||
+	    put_told(b, &info, e))
+		return -1;
+	b->regs = (struct kvm_regs){
+		.rbx = info,
+		.rip = entry,
+		.rflags = 2,
+	};
+	return 0;
+}
+
+const struct boot_loader pvh_loader = {
+	.name = "pvh",
+	.help = "a 64-bit ELF file with a PVH note (Linux's vmlinux with "
+		"CONFIG_PVH)",
+	.match = match,
+	.load = load,
+};

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What a client may have the guest do to itself. */
+#ifndef GPCVM_CMD_GUEST_H
+#define GPCVM_CMD_GUEST_H
+
+#include "machine/machine.h"
+#include "vcpu/agent.h"
+
+/* Refuse (state) an MSR write that would break the guest or make the kernel
+ * write into the guest's own memory, unless --no-guard. */
+int guest_guard_msr(struct machine *m, uint32_t msr, uint64_t value,
+		    struct err *e);
+/* @arg: number, a0..a3. */
+int guest_guard_hypercall(struct machine *m, const uint64_t arg[5],
+			  struct err *e);
+
+#endif

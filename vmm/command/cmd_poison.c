@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* poison: memory failure on a page of the guest. */
+#include <inttypes.h>
+
+#include "base/num.h"
+#include "command/commands.h"
+#include "control/session.h"
+#include "host/poison.h"
+#include "leak/leak.h"
+
+/* A page whose memory changes while it is looked for. */
+#define TRIES 3
+
+static void reply(struct request *rq, uint64_t gpa, const struct poisoned *done)
+{
+	struct machine *m = rq->m;
+
+	event_add(&m->events, EVENT_MACHINE,
+		  "gpa 0x%" PRIx64 " is poisoned, pfn 0x%" PRIx64
+		  ", through %s: lost to the host until it reboots",
+		  gpa, done->pfn, done->by);
+	json_hex(&rq->reply, "gpa", gpa);
+	json_hex(&rq->reply, "len", PAGE_SIZE);
+	if (done->pfn)
+		json_hex(&rq->reply, "pfn", done->pfn);
+	else
+		json_null(&rq->reply, "pfn");
+	json_str(&rq->reply, "by", done->by);
+	if (done->answer)
+		json_str(&rq->reply, "answer", err_errno_name(done->answer));
+	else
+		json_null(&rq->reply, "answer");
+}
+
+/* Not while a change is under way, which has been counted already. */
+static uint64_t changes_now(struct memory *m)
+{
+	uint64_t n;
+
+	pthread_rwlock_wrlock(&m->lock);
+	n = m->changes;
+	pthread_rwlock_unlock(&m->lock);
+	return n;
+}
+
+/* A private page, unless memory has changed since @changes was read: what was
+ * its pfn may belong to somebody else now. 0, -1, or 1 if it has changed. */
+static int poison_found(struct request *rq, uint64_t pfn, uint64_t changes,
+			struct poisoned *done)
+{
+	struct mem_change ch = { .kind = MEM_POISONED,
+				 .gpa = rq->arg[0],
+				 .len = PAGE_SIZE };
+	struct memory *mem = &rq->m->memory;
+	int r = 1;
+
+	/* For writing: then nobody punches or converts it meanwhile. */
+	pthread_rwlock_wrlock(&mem->lock);
+	if (mem->changes == changes) {
+		memory_begin(mem, &ch);
+		r = poison_by_pfn(rq->s->poisoner, pfn, done, &rq->err);
+		memory_end(mem, &ch, r);
+	}
+	pthread_rwlock_unlock(&mem->lock);
+	return r;
+}
+
+/* On a thread of its own: a private page has no mapping that tells its pfn, so
+ * that it is looked for in the direct map. */
+static int poison_private(struct request *rq)
+{
+	uint64_t gpa = rq->arg[0], pfn, changes;
+	struct poisoned done = { 0 };
+	int r = 1;
+
+	for (int i = 0; i < TRIES && r > 0; i++) {
+		changes = changes_now(&rq->m->memory);
+		if (leak_locate(rq, gpa, &pfn))
+			return -1;
+		r = poison_found(rq, pfn, changes, &done);
+	}
+	if (r > 0)
+		return err_state(&rq->err,
+				 "memory is punched or converted all the time: "
+				 "the pfn of gpa 0x%" PRIx64 " is not certain",
+				 gpa);
+	if (r)
+		return -1;
+	__atomic_add_fetch(&rq->s->poisoned, 1, __ATOMIC_RELAXED);
+	reply(rq, gpa, &done);
+	return 0;
+}
+
+int cmd_poison(struct request *rq)
+{
+	struct machine *m = rq->m;
+	struct poisoned done = { 0 };
+	uint64_t gpa, len;
+
+	if (request_pages(rq, 0, &gpa, &len) ||
+	    machine_guard(m, gpa, len, &rq->err))
+		return -1;
+	if (!rq->s->poisoner)
+		return err_unsupported(
+			&rq->err,
+			"gpcvm has given up the right to poison memory: start "
+			"gpcvm with --poison");
+	if (memory_is_private(&m->memory, gpa)) {
+		if (memory_check_open(&m->memory, gpa, len, &rq->err) ||
+		    leak_check(rq->s->leak, &rq->err))
+			return -1;
+		rq->arg[0] = gpa;
+		return request_on_thread(rq, SANDBOX_THREAD, poison_private,
+					 NULL);
+	}
+	if (memory_poison(&m->memory, gpa, rq->s->poisoner, &done, &rq->err))
+		return -1;
+	__atomic_add_fetch(&rq->s->poisoned, 1, __ATOMIC_RELAXED);
+	reply(rq, gpa, &done);
+	return 0;
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The guest's own memory and state, kept from careless commands. */
+#include <inttypes.h>
+
+#include "base/num.h"
+#include "command/cmd_guest.h"
+
+#define HC_CLOCK_PAIRING 9 /* KVM writes a structure to a0 */
+
+/* MSRs whose value is an address that KVM writes to, with flags below it
+ * (Documentation/virt/kvm/x86/msr.rst). */
+static const struct {
+	uint64_t flags;
+	uint32_t msr, bytes;
+} writes_to[] = {
+	{ 0, 0x11, 16 },       /* wall clock, old */
+	{ 1, 0x12, 32 },       /* system time, old */
+	{ 0, 0x4b564d00, 16 }, /* wall clock */
+	{ 1, GPC_MSR_SYSTEM_TIME, 32 },
+	{ 0x3f, GPC_MSR_STEAL_TIME, 64 },
+	{ 3, 0x4b564d04, 4 }, /* PV EOI */
+};
+
+/* MSRs without which the guest cannot go on, or which have KVM inject what it
+ * has no handler for. */
+static const struct {
+	uint32_t msr;
+	const char *name;
+} vital[] = {
+	{ 0x1b, "APIC base" },	    { 0xc0000080, "EFER" },
+	{ 0xc0000100, "FS base" },  { 0xc0000101, "GS base" },
+	{ 0x4b564d02, "async PF" }, { 0x4b564d06, "async PF interrupt" },
+};
+
+/* What KVM would write there has to be in RAM, and not in the guest's own. */
+static int guard_target(struct machine *m, uint64_t gpa, uint32_t bytes,
+			struct err *e)
+{
+	if (memory_check(&m->memory, gpa, bytes, 1, e))
+		return -1;
+	return machine_guard(m, gpa, bytes, e);
+}
+
+int guest_guard_msr(struct machine *m, uint32_t msr, uint64_t value,
+		    struct err *e)
+{
+	if (!m->cfg->guard)
+		return 0;
+	for (unsigned int i = 0; i < ARRAY_SIZE(vital); i++)
+		if (vital[i].msr == msr)
+			return err_state(e,
+					 "MSR 0x%" PRIx32
+					 " (%s): the guest needs it as it "
+					 "is; gpcvm run --no-guard lets it",
+					 msr, vital[i].name);
+	for (unsigned int i = 0; i < ARRAY_SIZE(writes_to); i++) {
+		uint64_t flags = writes_to[i].flags;
+
+		if (writes_to[i].msr != msr || (flags && !(value & 1)))
+			continue;
+		return guard_target(m, value & ~flags, writes_to[i].bytes, e);
+	}
+	return 0;
+}
+
+int guest_guard_hypercall(struct machine *m, const uint64_t arg[5],
+			  struct err *e)
+{
+	if (m->cfg->guard && arg[0] == HC_CLOCK_PAIRING)
+		return guard_target(m, arg[1], 64, e);
+	return 0;
+}

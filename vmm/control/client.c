@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A client's life: lines in, requests run, replies handed on. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "control/client.h"
+
+static bool ending(const struct client *cl)
+{
+	return __atomic_load_n(&cl->ctl->m->ending, __ATOMIC_ACQUIRE);
+}
+
+static struct request *new_request(struct control *ctl)
+{
+	struct request *rq = ctl->spare;
+
+	if (rq)
+		ctl->spare = NULL;
+	else
+		rq = calloc(1, sizeof(*rq));
+	if (rq) {
+		rq->s = ctl->s;
+		rq->m = ctl->m;
+	}
+	return rq;
+}
+
+static void free_request(struct control *ctl, struct request *rq)
+{
+	if (!ctl->spare && rq->reply.cap <= CLIENT_IN) {
+		ctl->spare = rq;
+		return;
+	}
+	json_free(&rq->reply);
+	free(rq);
+}
+
+/* From request.c: a reply that took its time, or nobody's. */
+static void finished(struct request *rq)
+{
+	struct client *cl = rq->owner;
+
+	if (!cl) {
+		json_free(&rq->reply);
+		free(rq);
+		return;
+	}
+	cl->busy = NULL;
+	client_reply(cl, &rq->reply);
+	free_request(cl->ctl, rq);
+	client_update(cl);
+}
+
+static void subscribe(void *owner, bool on)
+{
+	struct client *cl = owner;
+
+	cl->subscribed = on;
+	cl->seen = events_last(&cl->ctl->m->events);
+}
+
+static const struct request_client ops = { finished, subscribe };
+
+static void refuse_line(struct client *cl, const char *message)
+{
+	struct json j;
+	struct err e;
+
+	json_init(&j);
+	err_usage(&e, "%s", message);
+	request_refuse(&j, &e);
+	client_reply(cl, &j);
+	json_free(&j);
+}
+
+static void client_no_memory(struct client *cl)
+{
+	complain("out of memory: a client's connection is closed");
+	cl->broken = true;
+}
+
+static void run_line(struct client *cl, const char *line, size_t len)
+{
+	struct request *rq = new_request(cl->ctl);
+	int r;
+
+	if (!rq) {
+		client_no_memory(cl);
+		return;
+	}
+	memcpy(rq->line, line, len);
+	rq->owner = cl;
+	rq->client = &ops;
+	r = request_run(rq, len);
+	if (r == REQUEST_PENDING || r == REQUEST_PARTS) {
+		cl->busy = rq;
+		cl->parts = r == REQUEST_PARTS;
+		return;
+	}
+	client_reply(cl, &rq->reply);
+	free_request(cl->ctl, rq);
+}
+
+/* The next parts of a reply, as far as there is room. */
+static void take_parts(struct client *cl)
+{
+	struct request *rq = cl->busy;
+
+	while (cl->parts && client_has_room(cl) && !cl->broken) {
+		cl->parts = request_part(rq) == REQUEST_PARTS;
+		client_part(cl, &rq->reply, !cl->parts);
+		json_rewind(&rq->reply,
+			    (struct json_mark){ 0, rq->reply.comma });
+	}
+	if (cl->parts || cl->broken)
+		return;
+	cl->busy = NULL;
+	free_request(cl->ctl, rq);
+}
+
+/* One line from the front of the buffer; false if there is none to run now. */
+static bool next_line(struct client *cl, size_t *at)
+{
+	const char *start = cl->in + *at;
+	size_t left = cl->in_len - *at;
+	const char *nl = left ? memchr(start, '\n', left) : NULL;
+	size_t len = nl ? (size_t)(nl - start) : left;
+
+	if (cl->discard) {
+		*at += nl ? len + 1 : len;
+		cl->discard = !nl;
+		return nl;
+	}
+	if (len > LINE_MAX_BYTES) {
+		refuse_line(cl, "the line is longer than 4096 bytes");
+		*at += nl ? len + 1 : len;
+		cl->discard = !nl;
+		return nl;
+	}
+	if (!nl) {
+		if (cl->eof && len) {
+			refuse_line(
+				cl,
+				"the connection ended within a line, which was not run");
+			*at += len;
+		}
+		return false;
+	}
+	*at += len + 1;
+	run_line(cl, start, len);
+	return true;
+}
+
+static void run_lines(struct client *cl)
+{
+	size_t at = 0;
+
+	do {
+		if (cl->parts)
+			take_parts(cl);
+	} while (!cl->busy && !cl->broken && client_has_room(cl) &&
+		 !ending(cl) && next_line(cl, &at));
+	if (at) {
+		cl->in_len -= at;
+		memmove(cl->in, cl->in + at, cl->in_len);
+	}
+	if (!cl->in_len) {
+		free(cl->in);
+		cl->in = NULL;
+	}
+}
+
+static void fill(struct client *cl)
+{
+	ssize_t n;
+
+	if (!cl->in)
+		cl->in = malloc(CLIENT_IN);
+	if (!cl->in) {
+		client_no_memory(cl);
+		return;
+	}
+	n = recv(cl->source.fd, cl->in + cl->in_len, CLIENT_IN - cl->in_len,
+		 MSG_DONTWAIT);
+	if (n > 0)
+		cl->in_len += (size_t)n;
+	else if (n == 0)
+		cl->eof = true;
+	else if (errno != EAGAIN && errno != EINTR)
+		cl->broken = true;
+}
+
+/* ---- a client's life ---------------------------------------------------- */
+
+void client_drop(struct client *cl)
+{
+	client_set_eager(cl, false);
+	if (cl->busy && cl->parts)
+		free_request(cl->ctl, cl->busy);
+	else if (cl->busy)
+		request_abandon(cl->busy);
+	loop_remove(&cl->ctl->m->loop, &cl->source);
+	close(cl->source.fd);
+	*cl->back = cl->next;
+	if (cl->next)
+		cl->next->back = cl->back;
+	cl->ctl->nr--;
+	free(cl->in);
+	json_free(&cl->out);
+	free(cl);
+}
+
+static bool may_read(const struct client *cl)
+{
+	return !cl->eof && cl->in_len < CLIENT_IN && !cl->blocked;
+}
+
+/* Is there something that the next round can run? */
+static bool has_work(const struct client *cl)
+{
+	if (cl->broken || cl->blocked)
+		return false;
+	if (cl->parts)
+		return true;
+	return cl->in_len && !cl->busy && !ending(cl) &&
+	       (cl->eof || memchr(cl->in, '\n', cl->in_len));
+}
+
+void client_update(struct client *cl)
+{
+	uint32_t want = 0;
+
+	/* Sending may make room for more replies, and these for more lines. */
+	do {
+		run_lines(cl);
+		if (cl->subscribed && !cl->parts)
+			client_send_events(cl);
+		client_flush(cl);
+	} while (has_work(cl));
+	if (cl->broken ||
+	    (cl->eof && !cl->busy && !cl->in_len && !cl->blocked)) {
+		client_drop(cl);
+		return;
+	}
+	client_set_eager(cl, cl->subscribed && !cl->blocked);
+	if (may_read(cl))
+		want |= EPOLLIN;
+	if (cl->blocked)
+		want |= EPOLLOUT;
+	if (want != cl->interest) {
+		cl->interest = want;
+		loop_change(&cl->ctl->m->loop, &cl->source, want);
+	}
+}
+
+static void ready(void *arg, uint32_t events)
+{
+	struct client *cl = arg;
+
+	/* Hung up for good: what it asked for has nobody to go to. */
+	if (events & EPOLLERR || (events & EPOLLHUP && !(events & EPOLLIN)))
+		cl->broken = true;
+	if (events & EPOLLIN)
+		fill(cl);
+	client_update(cl);
+}
+
+int client_add(struct control *ctl, int fd, struct err *e)
+{
+	struct client *cl = calloc(1, sizeof(*cl));
+
+	if (!cl)
+		return err_os(e, ENOMEM, "no memory for another client");
+	cl->ctl = ctl;
+	cl->source = (struct loop_source){ fd, ready, cl };
+	cl->interest = EPOLLIN;
+	json_init(&cl->out);
+	if (loop_add(&ctl->m->loop, &cl->source, EPOLLIN)) {
+		err_os(e, errno, "epoll_ctl");
+		free(cl);
+		return -1;
+	}
+	cl->next = ctl->clients;
+	cl->back = &ctl->clients;
+	if (cl->next)
+		cl->next->back = &cl->next;
+	ctl->clients = cl;
+	ctl->nr++;
+	return 0;
+}

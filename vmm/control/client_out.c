@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What a client is sent: replies and events. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "control/client.h"
+
+bool client_has_room(const struct client *cl)
+{
+	return !cl->blocked && cl->out.len < CLIENT_OUT;
+}
+
+/* It may wait for long, or for ever: keep what is to be sent and no more. */
+static void trim_output(struct client *cl)
+{
+	struct json *out = &cl->out;
+	char *buf;
+
+	out->len -= cl->out_sent;
+	memmove(out->buf, out->buf + cl->out_sent, out->len);
+	cl->out_sent = 0;
+	buf = realloc(out->buf, out->len);
+	if (!buf)
+		return;
+	out->buf = buf;
+	out->cap = out->len;
+}
+
+void client_flush(struct client *cl)
+{
+	cl->blocked = false;
+	while (cl->out_sent < cl->out.len && !cl->broken) {
+		ssize_t n = send(cl->source.fd, cl->out.buf + cl->out_sent,
+				 cl->out.len - cl->out_sent,
+				 MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (n >= 0) {
+			cl->out_sent += (size_t)n;
+		} else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+			cl->blocked = true;
+			trim_output(cl);
+			return;
+		} else if (errno != EINTR) {
+			cl->broken = true;
+		}
+	}
+	cl->out_sent = 0;
+	if (cl->out.cap > 4 * CLIENT_OUT) /* what one big reply took */
+		json_free(&cl->out);
+	else
+		json_reset(&cl->out);
+}
+
+/* It must not wait for ever. */
+static void drop_without_reply(struct client *cl)
+{
+	cl->broken = true;
+	complain("out of memory: a client is dropped without its reply");
+}
+
+void client_part(struct client *cl, struct json *part, bool end)
+{
+	const char *text = json_text(part);
+
+	if (!text) {
+		drop_without_reply(cl);
+		return;
+	}
+	json_raw(&cl->out, text, part->len);
+	if (end)
+		json_newline(&cl->out);
+	if (cl->out.failed)
+		drop_without_reply(cl);
+}
+
+void client_reply(struct client *cl, struct json *reply)
+{
+	client_part(cl, reply, true);
+}
+
+void client_send_events(struct client *cl)
+{
+	struct events *ev = &cl->ctl->m->events;
+	uint64_t last = events_last(ev);
+	struct event e = { 0 };
+
+	/* A gap in seq says that some are gone. */
+	while (client_has_room(cl) && !cl->broken) {
+		if (!event_next(ev, cl->seen, &e)) {
+			if (cl->seen < last)
+				cl->seen = last;
+			break;
+		}
+		cl->seen = e.seq;
+		event_json(&e, &cl->out, NULL);
+		json_newline(&cl->out);
+	}
+}
+
+static void put_in(struct client *cl)
+{
+	cl->next_eager = cl->ctl->eager;
+	cl->back_eager = &cl->ctl->eager;
+	if (cl->next_eager)
+		cl->next_eager->back_eager = &cl->next_eager;
+	cl->ctl->eager = cl;
+}
+
+static void take_out(struct client *cl)
+{
+	*cl->back_eager = cl->next_eager;
+	if (cl->next_eager)
+		cl->next_eager->back_eager = cl->back_eager;
+	cl->back_eager = NULL;
+}
+
+void client_set_eager(struct client *cl, bool on)
+{
+	struct control *ctl = cl->ctl;
+	struct events *ev = &ctl->m->events;
+	bool any = ctl->eager;
+
+	if (on && !cl->back_eager)
+		put_in(cl);
+	else if (!on && cl->back_eager)
+		take_out(cl);
+	if (any != !!ctl->eager)
+		events_arm(ev, !any);
+	/* Those that came before it was armed, or did not fit. The others have
+	 * their turn first. */
+	if (on && cl->seen < events_last(ev))
+		loop_wake(ctl->events.fd);
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <inttypes.h>
+
+#include "control/operate.h"
+#include "vcpu/agent.h"
+
+#define load(p)	     __atomic_load_n(p, __ATOMIC_ACQUIRE)
+
+#define PREFAULT_MAX (2 * MIB)
+#define TOUCH_MAX    (256 * PAGE_SIZE) /* the agent answers in time */
+
+int operate_can_prefault(struct machine *m, struct err *e)
+{
+	if (kvm_check_extension(m->vm, GPC_CAP_PRE_FAULT_MEMORY) > 0)
+		return 0;
+	return err_unsupported(
+		e, "this kernel has no KVM_PRE_FAULT_MEMORY for "
+		   "this VM (KVM_CAP_PRE_FAULT_MEMORY is 0; Linux 6.12 has "
+		   "it where KVM uses two-dimensional paging)");
+}
+
+/*
+ * One go. Not while a slot changes: before 6.18 KVM_PRE_FAULT_MEMORY tried again
+ * for as long as the slot is on its way out, while that waits for it
+ * (arch/x86/kvm/mmu/mmu.c, kvm_tdp_map_page; both hold kvm->srcu).
+ */
+static int prefault_some(struct memory *m, struct vcpu *v, uint64_t *gpa,
+			 uint64_t *len)
+{
+	uint64_t some = *len < PREFAULT_MAX ? *len : PREFAULT_MAX;
+	uint64_t left = some;
+	int r;
+
+	pthread_rwlock_rdlock(&m->lock);
+	r = kvm_pre_fault_memory(v->fd, gpa, &left);
+	pthread_rwlock_unlock(&m->lock);
+	*len -= some - left;
+	/* It signals, and tries again until the signal is there. */
+	return vcpu_take_bus(v) ? -EHWPOISON : r;
+}
+
+static uint64_t changes(struct memory *m)
+{
+	return __atomic_load_n(&m->changes, __ATOMIC_ACQUIRE);
+}
+
+static int prefault_failed(struct machine *m, uint64_t gpa, int os_errno,
+			   uint64_t since, struct err *e)
+{
+	struct memory *mem = &m->memory;
+	char reason[96];
+
+	machine_fault_reason(m, gpa, memory_is_private(mem, gpa), os_errno,
+			     reason, sizeof(reason));
+	return err_kvm(e, os_errno,
+		       "KVM_PRE_FAULT_MEMORY at gpa 0x%" PRIx64 " (%s)", gpa,
+		       changes(mem) == since ? reason
+					     : "memory changed meanwhile");
+}
+
+int operate_prefault(struct machine *m, struct vcpu *v, uint64_t gpa,
+		     uint64_t len, const bool *give_up, struct err *e)
+{
+	/* The kernel does a part at a time and says how far it came. */
+	while (len) {
+		uint64_t now = changes(&m->memory);
+		int r = prefault_some(&m->memory, v, &gpa, &len);
+
+		if (r < 0 && r != -EINTR && r != -EAGAIN)
+			return prefault_failed(m, gpa, -r, now, e);
+		if (len && (load(give_up) || load(&v->stop)))
+			return err_state(e, "given up at gpa 0x%" PRIx64, gpa);
+	}
+	return 0;
+}
+
+int operate_touch(struct vcpu *v, uint64_t gpa, uint64_t len, bool write,
+		  const bool *give_up, uint64_t *pages, struct err *e)
+{
+	*pages = 0;
+	for (uint64_t at = 0, n; at < len; at += n) {
+		n = len - at < TOUCH_MAX ? len - at : TOUCH_MAX;
+		struct agent_op op = { .op = OP_TOUCH,
+				       .in = { gpa + at, n, write } };
+
+		if (agent_do(v, &op, e))
+			return -1;
+		*pages += op.out[1];
+		if (at + n < len && load(give_up))
+			return err_state(e, "given up at gpa 0x%" PRIx64,
+					 gpa + at);
+	}
+	return 0;
+}

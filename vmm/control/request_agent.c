@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* How a request's own thread has a vCPU do something, and waits for it. */
+#include "base/clock.h"
+#include "control/request.h"
+#include "vcpu/agent.h"
+
+#define load(p)	    __atomic_load_n(p, __ATOMIC_ACQUIRE)
+#define store(p, x) __atomic_store_n(p, x, __ATOMIC_RELEASE)
+
+#define TICK_NS	    (10 * NS_PER_MS)
+
+struct asked {
+	struct vcpu_job job;
+	request_agent_fn fn;
+	void *arg;
+	struct err *err;
+	int result;
+	bool started; /* atomic */
+	struct patience patience;
+	pthread_mutex_t lock;
+	pthread_cond_t cond;
+	bool over, ran;
+};
+
+static void run(struct vcpu_job *job, struct vcpu *v)
+{
+	struct asked *a = (struct asked *)job;
+
+	store(&a->started, true);
+	a->result = a->fn(a->arg, v, a->err);
+}
+
+static void done(struct vcpu_job *job, bool ran)
+{
+	struct asked *a = (struct asked *)job;
+
+	pthread_mutex_lock(&a->lock);
+	a->ran = ran;
+	a->over = true;
+	pthread_cond_signal(&a->cond);
+	pthread_mutex_unlock(&a->lock);
+}
+
+/* False where it is not over when the tick is. */
+static bool wait_tick(struct asked *a)
+{
+	uint64_t until = now_ns() + TICK_NS;
+	struct timespec t = { .tv_sec = (time_t)(until / NS_PER_SEC),
+			      .tv_nsec = (long)(until % NS_PER_SEC) };
+	bool over;
+
+	pthread_mutex_lock(&a->lock);
+	if (!a->over)
+		pthread_cond_clockwait(&a->cond, &a->lock, CLOCK_MONOTONIC, &t);
+	over = a->over;
+	pthread_mutex_unlock(&a->lock);
+	return over;
+}
+
+/* As check_deadline() in request.c; the job is this thread's, so it is waited
+ * for even where the client has been told that the vCPU is stuck. */
+static void watch(struct request *rq, struct asked *a, struct vcpu *v,
+		  const bool *give_up)
+{
+	bool started = load(&a->started), no_more = give_up && load(give_up);
+	uint64_t since = started ? load(&v->agent.op_since) : a->job.queued_ns;
+	enum patience_state state = PATIENCE_YET;
+	struct err why;
+
+	if (since)
+		state = patience_look(&a->patience, v, since, now_ns());
+	if (!started && (no_more || state != PATIENCE_YET)) {
+		store(&a->job.cancelled, true);
+		vcpu_kick(v);
+	} else if (started && state != PATIENCE_YET) {
+		agent_give_up(v, a->patience.doing);
+	} else if (started && no_more && vcpu_pausing(v)) {
+		/* It does not come back by itself. */
+		agent_give_up(v, "");
+	}
+	if (state == PATIENCE_STUCK) {
+		err_state(&why, "vCPU %u does not leave the kernel: %s",
+			  v->index, a->patience.doing);
+		request_stuck(rq, &why);
+	}
+}
+
+int request_ask_vcpu(struct request *rq, struct vcpu *v, enum job_kind kind,
+		     request_agent_fn fn, void *arg, const bool *give_up,
+		     struct err *e)
+{
+	struct asked a = {
+		.job = { .kind = kind,
+			 .what = rq->cmd->name,
+			 .run = run,
+			 .done = done },
+		.fn = fn,
+		.arg = arg,
+		.err = e,
+	};
+
+	if (kind == JOB_AGENT && request_may_agent(rq->m, v, e))
+		return -1;
+	pthread_mutex_init(&a.lock, NULL);
+	pthread_cond_init(&a.cond, NULL);
+	vcpu_submit(v, &a.job);
+	while (!wait_tick(&a))
+		watch(rq, &a, v, give_up);
+	pthread_cond_destroy(&a.cond);
+	pthread_mutex_destroy(&a.lock);
+	return a.ran ? a.result : request_not_run(rq->m, v, &a.patience, e);
+}
+
+int request_ask_agent(struct request *rq, request_agent_fn fn, void *arg,
+		      bool must)
+{
+	const bool *give_up = must ? NULL : &rq->job.cancelled;
+	struct err first;
+
+	for (unsigned int i = 0; i < rq->m->nr_vcpus; i++) {
+		if (!request_ask_vcpu(rq, &rq->m->vcpus[i], JOB_AGENT, fn, arg,
+				      give_up, &rq->err))
+			return 0;
+		if (!i)
+			first = rq->err;
+		if (load(&rq->m->ending) || (!must && request_given_up(rq)))
+			break;
+	}
+	rq->err = first;
+	return -1;
+}

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Whether a vCPU can be asked at all. */
+#include "config/guests.h"
+#include "control/request.h"
+
+#define load(p) __atomic_load_n(p, __ATOMIC_ACQUIRE)
+
+int request_has_agent(struct machine *m, struct err *e)
+{
+	const struct config *cfg = m->cfg;
+
+	if (guest_has_agent(cfg->guest))
+		return 0;
+	return err_unsupported(e,
+			       "%s %s runs no agent of gpcvm: --guest agent, "
+			       "clockwatch or linux does",
+			       cfg->kernel ? "--kernel" : "--guest",
+			       cfg->kernel ?: cfg->guest);
+}
+
+int request_may_agent(struct machine *m, struct vcpu *v, struct err *e)
+{
+	if (request_has_agent(m, e))
+		return -1;
+	if (vcpu_pausing(v))
+		return err_state(e, "vCPU %u is paused: vcpu %u resume",
+				 v->index, v->index);
+	if (load(&v->agent.lost))
+		return err_state(e,
+				 "vCPU %u has not come back from an operation "
+				 "that was given up",
+				 v->index);
+	return 0;
+}

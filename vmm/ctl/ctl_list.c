@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "ctl/ctl_render.h"
+
+#define STEP 2
+
+/* How wide the keys are whose values stand beside them. @r is a copy. */
+static size_t widest_key(struct jsonread r)
+{
+	size_t widest = 0;
+
+	while (jsonread_next(&r) == JSON_KEY) {
+		size_t width = render_key(NULL, &r);
+
+		jsonread_next(&r);
+		if (render_is_flat(&r) && width > widest)
+			widest = width;
+		if (!jsonread_skip(&r))
+			break;
+	}
+	return widest;
+}
+
+static void put_nested(FILE *out, struct jsonread r, size_t indent,
+		       size_t width);
+
+/* A member behind its indentation. */
+static void put_member(FILE *out, const struct jsonread *key,
+		       const struct jsonread *value, size_t indent,
+		       size_t column, size_t width)
+{
+	size_t n = render_key(out, key);
+
+	if (!render_is_flat(value)) {
+		fputs(":\n", out);
+		put_nested(out, *value, indent + STEP, width);
+		return;
+	}
+	render_blanks(out, n < column ? column - n + STEP : STEP);
+	if (!render_value(out, value, VALUE_BARE))
+		fputc('-', out);
+	fputc('\n', out);
+}
+
+/* The members of the object that @r has entered; the first is already at its
+ * place if @inlined. */
+static void put_members(FILE *out, struct jsonread r, size_t indent,
+			bool inlined, size_t width)
+{
+	size_t column = widest_key(r);
+
+	while (jsonread_next(&r) == JSON_KEY) {
+		struct jsonread key = r;
+
+		jsonread_next(&r);
+		if (!inlined)
+			render_blanks(out, indent);
+		inlined = false;
+		put_member(out, &key, &r, indent, column, width);
+		if (!jsonread_skip(&r))
+			return;
+	}
+}
+
+static void put_element(FILE *out, const struct jsonread *value, size_t indent,
+			size_t width)
+{
+	render_blanks(out, indent);
+	if (render_is_flat(value)) {
+		fputs("- ", out);
+		if (!render_value(out, value, VALUE_BARE))
+			fputc('-', out);
+		fputc('\n', out);
+	} else if (value->last == JSON_OBJECT) {
+		fputs("- ", out);
+		put_members(out, *value, indent + STEP, true, width);
+	} else {
+		fputs("-\n", out);
+		put_nested(out, *value, indent + STEP, width);
+	}
+}
+
+/* What is inside the object or array that @r has entered. */
+static void put_nested(FILE *out, struct jsonread r, size_t indent,
+		       size_t width)
+{
+	if (r.last == JSON_OBJECT) {
+		put_members(out, r, indent, false, width);
+		return;
+	}
+	if (render_table(out, &r, indent, width))
+		return;
+	while (jsonread_next(&r) >= JSON_OBJECT && r.last != JSON_ARRAY_END) {
+		put_element(out, &r, indent, width);
+		if (!jsonread_skip(&r))
+			return;
+	}
+}
+
+void render_member(FILE *out, const struct jsonread *key,
+		   const struct jsonread *value, size_t indent, size_t width)
+{
+	if (!key) {
+		put_element(out, value, indent, width);
+		return;
+	}
+	render_blanks(out, indent);
+	put_member(out, key, value, indent, 0, width);
+}

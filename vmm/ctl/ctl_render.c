@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <string.h>
+
+#include "base/text.h"
+#include "ctl/ctl_render.h"
+
+#define STEP 2 /* of indentation */
+
+/* The members that the first line is made of; unset ones have len 0. */
+struct head {
+	struct jsonread name, ns, error;
+	enum reply_kind kind;
+};
+
+/* The first line, broken between fields where it gets too wide. */
+struct line {
+	FILE *out;
+	size_t column, width;
+	bool fields; /* one has been printed */
+};
+
+static bool read_head(const char *text, size_t n, struct head *h)
+{
+	struct jsonread r, cmd = { 0 }, event = { 0 };
+	bool has_ok = false, ok = false;
+
+	*h = (struct head){ .kind = REPLY_BAD };
+	jsonread_init(&r, text, n);
+	if (jsonread_next(&r) != JSON_OBJECT)
+		return false;
+	while (jsonread_next(&r) == JSON_KEY) {
+		struct jsonread key = r;
+
+		jsonread_next(&r);
+		if (jsonread_is(&key, "ok")) {
+			has_ok = true;
+			ok = r.last == JSON_TRUE;
+		} else if (jsonread_is(&key, "event")) {
+			event = r;
+		} else if (jsonread_is(&key, "cmd")) {
+			cmd = r;
+		} else if (jsonread_is(&key, "ns")) {
+			h->ns = r;
+		} else if (jsonread_is(&key, "error")) {
+			h->error = r;
+		}
+		if (!jsonread_skip(&r))
+			return false;
+	}
+	if (r.last != JSON_OBJECT_END || jsonread_next(&r) != JSON_END)
+		return false;
+	if (has_ok)
+		h->kind = ok ? REPLY_OK : REPLY_FAILED;
+	else if (event.text)
+		h->kind = REPLY_EVENT;
+	h->name = h->kind == REPLY_EVENT ? event : cmd;
+	return h->kind != REPLY_BAD;
+}
+
+void reply_classify(const char *line, size_t n, struct reply *r)
+{
+	struct head h;
+
+	read_head(line, n, &h);
+	r->kind = h.kind;
+	r->name[0] = 0;
+	if (h.name.last == JSON_STRING)
+		jsonread_string(&h.name, r->name, sizeof(r->name));
+}
+
+/* The member's value is shown on the first line by itself already. */
+static bool is_in_head(const struct jsonread *value, const struct head *h)
+{
+	return value->text == h->name.text || value->text == h->ns.text ||
+	       value->text == h->error.text;
+}
+
+static bool is_scalar(const struct jsonread *value)
+{
+	return value->last >= JSON_STRING;
+}
+
+static bool is_field(const struct jsonread *key, const struct jsonread *value,
+		     const struct head *h)
+{
+	return is_scalar(value) && !is_in_head(value, h) &&
+	       !jsonread_is(key, "ok");
+}
+
+static void put_field(struct line *l, const struct jsonread *key,
+		      const struct jsonread *value)
+{
+	size_t need = render_key(NULL, key) + 1 +
+		      render_value(NULL, value, VALUE_QUOTED);
+
+	if (l->width && l->column + 1 + need > l->width &&
+	    l->column > (size_t)2 * STEP) {
+		fputc('\n', l->out);
+		render_blanks(l->out, (size_t)2 * STEP);
+		l->column = (size_t)2 * STEP;
+	} else {
+		render_blanks(l->out, l->fields ? 1 : 2);
+		l->column += l->fields ? 1 : 2;
+	}
+	l->fields = true;
+	render_key(l->out, key);
+	fputc('=', l->out);
+	render_value(l->out, value, VALUE_QUOTED);
+	l->column += need;
+}
+
+static void put_str(struct line *l, const char *s)
+{
+	fputs(s, l->out);
+	l->column += strlen(s);
+}
+
+static void put_value(struct line *l, const struct jsonread *value)
+{
+	l->column += render_value(l->out, value, VALUE_BARE);
+}
+
+/* "error (kind, errno): message" */
+static void put_error(struct line *l, const struct head *h)
+{
+	struct jsonread kind = { 0 }, name = { 0 }, message = { 0 };
+	struct jsonread r = h->error;
+
+	if (r.last == JSON_OBJECT) {
+		while (jsonread_next(&r) == JSON_KEY) {
+			struct jsonread key = r;
+
+			jsonread_next(&r);
+			if (jsonread_is(&key, "kind"))
+				kind = r;
+			else if (jsonread_is(&key, "errno"))
+				name = r;
+			else if (jsonread_is(&key, "message"))
+				message = r;
+			jsonread_skip(&r);
+		}
+	} else {
+		message = r;
+	}
+	if (name.last != JSON_STRING)
+		name.len = 0;
+	put_str(l, "error");
+	if (kind.len || name.len)
+		put_str(l, " (");
+	if (kind.len)
+		put_value(l, &kind);
+	if (kind.len && name.len)
+		put_str(l, ", ");
+	if (name.len)
+		put_value(l, &name);
+	put_str(l, kind.len || name.len ? "): " : ": ");
+	if (message.len)
+		put_value(l, &message);
+	else
+		put_str(l, "(no message)");
+}
+
+static void put_head(struct line *l, const struct head *h)
+{
+	if (h->kind == REPLY_FAILED) {
+		put_error(l, h);
+	} else {
+		put_str(l, h->kind == REPLY_OK ? "ok" : "*");
+		if (h->name.len) {
+			put_str(l, " ");
+			put_value(l, &h->name);
+		}
+	}
+	if (h->ns.len) {
+		put_str(l, "  ");
+		put_value(l, &h->ns);
+		put_str(l, " ns");
+	}
+}
+
+void reply_print(FILE *out, const char *line, size_t n)
+{
+	if (utf8_harmless(line, n))
+		fwrite(line, 1, n, out);
+	else
+		render_raw(out, line, line + n);
+	fputc('\n', out);
+}
+
+void reply_render(FILE *out, const char *line, size_t n, size_t width)
+{
+	struct line l = { .out = out, .width = width };
+	struct jsonread r;
+	struct head h;
+
+	if (!read_head(line, n, &h)) {
+		render_raw(out, line, line + n);
+		fputc('\n', out);
+		return;
+	}
+	put_head(&l, &h);
+	jsonread_init(&r, line, n);
+	jsonread_next(&r);
+	while (jsonread_next(&r) == JSON_KEY) {
+		struct jsonread key = r;
+
+		jsonread_next(&r);
+		if (is_field(&key, &r, &h))
+			put_field(&l, &key, &r);
+		jsonread_skip(&r);
+	}
+	fputc('\n', out);
+	jsonread_init(&r, line, n);
+	jsonread_next(&r);
+	while (jsonread_next(&r) == JSON_KEY) {
+		struct jsonread key = r;
+
+		jsonread_next(&r);
+		if (!is_in_head(&r, &h) && !is_scalar(&r))
+			render_member(out, &key, &r, STEP, width);
+		jsonread_skip(&r);
+	}
+}

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/ctl_render.h"
+
+#define MAX_COLUMNS 24
+#define GAP	    2  /* between two columns */
+#define MIN_WRAP    24 /* narrower than that the last column is not wrapped */
+
+struct column {
+	struct jsonread key;
+	size_t width;
+	bool numbers; /* nothing but numbers: to the right */
+};
+
+struct table {
+	struct column columns[MAX_COLUMNS];
+	size_t nr;
+	size_t indent, width;
+	size_t wrap; /* the room of the last column; 0: as wide as it is */
+};
+
+static bool same_key(const struct jsonread *a, const struct jsonread *b)
+{
+	return a->len == b->len && memcmp(a->text, b->text, a->len) == 0;
+}
+
+static struct column *find_column(struct table *t, const struct jsonread *key)
+{
+	struct column *c;
+
+	for (size_t i = 0; i < t->nr; i++)
+		if (same_key(&t->columns[i].key, key))
+			return &t->columns[i];
+	if (t->nr == MAX_COLUMNS)
+		return NULL;
+	c = &t->columns[t->nr++];
+	c->key = *key;
+	c->width = render_key(NULL, key);
+	c->numbers = true;
+	return c;
+}
+
+static bool measure_row(struct table *t, struct jsonread *r)
+{
+	while (jsonread_next(r) == JSON_KEY) {
+		struct column *c = find_column(t, r);
+		size_t width;
+
+		jsonread_next(r);
+		if (!c || !render_is_flat(r))
+			return false;
+		width = render_value(NULL, r, VALUE_BARE);
+		if (width > c->width)
+			c->width = width;
+		if (r->last != JSON_NUMBER && r->last != JSON_NULL)
+			c->numbers = false;
+		if (!jsonread_skip(r))
+			return false;
+	}
+	return true;
+}
+
+static bool measure(struct table *t, struct jsonread r)
+{
+	enum json_token token;
+	size_t total = t->indent;
+	size_t before;
+
+	while ((token = jsonread_next(&r)) != JSON_ARRAY_END)
+		if (token != JSON_OBJECT || !measure_row(t, &r))
+			return false;
+	if (!t->nr)
+		return false;
+	for (size_t i = 0; i < t->nr; i++)
+		total += t->columns[i].width + (i ? GAP : 0);
+	if (!t->width || total <= t->width)
+		return true;
+	before = total - t->columns[t->nr - 1].width;
+	if (before + MIN_WRAP > t->width)
+		return false;
+	t->wrap = t->width - before;
+	return true;
+}
+
+/* The cell's text broken at blanks, its further lines at column @indent. */
+static void put_wrapped(FILE *out, const char *s, size_t room, size_t indent)
+{
+	size_t column = 0;
+
+	while (*s) {
+		size_t bytes = strcspn(s, " ");
+		size_t chars = 0;
+
+		for (size_t i = 0; i < bytes; i++)
+			chars += (s[i] & 0xc0) != 0x80;
+		if (column && column + 1 + chars > room) {
+			fputc('\n', out);
+			render_blanks(out, indent);
+			column = 0;
+		} else if (column) {
+			fputc(' ', out);
+			column++;
+		}
+		fwrite(s, 1, bytes, out);
+		column += chars;
+		s += bytes;
+		s += strspn(s, " ");
+	}
+}
+
+static void put_last_cell(FILE *out, const struct table *t,
+			  const struct jsonread *cell, size_t column)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *f;
+
+	f = t->wrap ? open_memstream(&text, &size) : NULL;
+	if (!f) {
+		render_value(out, cell, VALUE_BARE);
+		return;
+	}
+	render_value(f, cell, VALUE_BARE);
+	if (fclose(f) == 0)
+		put_wrapped(out, text, t->wrap, column);
+	free(text);
+}
+
+/* Look for @key in the object that @r has just entered. */
+static bool find_cell(struct jsonread *r, const struct jsonread *key)
+{
+	while (jsonread_next(r) == JSON_KEY) {
+		bool hit = same_key(r, key);
+
+		jsonread_next(r);
+		if (hit)
+			return true;
+		if (!jsonread_skip(r))
+			break;
+	}
+	return false;
+}
+
+/* @row has just entered an object; NULL for the head line. */
+static void put_row(FILE *out, const struct table *t,
+		    const struct jsonread *row)
+{
+	size_t at = 0; /* where the next character will stand */
+	size_t column = t->indent;
+
+	for (size_t i = 0; i < t->nr; i++) {
+		const struct column *c = &t->columns[i];
+		struct jsonread cell = row ? *row : c->key;
+		size_t width, pad = 0;
+
+		if (row && !find_cell(&cell, &c->key))
+			goto next;
+		width = row ? render_value(NULL, &cell, VALUE_BARE)
+			    : render_key(NULL, &cell);
+		if (c->numbers && width < c->width)
+			pad = c->width - width;
+		render_blanks(out, column + pad - at);
+		if (!row)
+			render_key(out, &cell);
+		else if (i + 1 == t->nr)
+			put_last_cell(out, t, &cell, column);
+		else
+			render_value(out, &cell, VALUE_BARE);
+		at = column + pad + width;
+next:
+		column += c->width + GAP;
+	}
+	fputc('\n', out);
+}
+
+bool render_table(FILE *out, const struct jsonread *array, size_t indent,
+		  size_t width)
+{
+	struct table t = { .indent = indent, .width = width };
+	struct jsonread r = *array;
+
+	if (!measure(&t, r))
+		return false;
+	put_row(out, &t, NULL);
+	while (jsonread_next(&r) == JSON_OBJECT) {
+		put_row(out, &t, &r);
+		jsonread_skip(&r);
+	}
+	return true;
+}

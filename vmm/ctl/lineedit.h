@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A small line editor. What a key does to the line (lineedit.c) knows nothing
+ * of terminals; drawing and the terminal's modes (lineedit_tty.c) know nothing
+ * of keys.
+ */
+#ifndef GPCVM_LINEEDIT_H
+#define GPCVM_LINEEDIT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <termios.h>
+
+#include "base/text.h"
+
+#define LINEEDIT_HISTORY 200
+
+enum lineedit_result {
+	LINEEDIT_MORE,
+	LINEEDIT_DONE,	    /* Enter: take buf, then lineedit_reset() */
+	LINEEDIT_ABANDONED, /* Ctrl-C: the same, but do not run it */
+	LINEEDIT_EOF,	    /* Ctrl-D on an empty line */
+	LINEEDIT_CLEAR,	    /* Ctrl-L: the screen, not the line */
+};
+
+struct lineedit {
+	/* One byte more than a request may have, so that a line that is too
+	 * long is seen to be, and not sent without its end. Terminated. */
+	char buf[LINE_MAX_BYTES + 2];
+	size_t len, pos;
+	enum { KEY_PLAIN, KEY_ESC, KEY_CSI } state;
+	unsigned int param; /* of the escape sequence */
+	char *history[LINEEDIT_HISTORY];
+	size_t nr, at; /* at == nr: the line that is being written */
+	char *draft;   /* that line while an older one is shown */
+};
+
+void lineedit_init(struct lineedit *le);
+void lineedit_free(struct lineedit *le);
+/* Start an empty line; @remember puts the one that was there into the history
+ * (not if it is empty or the same as the one before). */
+void lineedit_reset(struct lineedit *le, bool remember);
+enum lineedit_result lineedit_byte(struct lineedit *le, unsigned char c);
+
+struct lineedit_tty {
+	int in, out;
+	const char *prompt;
+	bool plain; /* a terminal that moves no cursor: it edits by itself */
+	bool raw;   /* its modes are ours */
+	bool shown; /* the line is on the screen, the cursor in it */
+	struct termios saved;
+};
+
+/* @in and @out are terminals. */
+void lineedit_tty_init(struct lineedit_tty *t, int in, int out,
+		       const char *prompt);
+/* Take the terminal, and give it back as it was. */
+void lineedit_tty_enter(struct lineedit_tty *t);
+void lineedit_tty_leave(struct lineedit_tty *t);
+void lineedit_tty_draw(struct lineedit_tty *t, const struct lineedit *le);
+/* Erase the line, so that something can be printed in its place. */
+void lineedit_tty_hide(struct lineedit_tty *t);
+/* Leave the line on the screen with @mark behind it, go below it. */
+void lineedit_tty_finish(struct lineedit_tty *t, const struct lineedit *le,
+			 const char *mark);
+void lineedit_tty_clear(struct lineedit_tty *t);
+size_t lineedit_tty_width(const struct lineedit_tty *t);
+
+#endif

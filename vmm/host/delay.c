@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "host/delay.h"
+
+const char *delay_name(enum delay d)
+{
+	static const char *const names[DELAYS] = {
+		[DELAY_REFRESH] = "refresh",
+		[DELAY_INVALIDATE] = "invalidate",
+		[DELAY_UNMAP] = "unmap",
+	};
+
+	return names[d];
+}
+
+/*
+ * "delay_refresh". Its file is opened each time: one of debugfs can be read only
+ * once (simple_attr_open() makes it a stream). What is kept is the directory,
+ * which the user who opened it still owns without capabilities.
+ */
+static int open_file(const struct delays *d, const char *kind, enum delay which,
+		     int flags, struct err *e)
+{
+	char name[32];
+	int fd;
+
+	snprintf(name, sizeof(name), "%s_%s", kind, delay_name(which));
+	fd = openat(d->dir, name, flags | O_CLOEXEC);
+	if (fd < 0)
+		return err_os(e, errno, "%s in " DELAY_DIR, name);
+	return fd;
+}
+
+static int read_number(const struct delays *d, const char *kind,
+		       enum delay which, uint32_t *out, struct err *e)
+{
+	int fd = open_file(d, kind, which, O_RDONLY, e);
+	char text[32], *end;
+	ssize_t n;
+
+	if (fd < 0)
+		return -1;
+	n = read(fd, text, sizeof(text) - 1);
+	if (n < 0) {
+		err_os(e, errno, "reading %s_%s", kind, delay_name(which));
+		close(fd);
+		return -1;
+	}
+	close(fd);
+	text[n] = '\0';
+	/* hit_* is an atomic_t, which may have become negative. */
+	*out = (uint32_t)strtoll(text, &end, 10);
+	if (end != text && (*end == '\n' || !*end))
+		return 0;
+	return err_unsupported(e, "%s_%s in " DELAY_DIR " is no number: %s",
+			       kind, delay_name(which), text);
+}
+
+static int write_delay(const struct delays *d, enum delay which, uint32_t us,
+		       struct err *e)
+{
+	int fd = open_file(d, "delay", which, O_WRONLY | O_TRUNC, e);
+	char text[16];
+	int n = snprintf(text, sizeof(text), "%u\n", us), r = 0;
+
+	if (fd < 0)
+		return -1;
+	if (write(fd, text, (size_t)n) != n)
+		r = err_os(e, errno, "writing %u to delay_%s", us,
+			   delay_name(which));
+	close(fd);
+	return r;
+}
+
+static void not_there(struct delays *d, int err, const char *path)
+{
+	if (err == ENOENT)
+		err_unsupported(&d->why,
+				"this kernel has no test-only delays at %s: it "
+				"needs CONFIG_KVM_GPC_TEST, which the lab's "
+				"kernel reference has, and debugfs mounted",
+				path);
+	else
+		err_set(&d->why, ERR_UNSUPPORTED, err,
+			"the kernel's test-only delays at %s: it takes root",
+			path);
+}
+
+void delays_open(struct delays *d, const char *path)
+{
+	uint32_t us;
+
+	memset(d, 0, sizeof(*d));
+	d->lock = -1;
+	d->dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (d->dir < 0)
+		not_there(d, errno, path);
+	for (enum delay i = 0; i < DELAYS && d->dir >= 0; i++) {
+		if (!read_number(d, "delay", i, &us, &d->why) &&
+		    !read_number(d, "hit", i, &d->hits[i], &d->why))
+			continue;
+		if (d->why.kind == ERR_OS)
+			not_there(d, d->why.os_errno, path);
+		close(d->dir);
+		d->dir = -1;
+	}
+}
+
+int delays_close(struct delays *d, struct err *e)
+{
+	int r = 0;
+
+	for (enum delay i = 0; i < DELAYS && d->lock >= 0; i++)
+		if (write_delay(d, i, d->before[i], e))
+			r = -1;
+	if (d->lock >= 0)
+		close(d->lock);
+	if (d->dir >= 0)
+		close(d->dir);
+	d->lock = d->dir = -1;
+	return r;
+}
+
+int delays_check(const struct delays *d, struct err *e)
+{
+	if (d->dir >= 0)
+		return 0;
+	*e = d->why;
+	return -1;
+}
+
+/* They are there once, for all of the kernel. Two that set them would not only
+ * disturb each other: the last to end would put back what the other had set. */
+static int take(struct delays *d, struct err *e)
+{
+	int fd;
+
+	if (d->lock >= 0)
+		return 0;
+	fd = open_file(d, "delay", 0, O_RDONLY, e);
+	if (fd < 0)
+		return -1;
+	if (flock(fd, LOCK_EX | LOCK_NB)) {
+		if (errno == EWOULDBLOCK)
+			err_state(e, "another gpcvm has set delays, and has "
+				     "them until it ends");
+		else
+			err_os(e, errno, "flock of delay_%s", delay_name(0));
+		close(fd);
+		return -1;
+	}
+	for (enum delay i = 0; i < DELAYS; i++) {
+		if (read_number(d, "delay", i, &d->before[i], e)) {
+			close(fd);
+			return -1;
+		}
+	}
+	d->lock = fd;
+	return 0;
+}
+
+int delays_set(struct delays *d, enum delay which, uint32_t us, struct err *e)
+{
+	if (delays_check(d, e) || take(d, e) || write_delay(d, which, us, e))
+		return -1;
+	return read_number(d, "hit", which, &d->hits[which], e);
+}
+
+int delays_take(struct delays *d, const uint32_t us[static DELAYS],
+		struct err *e)
+{
+	if (delays_check(d, e) || take(d, e))
+		return -1;
+	memcpy(d->before, us, sizeof(d->before));
+	return 0;
+}
+
+int delays_get(const struct delays *d, enum delay which, uint32_t *us,
+	       uint32_t *hits, struct err *e)
+{
+	uint32_t all;
+
+	if (delays_check(d, e) || read_number(d, "delay", which, us, e) ||
+	    read_number(d, "hit", which, &all, e))
+		return -1;
+	*hits = all - d->hits[which];
+	return 0;
+}

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "host/sigbus.h"
+
+/* A signal handler gets no argument of ours: what it may write to has to be
+ * found from the thread. */
+static _Thread_local uintptr_t *caught;
+
+static void on_sigbus(int sig, siginfo_t *info, void *context)
+{
+	uintptr_t none = 0;
+
+	(void)context;
+	if (info->si_code == BUS_MCEERR_AO)
+		return; /* a page that nobody waits for */
+	if (info->si_code == BUS_MCEERR_AR && caught &&
+	    __atomic_compare_exchange_n(caught, &none, (uintptr_t)info->si_addr,
+					false, __ATOMIC_RELEASE,
+					__ATOMIC_RELAXED))
+		return;
+	signal(sig, SIG_DFL);
+	raise(sig); /* when the handler returns */
+}
+
+void sigbus_init(void)
+{
+	struct sigaction sa = { .sa_sigaction = on_sigbus,
+				.sa_flags = SA_SIGINFO };
+
+	sigemptyset(&sa.sa_mask);
+	sigaction(SIGBUS, &sa, NULL);
+}
+
+void sigbus_catch(uintptr_t *hva)
+{
+	*hva = 0;
+	caught = hva;
+}

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/num.h"
+#include "kvm/gmem_family.h"
+#include "kvm/kvm.h"
+
+/* A capability as a mask: an error is no capability. */
+static uint64_t cap(int fd, long number)
+{
+	int r = kvm_check_extension(fd, number);
+
+	return r > 0 ? (uint64_t)r : 0;
+}
+
+static bool takes_flags(int vm, uint64_t flags)
+{
+	int fd = kvm_create_guest_memfd(vm, PAGE_SIZE, flags);
+
+	if (fd < 0)
+		return false;
+	close(fd);
+	return true;
+}
+
+/*
+ * Mainline refuses every flag before KVM_CAP_GUEST_MEMFD_FLAGS, the 2024
+ * series takes bit 0. Its type of VM comes first: up to 6.17 a VM must have
+ * private memory to have a gmem file at all. (kvm_gmem_create() and
+ * kvm_arch_has_private_mem(), virt/kvm/guest_memfd.c, arch/x86/kvm/x86.c)
+ */
+static enum gmem_family family_by_trial(int kvm)
+{
+	int vm = kvm_create_vm(kvm, GPC_VM_SW_PROTECTED);
+	enum gmem_family f = GMEM_NONE;
+
+	if (vm < 0)
+		vm = kvm_create_vm(kvm, GPC_VM_DEFAULT);
+	if (vm < 0)
+		return GMEM_NONE;
+	if (takes_flags(vm, GPC_GMEM_NO_DIRECT_MAP24))
+		f = GMEM_DIRECT_2024;
+	else if (takes_flags(vm, 0))
+		f = GMEM_PRIVATE;
+	close(vm);
+	return f;
+}
+
+static enum gmem_family tell_family(int kvm, uint64_t mask)
+{
+	if (mask & GPC_GMEM_NO_DIRECT_MAP)
+		return GMEM_DIRECT_2025;
+	if (mask)
+		return GMEM_MMAP;
+	return cap(kvm, GPC_CAP_GUEST_MEMFD) ? family_by_trial(kvm) : GMEM_NONE;
+}
+
+/* The types are asked for first, so that a VM is only made where it has a
+ * chance; the attributes depend on the type and are asked of the VM. */
+static bool has_private_vm(int kvm)
+{
+	uint64_t attributes;
+	int vm;
+
+	if (!(cap(kvm, GPC_CAP_VM_TYPES) & (1U << GPC_VM_SW_PROTECTED)))
+		return false;
+	vm = kvm_create_vm(kvm, GPC_VM_SW_PROTECTED);
+	if (vm < 0)
+		return false;
+	attributes = cap(vm, GPC_CAP_MEMORY_ATTRIBUTES);
+	close(vm);
+	return attributes & GPC_MEMORY_ATTRIBUTE_PRIVATE;
+}
+
+void host_gmem_offer(int kvm, const struct gmem_force *force,
+		     struct gmem_offer *o)
+{
+	const uint64_t shared = GPC_GMEM_MMAP | GPC_GMEM_INIT_SHARED;
+	uint64_t mask = cap(kvm, GPC_CAP_GUEST_MEMFD_FLAGS);
+
+	*o = (struct gmem_offer){ 0 };
+	if (force && force->has_family) {
+		o->forced = true;
+		o->family = force->family;
+		/* The family's own flags, whatever the kernel's mask says. */
+		mask = shared;
+	} else {
+		o->family = tell_family(kvm, mask);
+	}
+
+	switch (o->family) {
+	case GMEM_DIRECT_2024:
+		o->no_direct_map = GPC_GMEM_NO_DIRECT_MAP24;
+		break;
+	case GMEM_DIRECT_2025:
+		o->no_direct_map = GPC_GMEM_NO_DIRECT_MAP;
+		/* fall through */
+	case GMEM_MMAP:
+		o->mappable = mask & GPC_GMEM_MMAP;
+		o->shared_flags = o->mappable ? mask & shared : 0;
+		break;
+	default:
+		break;
+	}
+	if (o->family != GMEM_NONE)
+		o->private_vm = has_private_vm(kvm);
+	if (force && force->has_flags) {
+		o->forced = true;
+		o->shared_flags = o->private_flags = force->flags;
+	}
+}
+
+/* Say what stands in the way: the device's mode, or the user's groups. */
+static int refused(const char *dev, int err, struct err *e)
+{
+	struct stat st;
+	unsigned int mode;
+
+	if (stat(dev, &st) < 0)
+		return err_os(e, err,
+			      "cannot open %.128s as uid %u (ask for access to "
+			      "its directory)",
+			      dev, geteuid());
+	mode = st.st_mode & 07777;
+	if ((mode & 0060) != 0060 || st.st_gid == 0)
+		return err_os(e, err,
+			      "cannot open %.128s as uid %u: it is mode 0%o of "
+			      "group %u (as root: chgrp kvm %.64s; chmod 660 "
+			      "%.64s; then put yourself into the group kvm)",
+			      dev, geteuid(), mode, st.st_gid, dev, dev);
+	return err_os(
+		e, err,
+		"cannot open %.128s as uid %u: it is mode 0%o of group %u "
+		"(as root: usermod -aG kvm USER, where USER is you; then "
+		"log in again)",
+		dev, geteuid(), mode, st.st_gid);
+}
+
+static int not_opened(const char *dev, int err, struct err *e)
+{
+	switch (err) {
+	case ENOENT:
+	case ENXIO: /* a node without a driver behind it */
+	case ENODEV:
+		return err_os(
+			e, err,
+			"cannot open %.128s: KVM's module is not loaded, "
+			"or there is no KVM here (try modprobe kvm_amd or "
+			"modprobe kvm_intel)",
+			dev);
+	case EACCES:
+	case EPERM:
+		return refused(dev, err, e);
+	default:
+		return err_os(e, err, "cannot open %.128s (is it /dev/kvm?)",
+			      dev);
+	}
+}
+
+int host_open_kvm(const char *dev, struct err *e)
+{
+	int kvm = kvm_open(dev), version;
+
+	if (kvm < 0)
+		return not_opened(dev, -kvm, e);
+	version = kvm_api_version(kvm);
+	if (version == KVM_API_VERSION)
+		return kvm;
+	close(kvm);
+	if (version < 0)
+		return err_kvm(e, -version,
+			       "%.128s is not KVM's device: it refuses "
+			       "KVM_GET_API_VERSION (give /dev/kvm)",
+			       dev);
+	return err_unsupported(e,
+			       "%.128s speaks version %d of the KVM API, and "
+			       "gpcvm version %d (boot Linux 2.6.22 or newer)",
+			       dev, version, KVM_API_VERSION);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What this kernel's guest_memfd offers: measured, never inferred from a
+ * version number. */
+#ifndef GPCVM_HOST_H
+#define GPCVM_HOST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "config/choices.h"
+
+struct gmem_offer {
+	enum gmem_family family;
+	bool forced;
+	bool mappable;		/* a gmem file can be mmap()ed and is shared */
+	bool private_vm;	/* SW_PROTECTED_VM with the private attribute */
+	uint64_t shared_flags;	/* for a mappable file: MMAP | INIT_SHARED */
+	uint64_t private_flags; /* for a private one: 0, or what is forced */
+	uint64_t no_direct_map; /* the family's flag; 0: it has none */
+};
+
+/*
+ * Tell the family by asking @kvm (/dev/kvm) and, where a capability number
+ * could mean two things, by trying on a throw-away VM of the right type.
+ * Costs no VM where KVM_CAP_GUEST_MEMFD_FLAGS answers. Never fails: what
+ * cannot be tried is not offered.
+ */
+void host_gmem_offer(int kvm, const struct gmem_force *force,
+		     struct gmem_offer *o);
+
+/* Open @dev, check that it is KVM's API version 12. Messages tell a person in
+ * which group to be, or which module is missing. Returns the fd. */
+int host_open_kvm(const char *dev, struct err *e);
+
+#endif

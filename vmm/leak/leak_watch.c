@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * leak NAME off: is the page out of reach at once, on every CPU? A CPU may still
+ * have the translation in its TLB when the entry of the direct map is gone. It
+ * loses it soon, with the next switch of processes, so that a scan afterwards
+ * says nothing: the CPU has to be at it, reading, when the page is taken out.
+ */
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "control/session.h"
+#include "host/kcore.h"
+#include "leak/leak.h"
+
+#define WATCHERS_MAX 64
+#define BEGIN_NS     (10 * NS_PER_SEC)
+
+struct watch {
+	struct request *rq;
+	const struct leak_page *page;
+	const struct kcore_map *map;
+	bool stop; /* atomic: the page is to be out of reach now */
+};
+
+/* A thread that stays on a CPU and reads. */
+struct watcher {
+	struct watch *w;
+	pthread_t thread;
+	int cpu;
+	bool reads, sees; /* atomic: has read; what it saw last */
+};
+
+static void *watch_run(void *arg)
+{
+	struct watcher *t = arg;
+	const struct leak_page *p = t->w->page;
+	cpu_set_t set;
+	bool last;
+
+	CPU_ZERO(&set);
+	CPU_SET((size_t)t->cpu, &set);
+	sched_setaffinity(0, sizeof(set), &set);
+	do {
+		last = __atomic_load_n(&t->w->stop, __ATOMIC_ACQUIRE);
+		__atomic_store_n(&t->sees,
+				 kcore_holds(t->w->rq->s->leak->kcore,
+					     t->w->map, p->phys + p->offset,
+					     p->masked, p->mask),
+				 __ATOMIC_RELEASE);
+		__atomic_store_n(&t->reads, true, __ATOMIC_RELEASE);
+	} while (!last);
+	return NULL;
+}
+
+static unsigned int start(struct watch *w, struct watcher *t)
+{
+	unsigned int n = 0;
+	cpu_set_t mine;
+
+	if (sched_getaffinity(0, sizeof(mine), &mine))
+		return 0;
+	for (int cpu = 0; cpu < CPU_SETSIZE && n < WATCHERS_MAX; cpu++) {
+		if (!CPU_ISSET((size_t)cpu, &mine))
+			continue;
+		t[n] = (struct watcher){ .w = w, .cpu = cpu };
+		if (!pthread_create(&t[n].thread, NULL, watch_run, &t[n]))
+			n++;
+	}
+	return n;
+}
+
+/* All of them are at it, and see it: -1 and an error if not. */
+static int wait_begun(struct request *rq, const struct watcher *t,
+		      unsigned int n)
+{
+	const struct timespec ms = { .tv_nsec = NS_PER_MS };
+	uint64_t end = now_ns() + BEGIN_NS;
+
+	for (unsigned int i = 0; i < n;) {
+		if (__atomic_load_n(&t[i].reads, __ATOMIC_ACQUIRE)) {
+			if (!__atomic_load_n(&t[i].sees, __ATOMIC_ACQUIRE))
+				return err_state(&rq->err,
+						 "the page went before it was "
+						 "switched off");
+			i++;
+		} else if (request_given_up(rq) || now_ns() > end) {
+			return err_state(&rq->err,
+					 "CPU %d did not come to read the page",
+					 t[i].cpu);
+		} else {
+			nanosleep(&ms, NULL);
+		}
+	}
+	return n ? 0 : err_os(&rq->err, EAGAIN, "threads that read the page");
+}
+
+static int switch_off(void *arg, struct vcpu *v, struct err *e)
+{
+	struct pv_page *p = arg;
+	struct pv_where to = {
+		.gpa = __atomic_load_n(&p->gpa, __ATOMIC_ACQUIRE),
+		.by_hva = __atomic_load_n(&p->by_hva, __ATOMIC_ACQUIRE),
+	};
+
+	return pv_switch(p, v, &to, e);
+}
+
+static unsigned int stop(struct watch *w, struct watcher *t, unsigned int n)
+{
+	unsigned int sees = 0;
+
+	__atomic_store_n(&w->stop, true, __ATOMIC_RELEASE);
+	for (unsigned int i = 0; i < n; i++) {
+		pthread_join(t[i].thread, NULL);
+		sees += t[i].sees;
+	}
+	return sees;
+}
+
+int leak_watch_off(struct request *rq, struct leak_page *page,
+		   const struct kcore_map *map)
+{
+	struct watch w = { .rq = rq, .page = page, .map = map };
+	struct watcher *t = calloc(WATCHERS_MAX, sizeof(*t));
+	struct pv_page *p = rq->page;
+	unsigned int n, sees;
+	int r;
+
+	if (!t)
+		return err_os(&rq->err, ENOMEM, "memory for threads");
+	n = start(&w, t);
+	r = wait_begun(rq, t, n);
+	if (!r)
+		r = request_ask_vcpu(rq, &rq->m->vcpus[p->vcpu],
+				     pv_switch_job(p), switch_off, p,
+				     &rq->job.cancelled, &rq->err);
+	sees = stop(&w, t, n);
+	free(t);
+	if (r)
+		return r;
+	page->state = sees ? LEAK_PRESENT : LEAK_ABSENT;
+	snprintf(page->why, sizeof(page->why),
+		 "present before; %u of %u CPUs that were reading the page "
+		 "still do so after %s was switched off",
+		 sees, n, p->name);
+	return 0;
+}

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Written with libfdt's sequential functions. Every step goes through ok(), so
+ * that the first failure is kept and the rest is skipped.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <libfdt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "machine/board.h"
+#include "machine/devtree.h"
+
+struct tree {
+	void *fdt;
+	int err; /* the first -FDT_ERR_* */
+};
+
+static void ok(struct tree *t, int r)
+{
+	if (!t->err && r < 0)
+		t->err = r;
+}
+
+static void begin(struct tree *t, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static void begin(struct tree *t, const char *fmt, ...)
+{
+	char name[64];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(name, sizeof(name), fmt, ap);
+	va_end(ap);
+	if (!t->err)
+		ok(t, fdt_begin_node(t->fdt, name));
+}
+
+static void end(struct tree *t)
+{
+	if (!t->err)
+		ok(t, fdt_end_node(t->fdt));
+}
+
+static void str(struct tree *t, const char *name, const char *value)
+{
+	if (!t->err)
+		ok(t, fdt_property_string(t->fdt, name, value));
+}
+
+static void u32(struct tree *t, const char *name, uint32_t value)
+{
+	if (!t->err)
+		ok(t, fdt_property_u32(t->fdt, name, value));
+}
+
+static void u64(struct tree *t, const char *name, uint64_t value)
+{
+	if (!t->err)
+		ok(t, fdt_property_u64(t->fdt, name, value));
+}
+
+static void empty(struct tree *t, const char *name)
+{
+	if (!t->err)
+		ok(t, fdt_property(t->fdt, name, NULL, 0));
+}
+
+static void cells(struct tree *t, uint32_t address, uint32_t size)
+{
+	u32(t, "#address-cells", address);
+	u32(t, "#size-cells", size);
+}
+
+static void reg(struct tree *t, uint64_t gpa, uint64_t len)
+{
+	fdt64_t v[2] = { cpu_to_fdt64(gpa), cpu_to_fdt64(len) };
+
+	if (!t->err)
+		ok(t, fdt_property(t->fdt, "reg", v, sizeof(v)));
+}
+
+static void cpus(struct tree *t, unsigned int nr)
+{
+	begin(t, "cpus");
+	cells(t, 1, 0);
+	for (unsigned int i = 0; i < nr; i++) {
+		begin(t, "cpu@%x", i);
+		str(t, "device_type", "cpu");
+		u32(t, "reg", i);
+		end(t);
+	}
+	end(t);
+}
+
+static void memory(struct tree *t, const struct memory *m)
+{
+	for (unsigned int i = 0; i < m->nr_slots; i++) {
+		begin(t, "memory@%" PRIx64, m->slots[i].gpa);
+		str(t, "device_type", "memory");
+		reg(t, m->slots[i].gpa, m->slots[i].size);
+		u32(t, "gpcvm,slot", i);
+		if (m->mode == MEM_GMEM_PRIVATE &&
+		    m->slots[i].file != MEM_NO_FILE)
+			empty(t, "gpcvm,private");
+		end(t);
+	}
+}
+
+static void reserved(struct tree *t, const char *name, const struct span *s)
+{
+	char compatible[64];
+
+	snprintf(compatible, sizeof(compatible), "gpcvm,%s", name);
+	begin(t, "%s@%" PRIx64, name, s->gpa);
+	str(t, "compatible", compatible);
+	reg(t, s->gpa, s->len);
+	end(t);
+}
+
+static void reserved_memory(struct tree *t, const struct layout *l)
+{
+	/* With the tree itself, which follows it. */
+	struct span image = { l->image.gpa,
+			      l->fdt.gpa + l->fdt.len - l->image.gpa };
+
+	begin(t, "reserved-memory");
+	cells(t, 2, 2);
+	empty(t, "ranges");
+	reserved(t, "shared-window", &l->window);
+	reserved(t, "image", &image);
+	reserved(t, "page-tables", &l->tables);
+	reserved(t, "vcpu-areas", &l->areas);
+	end(t);
+}
+
+static void ports(struct tree *t, const struct device *const *devices,
+		  enum board_kind board)
+{
+	begin(t, "ports"); /* not in memory: hence no "ranges" */
+	cells(t, 1, 1);
+	for (; *devices; devices++)
+		if (!t->err && (*devices)->boards & board)
+			ok(t, (*devices)->fdt(t->fdt));
+	end(t);
+}
+
+static void pv_pages(struct tree *t, const struct pv_vm *pv)
+{
+	begin(t, "pv");
+	cells(t, 2, 2);
+	/* Of those that the guest places nobody knows yet where they are. */
+	for (unsigned int i = 0; i < pv->nr && !pv->guests; i++) {
+		const struct pv_page *p = &pv->pages[i];
+
+		begin(t, "%s@%" PRIx64, p->kind->name, p->gpa);
+		str(t, "compatible", p->kind->compatible);
+		reg(t, p->gpa, p->kind->size);
+		if (!p->kind->per_vm)
+			u32(t, "gpcvm,vcpu", p->vcpu);
+		if (p->kind->msr)
+			u32(t, "gpcvm,msr", p->kind->msr);
+		str(t, "label", p->name);
+		end(t);
+	}
+	end(t);
+}
+
+static void root(struct tree *t, const struct devtree *m)
+{
+	char args[64];
+
+	snprintf(args, sizeof(args), "guest=%s", m->cfg->guest);
+	begin(t, "%s", "");
+	str(t, "compatible", "gpcvm,machine");
+	str(t, "model", "gpcvm " GPCVM_VERSION);
+	cells(t, 2, 2);
+	begin(t, "chosen");
+	str(t, "bootargs", m->cfg->kernel ? m->append ?: "" : args);
+	str(t, "stdout-path", "/ports/serial@3f8");
+	if (m->initrd_len) {
+		u64(t, "linux,initrd-start", m->initrd);
+		u64(t, "linux,initrd-end", m->initrd + m->initrd_len);
+	}
+	end(t);
+	cpus(t, m->cfg->vcpus);
+	memory(t, m->memory);
+	if (!m->cfg->kernel) /* it has all of it */
+		reserved_memory(t, m->layout);
+	ports(t, m->devices, m->cfg->kernel ? BOARD_PC : BOARD_TINY);
+	pv_pages(t, m->pv);
+	end(t);
+}
+
+void *devtree_build(const struct devtree *m, size_t *len, struct err *e)
+{
+	size_t cap = m->layout->fdt.len;
+	struct tree t = { .fdt = calloc(1, cap) };
+
+	if (!t.fdt) {
+		err_os(e, ENOMEM, "memory for the device tree");
+		return NULL;
+	}
+	ok(&t, fdt_create(t.fdt, (int)cap));
+	if (!t.err)
+		ok(&t, fdt_finish_reservemap(t.fdt));
+	root(&t, m);
+	if (!t.err)
+		ok(&t, fdt_finish(t.fdt));
+	if (t.err) {
+		err_state(e, "the device tree cannot be built in %zu bytes: %s",
+			  cap, fdt_strerror(t.err));
+		free(t.fdt);
+		return NULL;
+	}
+	*len = fdt_totalsize(t.fdt);
+	return t.fdt;
+}

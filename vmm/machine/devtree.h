@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The machine, described to the guest as a flattened device tree. */
+#ifndef GPCVM_DEVTREE_H
+#define GPCVM_DEVTREE_H
+
+#include "machine/layout.h"
+#include "pv/pv.h"
+
+struct device;
+
+struct devtree {
+	const struct device *const *devices; /* NULL ends */
+	const struct config *cfg;
+	const struct layout *layout;
+	const struct memory *memory;
+	const struct pv_vm *pv;
+	uint64_t initrd, initrd_len; /* its gpa; 0: none */
+	const char *append;	     /* a kernel's command line; NULL: none */
+};
+
+/* Returns a tree of at most layout->fdt.len bytes, to be freed by the caller;
+ * its size in *len. NULL on failure. */
+void *devtree_build(const struct devtree *m, size_t *len, struct err *e);
+
+#endif

@@ -1,0 +1,445 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Putting a machine together, and taking it apart. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/status.h"
+#include "guest/doorbell.h"
+#include "kvm/kvm.h"
+#include "kvm/scratch_vm.h"
+#include "kvm/xen.h"
+#include "machine/devtree.h"
+#include "machine/machine.h"
+#include "machine/machine_boot.h"
+#include "machine/machine_vcpu.h"
+
+/* ---- the end ------------------------------------------------------------ */
+
+static void on_end(void *arg, uint32_t events)
+{
+	struct machine *m = arg;
+
+	(void)events;
+	m->loop.stop = true;
+}
+
+static void board_end(void *machine, int status, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static void board_end(void *machine, int status, const char *fmt, ...)
+{
+	char text[200];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	machine_end(machine, status, "%s", text);
+}
+
+static void board_show_regs(void *machine, struct vcpu *v)
+{
+	machine_show_regs(machine, v);
+}
+
+static uint64_t board_clock(void *machine)
+{
+	struct machine *m = machine;
+	struct kvm_clock_data d = { 0 };
+
+	return kvm_get_clock(m->vm, &d) < 0 ? 0 : d.clock;
+}
+
+static void board_ready(void *machine, struct vcpu *v, bool again)
+{
+	struct machine *m = machine;
+	uint64_t ns;
+
+	pv_look(&m->pv, v);
+	if (again)
+		return;
+	if (__atomic_add_fetch(&m->ready, 1, __ATOMIC_ACQ_REL) != m->nr_vcpus)
+		return;
+	ns = now_ns();
+	__atomic_store_n(&m->ready_ns, ns, __ATOMIC_RELEASE);
+	event_add(&m->events, EVENT_MACHINE,
+		  "guest ready: %u vCPUs, %" PRIu64 " us after the start",
+		  m->nr_vcpus, (ns - m->born_ns) / 1000);
+}
+
+/* ---- making it ---------------------------------------------------------- */
+
+static int make_loop(struct machine *m, struct err *e)
+{
+	pthread_mutex_init(&m->end_lock, NULL);
+	m->loop.fd = m->end_fd = m->events.wake = -1;
+	if (events_init(&m->events, e) || loop_init(&m->loop, e))
+		return -1;
+	m->end_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (m->end_fd < 0)
+		return err_os(e, errno, "eventfd for the machine");
+	m->end_source = (struct loop_source){ m->end_fd, on_end, m };
+	if (loop_add(&m->loop, &m->end_source, EPOLLIN))
+		return err_os(e, errno, "epoll_ctl");
+	return 0;
+}
+
+static void free_loop(struct machine *m)
+{
+	events_free(&m->events);
+	loop_free(&m->loop);
+	if (m->end_fd >= 0)
+		close(m->end_fd);
+	pthread_mutex_destroy(&m->end_lock);
+}
+
+static int choose_mode(struct machine *m, enum mem_mode *mode, bool *ndm,
+		       struct err *e)
+{
+	const struct config *cfg = m->cfg;
+
+	*mode = cfg->mode;
+	*ndm = cfg->no_direct_map;
+	if (!cfg->mem_auto && *mode == MEM_ANON)
+		return 0;
+	host_gmem_offer(m->kvm, &cfg->force, &m->offer);
+	if (cfg->mem_auto)
+		return mem_mode_auto(&m->offer, mode, ndm, e);
+	return mem_mode_check(&m->offer, *mode, *ndm, e);
+}
+
+/* Linux without its clocks does not get far, and only KVM of that family reaches
+ * them in private memory. */
+static void share_linux(struct machine *m)
+{
+	if (m->cfg->nr_slots || m->offer.family == GMEM_DIRECT_2024)
+		return;
+	layout_share(&m->layout);
+	event_add(&m->events, EVENT_MACHINE,
+		  "Linux begins in shared memory: KVM of the family %s does "
+		  "not reach clocks in private memory",
+		  gmem_family_name(m->offer.family));
+}
+
+static struct pv_plan pv_plan(const struct machine *m)
+{
+	return (struct pv_plan){ m->parts->kinds, m->cfg->flavour,
+				 m->cfg->layout, m->cfg->vcpus };
+}
+
+static int make_vm(struct machine *m, struct err *e)
+{
+	const struct pv_plan plan = pv_plan(m);
+	enum mem_mode mode;
+	bool ndm;
+	int r;
+
+	m->kvm = m->vm = -1;
+	m->kvm = host_open_kvm(m->cfg->device, e);
+	if (m->kvm < 0 || choose_mode(m, &mode, &ndm, e) ||
+	    image_open(&m->image, e) ||
+	    layout_make(&m->layout, m->cfg, mode, ndm,
+			m->image.end - IMAGE_BASE, pv_layout_size(&plan), e))
+		return -1;
+	if (m->cfg->agent && mode == MEM_GMEM_PRIVATE)
+		share_linux(m);
+	r = kvm_check_extension(m->kvm, KVM_CAP_MAX_VCPUS);
+	if (r > 0 && m->cfg->vcpus > (unsigned int)r)
+		return err_range(e, "--vcpus %u: this KVM has at most %d",
+				 m->cfg->vcpus, r);
+	if (m->cfg->flavour == PV_XEN &&
+	    xen_offer(m->kvm, m->cfg->by_hva, &m->xen, e))
+		return -1;
+	m->vm = kvm_create_vm(m->kvm, mem_mode_vm_type(mode));
+	if (m->vm < 0)
+		return err_kvm(e, -m->vm, "KVM_CREATE_VM of type %lu",
+			       mem_mode_vm_type(mode));
+	/* Or KVM would patch VMCALL into VMMCALL in the guest's text, and a
+	 * KVM that emulates would do so for ever; without the quirk the
+	 * guest gets the #UD. Not there before 6.0: nothing to switch off. */
+	r = kvm_check_extension(m->vm, KVM_CAP_DISABLE_QUIRKS2);
+	if (r > 0 && r & KVM_X86_QUIRK_FIX_HYPERCALL_INSN)
+		r = kvm_enable_cap(m->vm, KVM_CAP_DISABLE_QUIRKS2,
+				   KVM_X86_QUIRK_FIX_HYPERCALL_INSN);
+	if (r < 0)
+		return err_kvm(e, -r, "KVM_CAP_DISABLE_QUIRKS2");
+	if (m->cfg->kernel)
+		return machine_make_chips(m, e);
+	return m->cfg->flavour == PV_XEN ? xen_make_vm(m->vm, m->xen, e) : 0;
+}
+
+static void free_vm(struct machine *m)
+{
+	if (m->vm >= 0)
+		close(m->vm);
+	if (m->kvm >= 0)
+		close(m->kvm);
+}
+
+/* In gmem-private everything is private but the window, what has no file to be
+ * private in, and slots that were asked to begin shared. */
+static int make_private(struct machine *m, struct err *e)
+{
+	const struct span *w = &m->layout.window;
+	int r;
+
+	if (m->memory.mode != MEM_GMEM_PRIVATE)
+		return 0;
+	r = kvm_enable_cap(m->vm, KVM_CAP_EXIT_HYPERCALL,
+			   1 << GPC_HC_MAP_GPA_RANGE);
+	if (r < 0)
+		event_add(&m->events, EVENT_MACHINE,
+			  "no KVM_CAP_EXIT_HYPERCALL (%s): the guest cannot "
+			  "convert memory",
+			  strerrordesc_np(-r));
+	for (unsigned int i = 0; i < m->memory.nr_slots; i++)
+		if (!m->memory.slots[i].shared &&
+		    memory_file(&m->memory, &m->memory.slots[i]) &&
+		    memory_set_private(&m->memory, m->memory.slots[i].gpa,
+				       m->memory.slots[i].size, true, e))
+			return -1;
+	return memory_set_private(&m->memory, w->gpa, w->len, false, e);
+}
+
+static int make_memory(struct machine *m, struct err *e)
+{
+	if (memory_create(&m->memory, &m->layout.plan, m->vm, &m->offer, e))
+		return -1;
+	/* Series of that family differ in it, and only the model asks. */
+	if (m->memory.family == GMEM_DIRECT_2024 &&
+	    m->memory.mode == MEM_GMEM_PRIVATE)
+		m->memory.private_steal = probe_vm_private_steal(m->kvm);
+	return make_private(m, e);
+}
+
+static void free_memory(struct machine *m)
+{
+	memory_destroy(&m->memory);
+}
+
+/* For the threads of the vCPUs, which are yet to come. */
+static int make_trace(struct machine *m, struct err *e)
+{
+	(void)e;
+	trace_open(&m->trace);
+	return 0;
+}
+
+static void free_trace(struct machine *m)
+{
+	trace_close(&m->trace);
+}
+
+static int make_pv(struct machine *m, struct err *e)
+{
+	const struct pv_plan plan = pv_plan(m);
+
+	return pv_init(&m->pv, m->vm, &m->memory, &plan,
+		       m->cfg->agent ? PV_GUESTS : m->layout.pv.gpa, e);
+}
+
+static void free_pv(struct machine *m)
+{
+	pv_free(&m->pv);
+}
+
+static int make_devices(struct machine *m, struct err *e)
+{
+	const unsigned int kind = m->cfg->kernel ? BOARD_PC : BOARD_TINY;
+	const struct device *const *dev = m->parts->devices;
+	unsigned int nr = 0;
+
+	m->board.vcpus = m->cfg->vcpus;
+	m->board.ram = m->layout.low;
+	m->board.events = &m->events;
+	m->board.loop = &m->loop;
+	m->board.machine = m;
+	m->board.end = board_end;
+	m->board.start_aps = machine_start_aps;
+	m->board.ready = board_ready;
+	m->board.show_regs = board_show_regs;
+	m->board.clock = board_clock;
+	if (m->cfg->kernel)
+		m->board.irq = machine_irq;
+	while (dev[nr])
+		nr++;
+	m->device_state = calloc(nr, sizeof(*m->device_state));
+	if (!m->device_state)
+		return err_os(e, ENOMEM, "memory for the devices");
+	for (unsigned int i = 0; i < nr; i++)
+		if (dev[i]->boards & kind &&
+		    dev[i]->init(&m->board, &m->device_state[i], e))
+			return -1;
+	return 0;
+}
+
+void machine_free_devices(struct machine *m)
+{
+	const struct device *const *dev = m->parts->devices;
+
+	for (unsigned int i = 0; m->device_state && dev[i]; i++)
+		if (dev[i]->free && m->device_state[i])
+			dev[i]->free(&m->board, m->device_state[i]);
+	free(m->device_state);
+}
+
+static int start_pv(struct machine *m, struct err *e)
+{
+	m->pv.xen = m->xen;
+	m->pv.log = &m->events;
+	m->pv.trace = &m->trace;
+	m->pv.own_end = m->layout.own_end;
+	return pv_start(&m->pv, m->vcpus, m->cfg->by_hva, e);
+}
+
+static void *make_tree(void *machine, size_t *len, struct err *e)
+{
+	struct machine *m = machine;
+	struct devtree d = { .devices = m->parts->devices,
+			     .cfg = m->cfg,
+			     .layout = &m->layout,
+			     .memory = &m->memory,
+			     .pv = &m->pv };
+
+	if (m->boot) {
+		d.initrd = m->boot->initrd.gpa;
+		d.initrd_len = m->boot->initrd.len;
+		d.append = m->boot->append;
+	}
+	return devtree_build(&d, len, e);
+}
+
+/* The files of a --kernel are opened with the rights of who started gpcvm. */
+static int open_guest(struct machine *m, struct err *e)
+{
+	return m->cfg->kernel ? machine_open_boot(m, make_tree, e) : 0;
+}
+
+static int make_guest(struct machine *m, struct err *e)
+{
+	bool bounce = m->cfg->bounce ||
+		      memory_is_private(&m->memory, IMAGE_BASE);
+	size_t len;
+	void *tree;
+	int r;
+
+	if (m->cfg->kernel)
+		return machine_boot(m, bounce, e);
+	tree = make_tree(m, &len, e);
+	if (!tree)
+		return -1;
+	r = image_load(&m->image, &m->memory, &m->layout, tree, len, bounce,
+		       &m->start, &m->copy_list, e);
+	free(tree);
+	return r;
+}
+
+/*
+ * Taken apart in the reverse order. The vCPUs' fds come first, but KVM keeps
+ * the vCPUs, and their live caches, until the last fd that refers to the VM is
+ * gone (virt/kvm/kvm_main.c, kvm_put_kvm): then the gmem files, which invalidate
+ * what still caches their pages (guest_memfd.c, kvm_gmem_release) and need the
+ * VM for it, then the VM.
+ */
+enum phase { CREATE, LOAD, ADD_VCPUS };
+
+static const struct {
+	int (*make)(struct machine *m, struct err *e);
+	void (*free)(struct machine *m);
+	enum phase phase;
+} steps[] = {
+	{ make_loop, free_loop, CREATE },
+	{ make_vm, free_vm, CREATE },
+	{ make_memory, free_memory, CREATE },
+	{ make_trace, free_trace, CREATE },
+	{ make_pv, free_pv, CREATE },
+	{ make_devices, machine_free_devices, CREATE },
+	{ open_guest, machine_free_boot, CREATE },
+	{ make_guest, NULL, LOAD },
+	{ machine_make_vcpus, machine_free_vcpus, ADD_VCPUS },
+	{ machine_boot_done, NULL, ADD_VCPUS },
+	{ start_pv, NULL, ADD_VCPUS },
+};
+
+static int take_steps(struct machine *m, enum phase phase, struct err *e)
+{
+	while (m->steps_done < ARRAY_SIZE(steps) &&
+	       steps[m->steps_done].phase == phase)
+		/* A step cleans up after itself half done. */
+		if (steps[m->steps_done++].make(m, e))
+			return -1;
+	return 0;
+}
+
+int machine_create(struct machine *m, const struct config *cfg,
+		   const struct machine_parts *parts, struct err *e)
+{
+	memset(m, 0, sizeof(*m));
+	m->cfg = cfg;
+	m->parts = parts;
+	m->born_ns = now_ns();
+	m->cpus = (unsigned int)sysconf(_SC_NPROCESSORS_ONLN);
+	vcpu_signals();
+	return take_steps(m, CREATE, e);
+}
+
+int machine_load(struct machine *m, struct err *e)
+{
+	return take_steps(m, LOAD, e);
+}
+
+int machine_add_vcpus(struct machine *m, struct err *e)
+{
+	return take_steps(m, ADD_VCPUS, e);
+}
+
+void machine_destroy(struct machine *m)
+{
+	while (m->steps_done) {
+		m->steps_done--;
+		if (steps[m->steps_done].free)
+			steps[m->steps_done].free(m);
+	}
+}
+
+/* ---- the rest ----------------------------------------------------------- */
+
+static int write_tree(int fd, const char *path, const char *tree, size_t len,
+		      struct err *e)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) || (S_ISREG(st.st_mode) && ftruncate(fd, 0)))
+		return err_os(e, errno, "--dump-dtb %s", path);
+	for (size_t put = 0; put < len;) {
+		ssize_t n = write(fd, tree + put, len - put);
+
+		if (n < 0)
+			return err_os(e, errno,
+				      "--dump-dtb %s: writing %zu bytes", path,
+				      len);
+		put += (size_t)n;
+	}
+	return 0;
+}
+
+int machine_dump_dtb(struct machine *m, int fd, struct err *e)
+{
+	const char *path = m->cfg->dump_dtb;
+	size_t len;
+	void *tree = make_tree(m, &len, e);
+	int r = tree ? write_tree(fd, path, tree, len, e) : -1;
+
+	if (close(fd) && !r)
+		r = err_os(e, errno, "--dump-dtb %s", path);
+	free(tree);
+	return r;
+}

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The machine: memory, vCPUs, devices, pv pages, the guest in it, its end. */
+#ifndef GPCVM_MACHINE_H
+#define GPCVM_MACHINE_H
+
+#include "base/event.h"
+#include "base/loop.h"
+#include "boot/boot.h"
+#include "config/config.h"
+#include "host/sandbox.h"
+#include "host/trace.h"
+#include "machine/board.h"
+#include "machine/image.h"
+#include "machine/layout.h"
+#include "memory/memory.h"
+#include "pv/pv.h"
+#include "vcpu/vcpu.h"
+
+struct device;
+
+/* What machines are made of, beside memory and vCPUs: NULL ends both. */
+struct machine_parts {
+	const struct device *const *devices;
+	const struct pv_kind *const *kinds;
+};
+
+struct machine {
+	const struct config *cfg;
+	const struct machine_parts *parts;
+	int kvm, vm;
+	struct gmem_offer offer;
+	uint32_t xen;		       /* see xen_offer() */
+	struct kvm_cpuid_table *cpuid; /* until the vCPUs are made */
+	struct memory memory;
+	struct layout layout;
+	struct image image;
+	struct events events;
+	struct loop loop;
+	struct board board;
+	void **device_state;
+	struct pv_vm pv;
+	struct trace trace;
+	struct vcpu *vcpus;
+	unsigned int nr_vcpus;	   /* that were made */
+	unsigned int cpus;	   /* of the host, when it began */
+	struct boot *boot;	   /* --kernel; NULL: a built-in guest */
+	struct feed *feed;	   /* how it gets through the window; NULL */
+	uint32_t start, copy_list; /* where vCPU 0 begins; see image.h */
+	uint64_t born_ns,
+		ready_ns;	 /* ready_ns: the last vCPU's agent; atomic */
+	unsigned int ready;	 /* vCPUs whose agent is there; atomic */
+	unsigned int steps_done; /* that were taken, for machine_destroy */
+
+	/* Memory faults: that were reported, converted, tried again; atomic. */
+	uint64_t faults, faults_set, faults_again;
+	bool tsc_deadline; /* the local APICs have that timer */
+
+	struct sandbox sandbox;
+
+	pthread_mutex_t end_lock;
+	bool ending; /* atomic; set once */
+	int status;  /* of the process, once ending */
+	char reason[256];
+	int end_fd; /* eventfd: wakes the main thread */
+	struct loop_source end_source;
+};
+
+/* Everything that needs rights is opened here; nothing runs yet. Where it
+ * fails, machine_destroy() cleans up what there is. */
+int machine_create(struct machine *m, const struct config *cfg,
+		   const struct machine_parts *parts, struct err *e);
+/* Put the guest into memory. A kernel's file is parsed here: give up rights
+ * before. */
+int machine_load(struct machine *m, struct err *e);
+/* Make the vCPUs, ready to start. */
+int machine_add_vcpus(struct machine *m, struct err *e);
+void machine_destroy(struct machine *m);
+/* Part of machine_destroy(): the devices, and with them the terminal. */
+void machine_free_devices(struct machine *m);
+/* Start the vCPUs' threads. */
+int machine_start(struct machine *m, struct err *e);
+/* Stop and join them. False (and a message) if one does not come out of the
+ * kernel: then nothing that a vCPU uses may be freed. */
+bool machine_stop(struct machine *m);
+
+/* Any thread; the first call counts. The main loop stops. */
+void machine_end(struct machine *m, int status, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/* Registers of a vCPU, on its own thread, to stderr. */
+void machine_show_regs(struct machine *m, struct vcpu *v);
+
+/* Refuse (state) what would hit the guest's own memory, unless --no-guard. */
+int machine_guard(struct machine *m, uint64_t gpa, uint64_t len, struct err *e);
+
+/* The machine cannot go on: registers, the reason, the end. vCPU thread. */
+enum step machine_fail(struct machine *m, struct vcpu *v, int status,
+		       const char *why);
+/* The guest's access failed: do what the policy says. vCPU thread. */
+enum step machine_memory_fault(struct machine *m, struct vcpu *v);
+/* Answer an access to an MSR that machine_hide_counters() hides. vCPU thread. */
+enum step machine_msr(struct vcpu *v);
+/*
+ * What gpcvm knows about @gpa that explains why KVM has no page for an access
+ * (@private: of that kind) and answered @os_errno, e.g. "slot 2 has no gmem
+ * file for what is private".
+ */
+void machine_fault_reason(struct machine *m, uint64_t gpa, bool private,
+			  int os_errno, char *buf, size_t len);
+/* The exit handler of all vCPUs; @arg is the machine. */
+enum step machine_exit(struct vcpu *v, void *arg);
+/* Write the machine's tree to @fd, which is cfg->dump_dtb, and close that. */
+int machine_dump_dtb(struct machine *m, int fd, struct err *e);
+
+#endif

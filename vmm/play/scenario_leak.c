@@ -1,0 +1,395 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/num.h"
+#include "play/scenario_leak.h"
+
+#define MAX_CPUS 8192
+#define COUNTS	 5 /* to take the most of */
+
+/* ---- the counters -------------------------------------------------------- */
+
+static bool read_counters(const char *proc, long *unevictable, long *mlocked)
+{
+	char path[PATH_MAX], line[128];
+	int found = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/vmstat", proc);
+	f = fopen(path, "re");
+	if (f)
+		errno = 0;
+	while (f && fgets(line, sizeof(line), f)) {
+		if (!strncmp(line, "nr_unevictable ", 15)) {
+			*unevictable = strtol(line + 15, NULL, 10);
+			found |= 1;
+		} else if (!strncmp(line, "nr_mlock ", 9)) {
+			*mlocked = strtol(line + 9, NULL, 10);
+			found |= 2;
+		}
+	}
+	if (f)
+		fclose(f);
+	return found == 3;
+}
+
+/* A folio batch is per CPU, and mlock() drains that of the CPU it runs on
+ * (mm/mlock.c, mlock_vma_pages_range()). */
+static void drain_this_cpu(void)
+{
+	void *p = mmap(NULL, PAGE_SIZE, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		return;
+	/* Whether it may lock the page does not matter: it drained first. */
+	if (mlock(p, PAGE_SIZE))
+		errno = 0;
+	munmap(p, PAGE_SIZE);
+}
+
+static void drain_all_cpus(void)
+{
+	size_t size = CPU_ALLOC_SIZE(MAX_CPUS);
+	cpu_set_t *mine = CPU_ALLOC(MAX_CPUS), *one = CPU_ALLOC(MAX_CPUS);
+	long n = sysconf(_SC_NPROCESSORS_CONF);
+
+	if (mine && one && !sched_getaffinity(0, size, mine)) {
+		for (long cpu = 0; cpu < n && cpu < MAX_CPUS; cpu++) {
+			CPU_ZERO_S(size, one);
+			CPU_SET_S((size_t)cpu, size, one);
+			if (!sched_setaffinity(0, size, one))
+				drain_this_cpu();
+		}
+		sched_setaffinity(0, size, mine);
+	}
+	CPU_FREE(mine);
+	CPU_FREE(one);
+}
+
+void leak_settle(void)
+{
+	char buf[16];
+	int fd;
+
+	drain_all_cpus();
+	/* Reading it folds the per-CPU parts of vmstat (admin-guide/sysctl/
+	 * vm.rst, stat_refresh). */
+	fd = open("/proc/sys/vm/stat_refresh", O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	if (read(fd, buf, sizeof(buf)) < 0)
+		errno = 0;
+	close(fd);
+}
+
+/* ---- who else could be counted ------------------------------------------- */
+
+/* An fd that keeps the memory of a VM, by what kernels call it. */
+static bool is_gmem(const char *link)
+{
+	return strstr(link, "guest_memfd") || strstr(link, "guest-memfd") ||
+	       strstr(link, "kvm-gmem");
+}
+
+/* The lab's /init holds a VM, so that KVM stays in use, and nothing in it. */
+static bool is_kvm(const char *link, bool init)
+{
+	return is_gmem(link) ||
+	       (!init && !strncmp(link, "anon_inode:kvm-", 15));
+}
+
+/* 1 yes, 0 no, -1 (and errno): it does not show what it has open. */
+static int holds_vm(const char *proc, const char *pid)
+{
+	char path[PATH_MAX], link[128];
+	const struct dirent *d;
+	int found = 0;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "%s/%.20s/fd", proc, pid);
+	dir = opendir(path);
+	if (!dir) /* it may have ended meanwhile */
+		return errno == ENOENT || errno == ESRCH ? 0 : -1;
+	while (!found && (d = readdir(dir))) {
+		ssize_t n = readlinkat(dirfd(dir), d->d_name, link,
+				       sizeof(link) - 1);
+
+		/* "." and ".." are no links; a file may be closed meanwhile, or
+		 * not be for us to see. */
+		if (n < 0 &&
+		    (errno == EINVAL || errno == ENOENT || errno == EACCES))
+			continue;
+		link[n < 0 ? 0 : n] = 0;
+		found = n < 0 ? -1 : is_kvm(link, !strcmp(pid, "1"));
+	}
+	closedir(dir);
+	return found;
+}
+
+bool leak_other_vm(const char *proc, pid_t own, char pid[static 24])
+{
+	const struct dirent *d;
+	DIR *dir = opendir(proc);
+	bool found = false;
+
+	while (dir && !found && (d = readdir(dir))) {
+		if (d->d_name[0] < '1' || d->d_name[0] > '9' ||
+		    strtol(d->d_name, NULL, 10) == own)
+			continue;
+		found = holds_vm(proc, d->d_name) > 0;
+		snprintf(pid, 24, "%.20s", found ? d->d_name : "");
+	}
+	if (dir)
+		closedir(dir);
+	return found;
+}
+
+static bool locks_memory(const char *proc, const char *pid)
+{
+	char path[PATH_MAX], line[128];
+	unsigned long kib = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%.20s/status", proc, pid);
+	f = fopen(path, "re");
+	while (f && !kib && fgets(line, sizeof(line), f))
+		if (!strncmp(line, "VmLck:", 6))
+			kib = strtoul(line + 6, NULL, 10);
+	if (f)
+		fclose(f);
+	return kib;
+}
+
+/* All processes are those that /proc shows: we are in the first PID namespace
+ * (PROC_PID_INIT_INO), or there are none. False: errno, or 0. */
+static bool sees_all(const char *proc)
+{
+	char path[PATH_MAX], link[64];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "%s/self/ns/pid", proc);
+	n = readlink(path, link, sizeof(link) - 1);
+	if (n < 0)
+		return errno == ENOENT;
+	link[n] = 0;
+	errno = 0;
+	return !strcmp(link, "pid:[4026531836]");
+}
+
+/* Nobody else has a VM; where that is not so, or not known: @why. And who has
+ * memory locked. */
+static bool is_alone(const char *proc, char locker[static 24], char *why,
+		     size_t size)
+{
+	const struct dirent *d;
+	DIR *dir = opendir(proc);
+	int r = 0;
+
+	if (!dir || !sees_all(proc)) {
+		snprintf(why, size,
+			 "not all processes are in %s (a PID "
+			 "namespace?)%s%s",
+			 proc, errno ? ": " : "",
+			 errno ? strerrordesc_np(errno) : "");
+		r = -1;
+	}
+	while (!r && (d = readdir(dir))) {
+		if (d->d_name[0] < '1' || d->d_name[0] > '9')
+			continue;
+		if (!locker[0] && locks_memory(proc, d->d_name))
+			snprintf(locker, 24, "%.20s", d->d_name);
+		r = holds_vm(proc, d->d_name);
+		if (r > 0)
+			snprintf(why, size, "process %.20s has a VM as well",
+				 d->d_name);
+		else if (r < 0)
+			snprintf(why, size,
+				 "what process %.20s has open is "
+				 "not shown: %s",
+				 d->d_name, strerrordesc_np(errno));
+	}
+	if (dir)
+		closedir(dir);
+	return !r;
+}
+
+/* Is a mount of /proc/mounts a ramfs that can be written to? The root file
+ * system of an initramfs is one too, unless it says that it has a size: then it
+ * is a tmpfs (init/do_mounts.c, init_rootfs()). */
+static bool is_ramfs(const char *type, const char *options)
+{
+	if (!strncmp(options, "ro", 2) && (!options[2] || options[2] == ','))
+		return false;
+	return !strcmp(type, "ramfs") ||
+	       (!strcmp(type, "rootfs") && !strstr(options, "size="));
+}
+
+/* What is said of it, or of why that is not known, is in @why. */
+static bool has_ramfs(const char *proc, char *why, size_t size)
+{
+	char path[PATH_MAX], line[1024];
+	bool found = false;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/self/mounts", proc);
+	f = fopen(path, "re");
+	if (!f && errno != ENOENT) {
+		snprintf(why, size, "%.64s: %s", path, strerrordesc_np(errno));
+		return true;
+	}
+	while (f && !found && fgets(line, sizeof(line), f)) {
+		char *save = NULL;
+		const char *w[4] = { strtok_r(line, " ", &save) };
+
+		for (int i = 1; i < 4; i++)
+			w[i] = strtok_r(NULL, " ", &save);
+		if (!w[3])
+			continue;
+		found = is_ramfs(w[2], w[3]);
+		snprintf(why, size,
+			 "files in the ramfs at %.80s would count as well",
+			 w[1]);
+	}
+	if (f)
+		fclose(f);
+	return found;
+}
+
+/* ---- together ------------------------------------------------------------ */
+
+void leak_count(struct leak_count *c, const char *proc)
+{
+	long u = 0, m = 0;
+
+	*c = (struct leak_count){ 0 };
+	if (geteuid()) {
+		snprintf(c->why, sizeof(c->why),
+			 "only root can tell whether others have a VM");
+	} else if (has_ramfs(proc, c->why, sizeof(c->why))) {
+		return;
+	} else if (!read_counters(proc, &u, &m)) {
+		snprintf(c->why, sizeof(c->why),
+			 "%s/vmstat does not have the counters%s%s", proc,
+			 errno ? ": " : "",
+			 errno ? strerrordesc_np(errno) : "");
+	} else if (is_alone(proc, c->locker, c->why, sizeof(c->why))) {
+		c->known = true;
+		c->pages = u - m;
+		host_memory_count(&c->host, proc);
+	}
+}
+
+static long max_of(long a, long b)
+{
+	return a > b ? a : b;
+}
+
+void leak_count_before(struct leak_count *c, const char *proc)
+{
+	struct leak_count again;
+	long least;
+
+	leak_settle();
+	leak_count(c, proc);
+	least = c->host.lost;
+	for (int i = 1; i < COUNTS && c->known; i++) {
+		usleep(1000);
+		leak_settle();
+		leak_count(&again, proc);
+		again.pages = max_of(again.pages, c->pages);
+		again.host.unmapped =
+			max_of(again.host.unmapped, c->host.unmapped);
+		least = again.host.lost < least ? again.host.lost : least;
+		again.host.lost = max_of(again.host.lost, c->host.lost);
+		again.noise = again.host.lost - least;
+		*c = again;
+	}
+}
+
+long leak_pages(const struct leak_count *before, const struct leak_count *after)
+{
+	if (!before->known || !after->known || after->pages <= before->pages)
+		return 0;
+	return after->pages - before->pages;
+}
+
+/* The counters are exact but for pages under way between them, of which a busy
+ * machine has some; the look at all pages is exact but for those that a kernel
+ * has kept before. A leak is in both. */
+static long find_unmapped(const struct leak_count *before,
+			  const struct leak_count *after, const char *proc)
+{
+	long more = after->host.unmapped - before->host.unmapped, all;
+
+	if (!before->host.has_unmapped || !after->host.has_unmapped ||
+	    more <= 0)
+		return 0;
+	all = host_memory_unmapped(proc);
+	if (all < 0) /* the kernel has no CONFIG_PROC_PAGE_MONITOR */
+		return more > LEAK_LOST ? more : 0;
+	return all < more ? all : more;
+}
+
+static long find_lost(const struct leak_count *before,
+		      const struct leak_count *after)
+{
+	long more = after->host.lost - before->host.lost;
+
+	if (!before->host.has_lost || !after->host.has_lost)
+		return 0;
+	return more > LEAK_LOST + 4 * before->noise ? more : 0;
+}
+
+void leak_find(struct leak_found *f, const struct leak_count *before,
+	       const struct leak_count *after, const char *proc)
+{
+	*f = (struct leak_found){ 0 };
+	if (!before->known || !after->known)
+		return;
+	f->unevictable = leak_pages(before, after);
+	f->unmapped = find_unmapped(before, after, proc);
+	f->lost = find_lost(before, after);
+}
+
+long leak_found_pages(const struct leak_found *f)
+{
+	return f->unevictable + f->unmapped + f->lost;
+}
+
+bool leak_in_doubt(const struct leak_count *after, long pages, char *why,
+		   size_t size)
+{
+	if (pages <= 0 || pages > LEAK_DOUBT || !after->locker[0])
+		return false;
+	snprintf(why, size,
+		 "%ld pages more are unevictable, but process %s, which has "
+		 "memory locked, makes so many come and go",
+		 pages, after->locker);
+	return true;
+}
+
+bool leak_vm_left(const char *debugfs, pid_t pid)
+{
+	char path[PATH_MAX], prefix[24];
+	const struct dirent *d;
+	bool found = false;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "%s/kvm", debugfs);
+	snprintf(prefix, sizeof(prefix), "%d-", (int)pid);
+	dir = opendir(path);
+	while (dir && !found && (d = readdir(dir)))
+		found = !strncmp(d->d_name, prefix, strlen(prefix));
+	if (dir)
+		closedir(dir);
+	return found;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Playing a scenario. */
+#ifndef GPCVM_SCENARIO_RUN_H
+#define GPCVM_SCENARIO_RUN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/json.h"
+#include "play/scenario.h"
+
+enum result { RESULT_PASS, RESULT_FAIL, RESULT_SKIP };
+
+struct outcome {
+	enum result result;
+	bool interrupted;  /* by a signal: nothing more is to be played */
+	char why[512];	   /* of a failure: the first; of a skip: the reason */
+	unsigned int line; /* where; 0: at none */
+	uint64_t ns;
+	char *notes; /* owned: lines that start with "# ", or NULL */
+	struct json
+		verdicts; /* owned: elements of an array, without brackets */
+};
+
+const char *result_name(enum result r);
+
+struct play_options {
+	bool json, has_seed;
+	char seed[32];
+	unsigned int limit_s;
+	const char *control; /* of a machine that runs; NULL: none */
+	/* gpcvm run --scenario: the machine's options, and where its control
+	 * socket is to be (NULL: anywhere). */
+	bool given;
+	int argc;
+	char **argv;
+	const char *given_control;
+	bool given_agent;
+};
+
+/* Play it. Signals that end are blocked (halt_block_signals()). */
+void scenario_play(const struct scenario *s, const struct play_options *o,
+		   struct outcome *out);
+void outcome_free(struct outcome *out);
+
+/* ---- what the table's rows run: 0, or -1 once branch_fail() has been told,
+ * or when all is to end ---------------------------------------------------- */
+
+int run_command(struct branch *b, const struct stmt *s);
+int run_need(struct branch *b, const struct stmt *s);
+int run_vm(struct branch *b, const struct stmt *s);
+int run_expect(struct branch *b, const struct stmt *s);
+int run_expect_error(struct branch *b, const struct stmt *s);
+int run_expect_disagreement(struct branch *b, const struct stmt *s);
+int run_expect_kernel(struct branch *b, const struct stmt *s);
+int run_expect_fail(struct branch *b, const struct stmt *s);
+int run_repeat(struct branch *b, const struct stmt *s);
+int run_parallel(struct branch *b, const struct stmt *s);
+int run_wait(struct branch *b, const struct stmt *s);
+int run_sleep(struct branch *b, const struct stmt *s);
+
+#endif

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "host/kmsg.h"
+#include "play/scenario_watch.h"
+
+#define TAINT	     "/proc/sys/kernel/tainted"
+#define MAX_MESSAGES 10000 /* a kernel that goes on and on has said enough */
+
+bool watch_read_taint(const char *path, unsigned long *taint)
+{
+	FILE *f = fopen(path, "re");
+	char line[32], *end = line;
+
+	if (!f)
+		return false;
+	if (fgets(line, sizeof(line), f))
+		*taint = strtoul(line, &end, 10);
+	fclose(f);
+	errno = end == line ? ENODATA : 0;
+	return end != line;
+}
+
+void watch_open(struct watch *w)
+{
+	*w = (struct watch){ .kmsg = -1 };
+	pthread_mutex_init(&w->lock, NULL);
+	w->kmsg = kmsg_open_end();
+	if (w->kmsg < 0) {
+		w->kmsg_errno = -w->kmsg;
+		w->kmsg = -1;
+	}
+	w->has_taint = watch_read_taint(TAINT, &w->taint);
+	w->taint_errno = errno;
+}
+
+void watch_close(struct watch *w)
+{
+	if (w->kmsg >= 0)
+		close(w->kmsg);
+	for (size_t i = 0; i < w->nr; i++)
+		free(w->messages[i]);
+	for (size_t i = 0; i < w->nr_excused; i++)
+		free(w->excused[i]);
+	free(w->messages);
+	free(w->excused);
+	pthread_mutex_destroy(&w->lock);
+}
+
+/* With the lock held. */
+static void add(struct watch *w, const char *message)
+{
+	if (w->nr == MAX_MESSAGES)
+		return;
+	if (w->nr == w->cap) {
+		size_t cap = w->cap ? 2 * w->cap : 16;
+		char **more = realloc(w->messages, cap * sizeof(*more));
+
+		if (!more)
+			return;
+		w->messages = more;
+		w->cap = cap;
+	}
+	w->messages[w->nr] = strdup(message);
+	if (w->messages[w->nr])
+		w->nr++;
+}
+
+void watch_add(struct watch *w, const char *message)
+{
+	pthread_mutex_lock(&w->lock);
+	add(w, message);
+	pthread_mutex_unlock(&w->lock);
+}
+
+void watch_read(struct watch *w)
+{
+	char buf[KMSG_RECORD];
+	const char *text;
+
+	if (w->kmsg < 0)
+		return;
+	pthread_mutex_lock(&w->lock);
+	errno = EAGAIN; /* that there is no more: a pipe's end, in tests */
+	while ((text = kmsg_next(w->kmsg, buf)))
+		add(w, text);
+	if (errno != EAGAIN) {
+		w->kmsg_errno = errno;
+		close(w->kmsg);
+		w->kmsg = -1;
+	}
+	pthread_mutex_unlock(&w->lock);
+}
+
+void watch_mark(struct watch *w)
+{
+	watch_read(w);
+	pthread_mutex_lock(&w->lock);
+	w->mark = w->nr;
+	pthread_mutex_unlock(&w->lock);
+}
+
+static void excuse(struct watch *w, const char *text)
+{
+	char **more;
+
+	for (size_t i = 0; i < w->nr_excused; i++)
+		if (!strcmp(w->excused[i], text))
+			return;
+	more = realloc(w->excused, (w->nr_excused + 1) * sizeof(*more));
+	if (!more)
+		return;
+	w->excused = more;
+	more[w->nr_excused] = strdup(text);
+	if (more[w->nr_excused])
+		w->nr_excused++;
+}
+
+bool watch_expect(struct watch *w, const char *text)
+{
+	bool found = false;
+
+	watch_read(w);
+	pthread_mutex_lock(&w->lock);
+	for (size_t i = w->mark; i < w->nr && !found; i++) {
+		found = strstr(w->messages[i], text);
+		if (found)
+			w->mark = i + 1;
+	}
+	if (found)
+		excuse(w, text);
+	pthread_mutex_unlock(&w->lock);
+	return found;
+}

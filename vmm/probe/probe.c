@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <getopt.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/num.h"
+#include "probe/probe_row.h"
+
+#ifndef GPCVM_VERSION
+#define GPCVM_VERSION "unknown"
+#endif
+
+static const char default_dev[] = "/dev/kvm";
+
+static void fill_row(const struct probe_def *d, const struct probe_ctx *c,
+		     struct probe_row *r)
+{
+	r->name = d->name;
+	if (c->kvm >= 0 || !d->needs_kvm) {
+		d->fill(c, r);
+		return;
+	}
+	row_set(r, PROBE_UNKNOWN, false, "not tried");
+	row_why(r, "no KVM: " SEE_ROW "kvm");
+}
+
+/* All rows, or the one that is called @only. */
+static void fill(struct probe *p, const struct probe_ctx *c, const char *only)
+{
+	const struct probe_group *g;
+	const struct probe_def *d;
+	unsigned int i;
+
+	for (i = 0; (g = probe_group(i)); i++) {
+		for (d = g->defs; d < g->defs + g->nr; d++) {
+			if (only && strcmp(only, d->name) != 0)
+				continue;
+			if (p->nr == PROBE_MAX)
+				return;
+			fill_row(d, c, &p->rows[p->nr++]);
+		}
+	}
+}
+
+/* A row that stands alone has nobody to point to: what it points to is in there. */
+static void resolve(struct probe_row *r, const struct probe_ctx *c)
+{
+	char *see = strstr(r->detail, SEE_ROW);
+	struct probe other = { 0 };
+
+	if (!see)
+		return;
+	fill(&other, c, see + strlen(SEE_ROW));
+	if (!other.nr)
+		return;
+	*see = '\0';
+	row_add(r->detail, sizeof(r->detail), "%s%s%s", other.rows[0].value,
+		*other.rows[0].detail ? ": " : "", other.rows[0].detail);
+}
+
+static int run(struct probe *p, const char *dev, const char *only,
+	       struct err *e)
+{
+	struct err why = { 0 };
+	struct probe_ctx c = { .dev = dev, .why = &why };
+
+	memset(p, 0, sizeof(*p));
+	c.kvm = host_open_kvm(dev, &why);
+	if (c.kvm >= 0)
+		host_gmem_offer(c.kvm, NULL, &c.offer);
+	fill(p, &c, only);
+	if (only && p->nr)
+		resolve(&p->rows[0], &c);
+	if (c.kvm < 0) {
+		p->family = "unknown";
+		if (e)
+			*e = why;
+		return -1;
+	}
+	close(c.kvm);
+	p->family = gmem_family_name(c.offer.family);
+	p->best_mode = probe_best_mode(p);
+	return 0;
+}
+
+int probe_run(struct probe *p, const char *dev, struct err *e)
+{
+	return run(p, dev, NULL, e);
+}
+
+int probe_run_row(struct probe *p, const char *dev, const char *row,
+		  struct err *e)
+{
+	return run(p, dev, row, e);
+}
+
+void probe_json(const struct probe *p, struct json *j)
+{
+	static const char *const states[] = {
+		[PROBE_YES] = "yes",
+		[PROBE_NO] = "no",
+		[PROBE_UNKNOWN] = "unknown",
+	};
+	const struct probe_row *r;
+
+	json_str(j, "family", p->family);
+	if (p->best_mode)
+		json_str(j, "auto", p->best_mode);
+	else
+		json_null(j, "auto");
+	json_array(j, "rows");
+	for (r = p->rows; r < p->rows + p->nr; r++) {
+		json_object(j, NULL);
+		json_str(j, "name", r->name);
+		json_str(j, "state", states[r->state]);
+		json_bool(j, "tried", r->tried);
+		json_str(j, "value", r->value);
+		json_str(j, "use", r->use);
+		json_str(j, "detail", r->detail);
+		json_object_end(j);
+	}
+	json_array_end(j);
+}
+
+static int print_json(const struct probe *p, const struct err *e)
+{
+	const char *text;
+	struct json j;
+	int r = 0;
+
+	json_init(&j);
+	json_object(&j, NULL);
+	json_bool(&j, "ok", !e);
+	probe_json(p, &j);
+	if (e) {
+		json_object(&j, "error");
+		json_str(&j, "kind", err_kind_name(e->kind));
+		if (e->os_errno)
+			json_str(&j, "errno",
+				 err_errno_name(e->os_errno) ?: "unknown");
+		json_str(&j, "message", e->msg);
+		json_object_end(&j);
+	}
+	json_object_end(&j);
+	text = json_text(&j);
+	if (text)
+		puts(text);
+	else
+		r = -1;
+	json_free(&j);
+	if (r < 0)
+		complain("no memory for the JSON text (free some)");
+	return r;
+}
+
+static void usage(FILE *f)
+{
+	fprintf(f,
+		"Usage: gpcvm probe [--json] [--device PATH]\n"
+		"Say what this kernel offers to gpcvm, what is missing and "
+		"what would help.\n"
+		"Nothing of the host is changed; what can be tried is tried on "
+		"throw-away VMs.\n"
+		"\n"
+		"  --json         one JSON object instead of the table\n"
+		"  --device PATH  KVM's device (default: %s)\n"
+		"  --help         print this and exit\n"
+		"  --version      print the version and exit\n"
+		"\n"
+		"In the table \"tried\" was done, \"asked\" is KVM's or the "
+		"kernel's own word.\n"
+		"Exit status: 0 KVM can be used; 1 it cannot (the table is "
+		"printed all the same)\n"
+		"or the output could not be written; 2 wrong usage.\n",
+		default_dev);
+}
+
+struct options {
+	bool json;
+	const char *dev;
+};
+
+static int wrong_usage(char **argv, int got)
+{
+	const char *arg = argv[optind - 1];
+
+	if (got == ':')
+		complain("probe: %s needs a value (see gpcvm probe --help)",
+			 arg);
+	else if (optopt > ' ' && optopt < 0x7f)
+		complain("probe: unknown option -%c (see gpcvm probe --help)",
+			 optopt);
+	else
+		complain("probe: \"%s\" is no option, or takes no value "
+			 "(see gpcvm probe --help)",
+			 arg);
+	return 2;
+}
+
+/* -1 to go on, else the exit status. */
+static int parse(int argc, char **argv, struct options *o)
+{
+	enum { JSON = 256, DEVICE, HELP, VERSION };
+	static const struct option longs[] = {
+		{ "json", no_argument, NULL, JSON },
+		{ "device", required_argument, NULL, DEVICE },
+		{ "help", no_argument, NULL, HELP },
+		{ "version", no_argument, NULL, VERSION },
+		{ NULL, 0, NULL, 0 },
+	};
+	int got;
+
+	optind = 0; /* glibc: start afresh, someone may have used it before */
+	opterr = 0;
+	while ((got = getopt_long(argc, argv, ":", longs, NULL)) != -1) {
+		switch (got) {
+		case JSON:
+			o->json = true;
+			break;
+		case DEVICE:
+			o->dev = optarg;
+			break;
+		case HELP:
+			usage(stdout);
+			return 0;
+		case VERSION:
+			puts("gpcvm " GPCVM_VERSION);
+			return 0;
+		default:
+			return wrong_usage(argv, got);
+		}
+	}
+	if (!*o->dev) {
+		complain("probe: --device \"\" names no file (give %s)",
+			 default_dev);
+		return 2;
+	}
+	if (optind == argc)
+		return -1;
+	complain("probe: \"%s\" is one argument too many (see gpcvm probe "
+		 "--help)",
+		 argv[optind]);
+	return 2;
+}
+
+int probe_main(int argc, char **argv)
+{
+	struct options o = { .dev = default_dev };
+	int status = parse(argc, argv, &o);
+	struct err e = { 0 };
+	struct probe p;
+
+	if (status < 0) {
+		status = probe_run(&p, o.dev, &e) < 0 ? 1 : 0;
+		if (!o.json)
+			probe_print(stdout, &p, status ? &e : NULL);
+		else if (print_json(&p, status ? &e : NULL) < 0)
+			status = 1;
+	}
+	if (fflush(stdout) || ferror(stdout)) {
+		complain("probe: writing to stdout: %s (is there room?)",
+			 strerror(errno));
+		return 1;
+	}
+	return status;
+}

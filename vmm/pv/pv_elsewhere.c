@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Where a poke's write went, if not to the page that the guest has. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/num.h"
+#include "pv/pv.h"
+
+#define load(p)	   __atomic_load_n(p, __ATOMIC_ACQUIRE)
+
+/* 256 MiB: of a bigger guest the rest is not looked through. */
+#define SCAN_PAGES 65536
+/* What is written is aligned to this at least, unless KVM takes it anywhere. */
+#define STEP	   4
+
+struct search {
+	const struct pv_page *page;
+	bool found;
+	uint64_t gpa;
+};
+
+/* Does the host see another page there than the guest? */
+static bool is_alias(const struct pv_page *p, uint64_t gpa)
+{
+	struct memory *m = p->vm->memory;
+
+	return m->mode == MEM_GMEM_PRIVATE && memory_is_private(m, gpa);
+}
+
+/* The other pv page whose place that is, first of all one that is on: KVM has
+ * reason to write there. */
+static const struct pv_page *owner(const struct pv_page *p, uint64_t gpa)
+{
+	const struct pv_page *off = NULL;
+
+	for (unsigned int i = 0; i < p->vm->nr; i++) {
+		const struct pv_page *o = &p->vm->pages[i];
+		uint64_t at = load(&o->gpa);
+
+		if (o == p || gpa >= at + o->kind->size ||
+		    at >= gpa + p->kind->size)
+			continue;
+		if (load(&o->on))
+			return o;
+		off = o;
+	}
+	return off;
+}
+
+/* May what is found at @gpa be the write that went astray? Not where another pv
+ * page is on, nor in the guest's own memory, where its copies are. The page
+ * itself is what the guest has seen, unless the host sees another one there. */
+static bool may_be(const struct pv_page *p, uint64_t gpa, bool alias)
+{
+	const uint64_t own = load(&p->gpa);
+	const struct pv_page *o;
+
+	if (gpa < own + p->kind->size && own < gpa + p->kind->size)
+		return alias;
+	o = owner(p, gpa);
+	return !(o && load(&o->on)) && gpa >= p->vm->own_end;
+}
+
+/* memory_scan()'s: the lock of memory is held. */
+static bool look(void *arg, uint64_t gpa, const uint8_t *bytes)
+{
+	struct search *s = arg;
+	const struct pv_page *p = s->page;
+	const struct memory *m = p->vm->memory;
+	const uint64_t step = p->kind->align < STEP ? 1 : STEP;
+	const bool alias = m->mode == MEM_GMEM_PRIVATE &&
+			   attrs_private(&m->attrs, gpa);
+
+	for (uint64_t at = 0; at + p->kind->size <= PAGE_SIZE; at += step) {
+		if (!p->kind->wrote(p, bytes + at) ||
+		    !may_be(p, gpa + at, alias))
+			continue;
+		s->found = true;
+		s->gpa = gpa + at;
+		return true;
+	}
+	return false;
+}
+
+/* The places where it would be looked for first, in turn; false after them. */
+static bool candidate(const struct pv_page *p, unsigned int i, uint64_t *gpa)
+{
+	*gpa = i ? p->former : load(&p->gpa);
+	return i == 0 || (i == 1 && p->moved);
+}
+
+static void search(struct pv_page *p, struct vcpu *v, struct search *s)
+{
+	uint8_t bytes[PAGE_SIZE];
+	uint64_t pages;
+
+	for (unsigned int i = 0; !s->found && candidate(p, i, &s->gpa); i++) {
+		if (!may_be(p, s->gpa, is_alias(p, s->gpa)))
+			continue;
+		if (p->kind->lands)
+			s->found = p->kind->lands(p, v, s->gpa);
+		else
+			s->found = !memory_peek(p->vm->memory, s->gpa, bytes,
+						p->kind->size, &pages, NULL) &&
+				   p->kind->wrote(p, bytes);
+	}
+	if (!s->found && p->kind->wrote)
+		memory_scan(p->vm->memory, SCAN_PAGES, look, s);
+}
+
+/* The place in a word, and for people. */
+static const char *place(const struct pv_page *p, uint64_t gpa, char text[48])
+{
+	const struct pv_page *o = owner(p, gpa);
+
+	if (is_alias(p, gpa)) {
+		snprintf(text, 48, "in the shared alias");
+		return "alias";
+	}
+	if (p->moved && gpa == p->former) {
+		snprintf(text, 48, "where the page was before");
+		return "former";
+	}
+	snprintf(text, 48, "%s%.16s", o ? "in the place of " : "elsewhere",
+		 o ? o->name : "");
+	return o ? o->name : "memory";
+}
+
+void pv_elsewhere(struct pv_page *p, struct vcpu *v, struct json *j,
+		  char why[static 160])
+{
+	struct search s = { .page = p };
+	const size_t n = strlen(why);
+	char text[48];
+
+	if (!p->kind->wrote && !p->kind->lands)
+		return;
+	search(p, v, &s);
+	if (!s.found)
+		return;
+	json_object(j, "elsewhere");
+	json_str(j, "where", place(p, s.gpa, text));
+	json_hex(j, "gpa", s.gpa);
+	json_object_end(j);
+	snprintf(why + n, 160 - n, "%sit was written %s, gpa 0x%" PRIx64,
+		 n ? "; " : "", text, s.gpa);
+}

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* pv pages used and judged. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/num.h"
+#include "pv/pv.h"
+
+#define load(p) __atomic_load_n(p, __ATOMIC_ACQUIRE)
+
+int pv_poke(struct pv_page *p, struct vcpu *v, struct json *j, struct err *e)
+{
+	struct model *m = &p->vm->model;
+	struct model_use use;
+
+	pv_settle(p, v);
+	if (!load(&p->on))
+		return err_state(e, "%s is off: pv %s on", p->name, p->name);
+	model_begin(m, pv_index(p), &use);
+	if (p->kind->poke(p, v, j, e)) {
+		model_doubt(m, pv_index(p));
+		return -1;
+	}
+	model_end(m, pv_index(p), &use);
+	return 0;
+}
+
+static void one_pfn_json(struct memory *m, uint64_t gpa, uint64_t *last,
+			 const char *name, const char *changed, struct json *j)
+{
+	uint64_t pfn;
+
+	if (memory_pfn(m, gpa, &pfn)) {
+		json_null(j, name);
+		json_str(j, changed, "unknown");
+		*last = 0;
+		return;
+	}
+	json_hex(j, name, pfn);
+	json_str(j, changed, !*last ? "unknown" : *last == pfn ? "no" : "yes");
+	*last = pfn;
+}
+
+/* Whether the page behind it is another one than at the last check: without
+ * that, a fresh verdict after a punch has shown little (the same pfn often
+ * comes straight back). */
+static void pfn_json(struct pv_page *p, struct json *j)
+{
+	uint64_t first, len = pv_span(p, &first);
+
+	one_pfn_json(p->vm->memory, first, &p->pfn[0], "pfn", "pfn_changed", j);
+	if (len > PAGE_SIZE)
+		one_pfn_json(p->vm->memory, first + PAGE_SIZE, &p->pfn[1],
+			     "pfn2", "pfn2_changed", j);
+}
+
+static void append(char why[static 160], const char *text)
+{
+	size_t n = strlen(why);
+
+	snprintf(why + n, 160 - n, "%s%s", n ? "; " : "", text);
+}
+
+/* KVM writes what is mapped at the hva. In gmem-private that is the alias, and
+ * a private gfn shows the guest another page. */
+static void add_alias(const struct pv_page *p, char why[static 160])
+{
+	if (load(&p->by_hva) &&
+	    memory_is_private(p->vm->memory, load(&p->gpa)) &&
+	    !strstr(why, "alias"))
+		append(why, "by hva KVM writes the shared alias; the gfn is "
+			    "private");
+}
+
+/* ---- check -------------------------------------------------------------- */
+
+/* A check is made again where it is not fresh and something else was done to
+ * the same memory meanwhile: the guest may have read a page that came after the
+ * one that KVM wrote. */
+#define CHECK_TRIES 4
+
+/* What the model says of a check. */
+struct judged {
+	enum model_expect expect;
+	bool nowhere; /* KVM can have written no page */
+};
+
+static const char *after(const char *text, const char *mark)
+{
+	return text[0] ? mark : "";
+}
+
+/* Who saw what, where they differ: the model (where it says anything), the guest,
+ * the kernel (where it tells). */
+static void compare(struct pv_page *p, const struct judged *d,
+		    enum pv_verdict verdict, const char *why, struct json *j)
+{
+	const char *model = model_expect_name(d->expect);
+	const bool nowhere = d->nowhere && p->found.wrote;
+	const char *guest = pv_verdict_name(verdict);
+	const char *kernel = p->found.kernel;
+	char text[420];
+
+	json_str(j, "expected", model);
+	p->found.as_expected = d->expect == EXPECT_UNKNOWN ||
+			       !strcmp(model, guest);
+	if (nowhere)
+		model = "KVM writes nowhere";
+	if (verdict == VERDICT_UNSUPPORTED)
+		return;
+	if (!p->found.differs && !nowhere &&
+	    (d->expect == EXPECT_UNKNOWN || !strcmp(model, guest)))
+		return;
+	snprintf(text, sizeof(text), "model: %s; guest: %s%s%s%s%s%s", model,
+		 guest, after(why, " ("), why, after(why, ")"),
+		 after(kernel, "; kernel: "), kernel);
+	json_str(j, "disagreement", text);
+	if (p->vm->log)
+		event_add(p->vm->log, EVENT_MODEL, "%s: %s", p->name, text);
+}
+
+/* Have the kind judge it, and see whether what it judged was the page. */
+static int judge(struct pv_page *p, struct vcpu *v, enum pv_how how,
+		 struct json *j, enum pv_verdict *verdict, char why[static 160],
+		 struct err *e)
+{
+	unsigned int changes = p->changes;
+	uint64_t mmio = v->mmio;
+
+	p->found = (struct pv_found){ .full = how == PV_FULL };
+	why[0] = '\0';
+	if (!load(&p->on)) {
+		*verdict = VERDICT_ABSENT;
+		snprintf(why, 160, "%s is off", p->name);
+		return 0;
+	}
+	if ((how == PV_LOOK ? p->kind->look : p->kind->check)(p, v, j, verdict,
+							      why, e))
+		return -1;
+	/* What the host switches, it does between two KVM_RUNs. */
+	if (p->changes != changes)
+		return err_state(e, "%s was switched during the check: again",
+				 p->name);
+	p->found.reached = v->mmio == mmio;
+	if (p->found.reached)
+		return 0;
+	/* What it read was not memory: all ones, from gpcvm. */
+	p->found = (struct pv_found){ 0 };
+	*verdict = VERDICT_ABSENT;
+	snprintf(why, 160, "the guest's access left KVM as MMIO: %s",
+		 memory_present(p->vm->memory, load(&p->gpa))
+			 ? "the slot there has no page for it"
+			 : "no slot is there");
+	return 0;
+}
+
+/* The verdict, what the model expects, and what else can be said of it. */
+static int judge_alone(struct pv_page *p, struct vcpu *v, enum pv_how how,
+		       struct json *j, enum pv_verdict *verdict,
+		       struct judged *d, char why[static 160], struct err *e)
+{
+	struct model *m = &p->vm->model;
+	const struct json_mark mark = json_mark(j);
+	struct model_use use;
+
+	for (int i = 0; i < CHECK_TRIES; i++) {
+		json_rewind(j, mark);
+		if (how == PV_LOOK)
+			model_begin_look(m, pv_index(p), &use);
+		else
+			model_begin(m, pv_index(p), &use);
+		if (judge(p, v, how, j, verdict, why, e)) {
+			model_doubt(m, pv_index(p));
+			return -1;
+		}
+		d->expect = model_end(m, pv_index(p), &use);
+		d->nowhere = use.nowhere;
+		if (use.clear || *verdict == VERDICT_FRESH)
+			break;
+	}
+	if (*verdict != VERDICT_STALE && *verdict != VERDICT_TORN)
+		return 0;
+	if (use.clear && how != PV_LOOK && !p->found.here)
+		pv_elsewhere(p, v, j, why);
+	else if (!use.clear)
+		append(why, "its memory was changed meanwhile");
+	add_alias(p, why);
+	return 0;
+}
+
+int pv_check(struct pv_page *p, struct vcpu *v, enum pv_how how, struct json *j,
+	     enum pv_verdict *verdict, struct err *e)
+{
+	struct judged d = { .expect = EXPECT_UNKNOWN };
+	char why[160] = "";
+
+	pv_settle(p, v);
+	json_str(j, "name", p->name);
+	json_hex(j, "gpa", load(&p->gpa));
+	if (judge_alone(p, v, how, j, verdict, &d, why, e))
+		return -1;
+	if (p->found.reached)
+		pfn_json(p, j);
+	json_str(j, "verdict", pv_verdict_name(*verdict));
+	if (why[0])
+		json_str(j, "why", why);
+	compare(p, &d, *verdict, why, j);
+	return 0;
+}

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* storm: start one, end the one that runs, list its operations. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+
+#include "base/clock.h"
+#include "control/check.h"
+#include "control/session.h"
+#include "storm/storm.h"
+
+#define load(p)	    __atomic_load_n(p, __ATOMIC_ACQUIRE)
+#define store(p, x) __atomic_store_n(p, x, __ATOMIC_RELEASE)
+
+static int list(struct request *rq)
+{
+	json_array(&rq->reply, "ops");
+	for (unsigned int i = 0; i < storm_ops_nr; i++) {
+		json_object(&rq->reply, NULL);
+		json_str(&rq->reply, "name", storm_ops[i].name);
+		json_str(&rq->reply, "args", storm_ops[i].args);
+		json_str(&rq->reply, "help", storm_ops[i].help);
+		json_object_end(&rq->reply);
+	}
+	json_array_end(&rq->reply);
+	return 0;
+}
+
+static int stop(struct request *rq)
+{
+	if (!load(&rq->s->storm))
+		return err_state(&rq->err, "no storm runs");
+	store(&rq->s->storm_stop, true);
+	json_bool(&rq->reply, "stopping", true);
+	return 0;
+}
+
+/* ---- on its own thread -------------------------------------------------- */
+
+static int do_check(void *arg, struct vcpu *v, struct err *e)
+{
+	struct request *rq = arg;
+
+	(void)e; /* a failure is the page's verdict */
+	return check_one(rq, v);
+}
+
+/* A page that the guest cannot reach as the storm has left it: to try could end
+ * the guest. */
+static void check_unreachable(struct request *rq)
+{
+	json_object(&rq->reply, NULL);
+	json_str(&rq->reply, "name", rq->page->name);
+	json_str(&rq->reply, "verdict", pv_verdict_name(VERDICT_ABSENT));
+	json_str(&rq->reply, "expected", model_expect_name(EXPECT_ABSENT));
+	json_object_end(&rq->reply);
+	rq->counts[VERDICT_ABSENT]++;
+}
+
+/* Before anything is put back. The worst is of the pages of which the model
+ * expects something else: a clock that was left private on a kernel that cannot
+ * write it there is stale, and no failure. */
+static int do_check_before(void *arg, struct vcpu *v, struct err *e)
+{
+	struct request *rq = arg;
+	const uint64_t worst = rq->arg[0];
+	struct model *model = &rq->m->pv.model;
+	struct model_use use;
+
+	model_begin(model, pv_index(rq->page), &use);
+	if (use.expect == EXPECT_ABSENT) {
+		check_unreachable(rq);
+		return 0;
+	}
+	do_check(arg, v, e);
+	if (rq->page->found.as_expected)
+		rq->arg[0] = worst;
+	return 0;
+}
+
+/* As `check all`, of what is on. */
+static void check_pages(struct request *rq, request_agent_fn check)
+{
+	struct pv_vm *pv = &rq->m->pv;
+
+	check_begin(rq);
+	for (unsigned int i = 0; i < pv->nr; i++) {
+		struct pv_page *p = &pv->pages[i];
+
+		if (!pv_now(p).on)
+			continue;
+		rq->page = p;
+		if (!request_ask_vcpu(rq, &rq->m->vcpus[p->vcpu], JOB_AGENT,
+				      check, rq, &rq->job.cancelled, &rq->err))
+			continue;
+		json_object(&rq->reply, NULL);
+		json_str(&rq->reply, "name", p->name);
+		check_not_judged(rq);
+	}
+}
+
+static void undo_step(struct storm *s, const struct storm_step *st,
+		      struct json *j)
+{
+	char text[512];
+	struct err e;
+
+	if (!st->op->undo(s, st, &e))
+		return;
+	snprintf(text, sizeof(text), "%s: %s", st->text, e.msg);
+	json_str(j, NULL, text);
+}
+
+/* In the table's order: an array of the reply with what failed. */
+static void undo_all(struct storm *s, struct json *j)
+{
+	json_array(j, "not_restored");
+	for (unsigned int op = 0; op < storm_ops_nr; op++)
+		for (unsigned int i = 0; i < s->nr_steps; i++)
+			if (s->steps[i].op == &storm_ops[op] &&
+			    storm_ops[op].undo)
+				undo_step(s, &s->steps[i], j);
+	json_array_end(j);
+}
+
+/* An invalidation, as to put something back can be, heals a cache that the storm
+ * has left stale: so look before it, and after it. */
+static void restore_and_check(struct request *rq, struct storm *s)
+{
+	uint64_t worst;
+
+	json_object(&rq->reply, "before");
+	check_pages(rq, do_check_before);
+	check_done(rq);
+	json_object_end(&rq->reply);
+	worst = rq->arg[0];
+
+	undo_all(s, &rq->reply);
+	check_pages(rq, do_check);
+	if (worst > rq->arg[0])
+		rq->arg[0] = worst;
+	check_done(rq);
+}
+
+/* On its own thread, whose name is that of all that it makes. */
+static int storm_main(struct request *rq)
+{
+	struct storm *s = rq->own;
+	int r;
+
+	prctl(PR_SET_NAME, "storm", 0, 0, 0);
+	r = storm_run(s);
+	if (!r) {
+		storm_json(s, &rq->reply);
+		restore_and_check(rq, s);
+	}
+	storm_free(s);
+	free(s);
+	/* The client has no reply yet: its next storm finds none running. */
+	store(&rq->s->storm, false);
+	return r;
+}
+
+/* ---- on the main one ---------------------------------------------------- */
+
+static uint64_t draw_seed(void)
+{
+	uint64_t seed;
+
+	if (getrandom(&seed, sizeof(seed), GRND_NONBLOCK) != sizeof(seed))
+		seed = now_ns();
+	return seed;
+}
+
+static int begin(struct request *rq, struct storm *s)
+{
+	const struct config *cfg = rq->m->cfg;
+	int r;
+
+	s->rq = rq;
+	s->m = rq->m;
+	s->seed = cfg->has_seed ? cfg->seed : draw_seed();
+	if (storm_parse(s, rq->argv, rq->argc, &rq->err))
+		return -1;
+	rq->own = s;
+	rq->seed = s->seed;
+	store(&rq->s->storm_stop, false);
+	store(&rq->s->storm, true);
+	r = request_on_thread(rq, SANDBOX_VCPU, storm_main, NULL);
+	if (r < 0)
+		store(&rq->s->storm, false);
+	return r;
+}
+
+int cmd_storm(struct request *rq)
+{
+	struct storm *s;
+	int r;
+
+	if (rq->argc == 1 && !strcmp(rq->argv[0], "help"))
+		return list(rq);
+	if (rq->argc == 1 && !strcmp(rq->argv[0], "stop"))
+		return stop(rq);
+	if (load(&rq->s->storm))
+		return err_state(&rq->err,
+				 "a storm runs: storm stop ends it, from "
+				 "another connection");
+	s = calloc(1, sizeof(*s));
+	if (!s)
+		return err_os(&rq->err, ENOMEM, "memory for a storm");
+	r = begin(rq, s);
+	if (r < 0) {
+		storm_free(s);
+		free(s);
+	}
+	return r;
+}

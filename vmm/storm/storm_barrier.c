@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <limits.h>
+#include <linux/futex.h>
+#include <sched.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/tsc.h"
+#include "storm/storm_barrier.h"
+
+#define load(p)	      __atomic_load_n(p, __ATOMIC_ACQUIRE)
+#define store(p, x)   __atomic_store_n(p, x, __ATOMIC_RELEASE)
+
+/* In ticks, some of which make a nanosecond or less. The moment has to reach the
+ * other CPUs' caches. */
+#define AHEAD	      2000
+/* So long do they wait for the others to be on their CPUs: less and less where
+ * that is in vain, for those have other work. */
+#define PATIENCE_MAX  150000
+#define PATIENCE_ANEW 32      /* rounds */
+#define LOOK	      25000   /* without giving up the CPU */
+#define YIELD	      8000000 /* giving it up */
+#define SLEEP_NS      (10 * NS_PER_MS)
+
+/* Was there a moment at which all were at work? */
+static bool has_overlapped(struct storm_barrier *b)
+{
+	uint64_t from = b->from[0], to = b->to[0];
+	bool all = true;
+
+	for (unsigned int i = 0; i < b->nr; i++) {
+		all = all && b->to[i];
+		from = (int64_t)(b->from[i] - from) > 0 ? b->from[i] : from;
+		to = (int64_t)(b->to[i] - to) < 0 ? b->to[i] : to;
+		b->from[i] = b->to[i] = 0;
+	}
+	return all && (int64_t)(to - from) > 0;
+}
+
+/* How far apart the threads began the round that is over. */
+static void note_round(struct storm_barrier *b)
+{
+	uint64_t first = b->begun[0], last = b->begun[0];
+
+	for (unsigned int i = 0; i < b->nr; i++) {
+		uint64_t at = b->begun[i];
+
+		if (!at)
+			return;
+		first = (int64_t)(at - first) < 0 ? at : first;
+		last = (int64_t)(at - last) > 0 ? at : last;
+		b->begun[i] = 0;
+	}
+	hist_add(&b->skew, last - first);
+	b->rounds++;
+	b->overlapped += has_overlapped(b);
+}
+
+static void wake(struct storm_barrier *b)
+{
+	syscall(SYS_futex, &b->round, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL,
+		0);
+}
+
+/* Between the look at the round and the sleep it may change: the futex sees
+ * that; and who changes it sees that somebody is asleep, or about to be. */
+static void sleep_in(struct storm_barrier *b, uint32_t round)
+{
+	struct timespec t = { .tv_nsec = SLEEP_NS };
+
+	__atomic_add_fetch(&b->asleep, 1, __ATOMIC_SEQ_CST);
+	syscall(SYS_futex, &b->round, FUTEX_WAIT_PRIVATE, round, &t, NULL, 0);
+	__atomic_sub_fetch(&b->asleep, 1, __ATOMIC_SEQ_CST);
+}
+
+static void begin_round(struct storm_barrier *b)
+{
+	note_round(b);
+	/* Now and then as long as ever: it may have changed. */
+	if (!load(&b->late) || b->rounds % PATIENCE_ANEW == 0)
+		b->patience = PATIENCE_MAX;
+	else
+		b->patience /= 2;
+	store(&b->late, false);
+	store(&b->arrived, 0);
+	store(&b->on_cpu, 0);
+	store(&b->start, 0);
+	__atomic_add_fetch(&b->round, 1, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&b->asleep, __ATOMIC_SEQ_CST))
+		wake(b);
+}
+
+/*
+ * Spin until all are here: a thread that has been woken, or has yielded, may not
+ * be on a CPU for some time. With more threads than CPUs that cannot be had.
+ */
+static void line_up(struct storm_barrier *b, const bool *stop)
+{
+	const uint64_t since = tsc();
+
+	if (b->crowded)
+		return;
+	if (__atomic_add_fetch(&b->on_cpu, 1, __ATOMIC_ACQ_REL) == b->nr)
+		store(&b->start, tsc() + AHEAD);
+	while (!load(&b->start) && !load(stop)) {
+		if (tsc() - since > b->patience) {
+			store(&b->late, true);
+			return;
+		}
+		__builtin_ia32_pause();
+	}
+	while (load(&b->start) && (int64_t)(tsc() - load(&b->start)) < 0)
+		__builtin_ia32_pause();
+}
+
+static void wait_for_round(struct storm_barrier *b, uint32_t round,
+			   const bool *stop)
+{
+	uint64_t since = tsc(), took;
+
+	while (load(&b->round) == round && !load(stop)) {
+		took = tsc() - since;
+		if (took < LOOK && !b->crowded)
+			__builtin_ia32_pause();
+		else if (took < YIELD)
+			sched_yield();
+		else
+			sleep_in(b, round);
+	}
+}
+
+bool storm_barrier_wait(struct storm_barrier *b, unsigned int member,
+			const bool *stop)
+{
+	uint32_t round = load(&b->round);
+
+	if (__atomic_add_fetch(&b->arrived, 1, __ATOMIC_ACQ_REL) == b->nr)
+		begin_round(b);
+	else
+		wait_for_round(b, round, stop);
+	if (load(stop))
+		return false;
+	line_up(b, stop);
+	b->begun[member] = tsc();
+	return true;
+}
+
+void storm_barrier_wake(struct storm_barrier *b)
+{
+	wake(b);
+}
+
+void storm_barrier_finish(struct storm_barrier *b)
+{
+	note_round(b);
+}

@@ -1,0 +1,358 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The vCPU's thread: run the guest, run jobs, wait. What others ask of it is in
+ * vcpu_ask.c. */
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/num.h"
+#include "host/sigbus.h"
+#include "vcpu/vcpu.h"
+#include "vcpu/vcpu_sched.h"
+
+#define SIGKICK	    (SIGRTMIN + 1)
+
+/* How long the end of a machine waits for a vCPU in the kernel. */
+#define JOIN_NS	    (10 * NS_PER_SEC)
+#define VCPU_STACK  (256 * KIB)
+/* How often a device is asked whether the guest may go on. */
+#define DEVICE_NS   (10 * NS_PER_MS)
+
+#define load(p)	    __atomic_load_n(p, __ATOMIC_ACQUIRE)
+#define store(p, x) __atomic_store_n(p, x, __ATOMIC_RELEASE)
+#define count(p)    __atomic_fetch_add(p, 1, __ATOMIC_RELAXED)
+
+int vcpu_init(struct vcpu *v, unsigned int index, int fd, size_t run_size,
+	      bool sync_regs, struct err *e)
+{
+	void *run;
+
+	memset(v, 0, sizeof(*v));
+	v->index = index;
+	v->fd = fd;
+	v->stats = -1;
+	v->task = task_none(0);
+	v->run_size = run_size;
+	pthread_mutex_init(&v->lock, NULL);
+	pthread_cond_init(&v->cond, NULL);
+	run = mmap(NULL, run_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (run == MAP_FAILED)
+		return err_os(e, errno, "mmap of vCPU %u", index);
+	v->run = run;
+	v->sync_regs = sync_regs;
+	if (sync_regs)
+		v->run->kvm_valid_regs = KVM_SYNC_X86_REGS;
+	return 0;
+}
+
+void vcpu_free(struct vcpu *v)
+{
+	if (v->run)
+		munmap(v->run, v->run_size);
+	if (v->fd >= 0)
+		close(v->fd);
+	vcpu_sched_close(v);
+	task_close(&v->task);
+	pthread_mutex_destroy(&v->lock);
+	pthread_cond_destroy(&v->cond);
+}
+
+/* ---- on its own thread -------------------------------------------------- */
+
+static bool agent_here(const struct vcpu *v)
+{
+	return v->agent.waiting || v->agent.polling;
+}
+
+/* Take the first job that can run now. Lock held. */
+static struct vcpu_job *take(struct vcpu *v, bool agent)
+{
+	struct vcpu_job **p, *job;
+
+	for (p = &v->queue; (job = *p); p = &job->next) {
+		if (job->kind == JOB_AGENT && !agent && !load(&job->cancelled))
+			continue;
+		store(p, job->next);
+		return job;
+	}
+	return NULL;
+}
+
+/* Look for a while without sleeping: the next job is often close behind, and
+ * waking a CPU that has gone idle takes longer than most jobs. */
+static void spin(struct vcpu *v)
+{
+	uint64_t until = now_ns() + v->spin_ns;
+
+	while (!load(&v->queue) && !load(&v->stop) && now_ns() < until)
+		__builtin_ia32_pause();
+}
+
+static enum vcpu_state why_waiting(const struct vcpu *v)
+{
+	if (v->hold)
+		return VCPU_NEW;
+	if (v->pause)
+		return VCPU_PAUSED;
+	if (v->wait)
+		return VCPU_WRITING;
+	return v->halted ? VCPU_HALTED : VCPU_IDLE;
+}
+
+static bool must_wait(const struct vcpu *v)
+{
+	return load(&v->hold) || load(&v->pause) || v->wait || v->halted ||
+	       v->agent.waiting;
+}
+
+/* With the lock held: until somebody asks for something, or a device may have
+ * changed its mind. */
+static void wait_for_work(struct vcpu *v)
+{
+	struct timespec t;
+	uint64_t until;
+
+	v->state = why_waiting(v);
+	if (!v->wait) {
+		pthread_cond_wait(&v->cond, &v->lock);
+		return;
+	}
+	until = now_ns() + DEVICE_NS;
+	t.tv_sec = (time_t)(until / NS_PER_SEC);
+	t.tv_nsec = (long)(until % NS_PER_SEC);
+	pthread_cond_clockwait(&v->cond, &v->lock, CLOCK_MONOTONIC, &t);
+}
+
+/* Only this thread sets it, so it may look without the lock. */
+static void vcpu_set_job(struct vcpu *v, struct vcpu_job *job, uint64_t since)
+{
+	pthread_mutex_lock(&v->lock);
+	v->job = job;
+	v->job_since = since;
+	if (job && job->kind == JOB_AGENT) /* it enters the guest */
+		v->state = VCPU_RUNNING;
+	pthread_mutex_unlock(&v->lock);
+}
+
+static void finish(struct vcpu_job *job, struct vcpu *v, bool agent)
+{
+	bool run = !load(&job->cancelled) && (job->kind == JOB_HOST || agent);
+	struct vcpu_job *outer = v->job;
+	uint64_t since = v->job_since;
+
+	if (run) {
+		vcpu_set_job(v, job, now_ns());
+		job->run(job, v);
+		vcpu_set_job(v, outer, since);
+	}
+	/* Before anybody is told, so that who asks next is told the truth. */
+	pthread_mutex_lock(&v->lock);
+	v->state = must_wait(v) ? why_waiting(v) : VCPU_RUNNING;
+	pthread_mutex_unlock(&v->lock);
+	count(&v->jobs);
+	job->done(job, run);
+}
+
+/*
+ * Everything between two entries: jobs, pause, the wait for work. @agent: may
+ * JOB_AGENT jobs run (they may not inside one). Returns when there is a reason
+ * to enter the guest, or to stop.
+ */
+static void service(struct vcpu *v, bool agent)
+{
+	struct vcpu_job *job;
+
+	pthread_mutex_lock(&v->lock);
+	while (!load(&v->stop)) {
+		bool can = agent && agent_here(v) && !v->pause && !v->hold;
+
+		if (v->wait && !v->wait())
+			v->wait = NULL;
+		job = take(v, can);
+		/* A halted vCPU wakes for the job, which will find the agent
+		 * at the doorbell once the guest has gone on after HLT. */
+		if (!job && v->halted && v->queue && !v->pause && agent) {
+			v->halted = false;
+			break;
+		}
+		if (job) {
+			pthread_mutex_unlock(&v->lock);
+			finish(job, v, can);
+			if (agent && v->agent.waiting && v->spin_ns)
+				spin(v);
+			pthread_mutex_lock(&v->lock);
+			continue;
+		}
+		if (!must_wait(v) ||
+		    (!agent && !v->pause && !v->hold && !v->wait))
+			break;
+		/* The operation that this is inside of, in a pause. */
+		if (!agent && load(&v->agent.give_up))
+			break;
+		wait_for_work(v);
+	}
+	v->state = VCPU_RUNNING;
+	/* The kicks up to here have been answered; a later one comes after. */
+	store(&v->run->immediate_exit, 0);
+	pthread_mutex_unlock(&v->lock);
+}
+
+int vcpu_get_regs(struct vcpu *v, struct kvm_regs *r)
+{
+	if (!v->sync_regs || !v->entered)
+		return kvm_get_regs(v->fd, r);
+	*r = v->run->s.regs.regs;
+	return 0;
+}
+
+int vcpu_set_regs(struct vcpu *v, const struct kvm_regs *r)
+{
+	if (!v->sync_regs || !v->entered)
+		return kvm_set_regs(v->fd, r);
+	v->run->s.regs.regs = *r;
+	v->run->kvm_dirty_regs |= KVM_SYNC_X86_REGS;
+	return 0;
+}
+
+bool seen_is_news(struct seen_pages *s, uint64_t gpa, uint64_t generation)
+{
+	uint64_t page = gpa / PAGE_SIZE + 1;
+	uint64_t *at = &s->pages[page % ARRAY_SIZE(s->pages)];
+	bool news = *at != page || s->generation != generation;
+
+	if (s->generation != generation)
+		memset(s->pages, 0, sizeof(s->pages));
+	s->generation = generation;
+	*at = page;
+	return news;
+}
+
+uintptr_t vcpu_take_bus(struct vcpu *v)
+{
+	return load(&v->bus) ? __atomic_exchange_n(&v->bus, 0, __ATOMIC_ACQ_REL)
+			     : 0;
+}
+
+/* An exit that KVM reports as an error of the ioctl: which one is it? */
+static void failed_run(struct vcpu *v, int r)
+{
+	/* A memory fault is an exit reason and one of these two at once
+	 * (api.rst, KVM_EXIT_MEMORY_FAULT); any other error is the end. */
+	if ((r == -EFAULT || r == -EHWPOISON) &&
+	    v->run->exit_reason == GPC_EXIT_MEMORY_FAULT) {
+		v->fault_errno = -r;
+		return;
+	}
+	v->run->exit_reason = KVM_EXIT_UNKNOWN;
+	v->run->hw.hardware_exit_reason = (uint64_t)r;
+}
+
+static enum step enter(struct vcpu *v)
+{
+	int r;
+
+	__atomic_store_n(&v->in_run, true, __ATOMIC_SEQ_CST);
+	r = load(&v->stop) ? -EINTR : kvm_run(v->fd);
+	store(&v->in_run, false);
+	/* An exchange: who cleared a kick sees what it was about. */
+	__atomic_exchange_n(&v->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
+	v->entered = true;
+	count(&v->runs);
+	if (r == -EINTR || r == -EAGAIN) {
+		if (!load(&v->bus))
+			return STEP_GO;
+		v->run->exit_reason = VCPU_EXIT_SIGBUS;
+		r = 0;
+	}
+	count(&v->exits);
+	v->fault_errno = EFAULT;
+	if (r < 0)
+		failed_run(v, r);
+	return v->exit(v, v->exit_arg);
+}
+
+enum step vcpu_step(struct vcpu *v)
+{
+	/* A relaxed look is enough: a kick repeats itself as immediate_exit. */
+	if (load(&v->queue) || load(&v->pause) || load(&v->stop) || v->wait)
+		service(v, false);
+	if (load(&v->stop))
+		return STEP_END;
+	if ((load(&v->pause) || v->wait) && load(&v->agent.give_up))
+		return STEP_GO;
+	return enter(v);
+}
+
+/* A poll that found nothing (more) to do: rax 0 is OP_NONE, the guest goes
+ * on. */
+static void answer_poll(struct vcpu *v)
+{
+	struct kvm_regs regs;
+
+	if (!v->agent.polling)
+		return;
+	v->agent.polling = false;
+	if (!vcpu_get_regs(v, &regs)) {
+		regs.rax = 0;
+		vcpu_set_regs(v, &regs);
+	}
+}
+
+static void end(struct vcpu *v)
+{
+	struct vcpu_job *job, *next;
+
+	pthread_mutex_lock(&v->lock);
+	v->state = VCPU_ENDED;
+	job = v->queue;
+	v->queue = NULL;
+	pthread_mutex_unlock(&v->lock);
+	for (; job; job = next) {
+		next = job->next;
+		job->done(job, false);
+	}
+}
+
+static void *thread(void *arg)
+{
+	struct vcpu *v = arg;
+
+	if (v->first)
+		v->first(v->first_arg);
+	sigbus_catch(&v->bus);
+	pthread_mutex_lock(&v->lock);
+	v->tid = gettid();
+	if (!v->hold)
+		v->state = VCPU_RUNNING;
+	pthread_mutex_unlock(&v->lock);
+	pthread_cond_broadcast(&v->cond);
+	while (!load(&v->stop)) {
+		if (load(&v->queue) || load(&v->pause) || must_wait(v))
+			service(v, true);
+		answer_poll(v);
+		if (load(&v->stop) || enter(v) == STEP_END)
+			break;
+	}
+	end(v);
+	return NULL;
+}
+
+int vcpu_start(struct vcpu *v, void (*first)(void *arg), void *arg,
+	       struct err *e)
+{
+	pthread_attr_t attr;
+	int r;
+
+	v->first = first;
+	v->first_arg = arg;
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, VCPU_STACK);
+	pthread_mutex_lock(&v->lock);
+	r = pthread_create(&v->thread, &attr, thread, v);
+	v->started = !r;
+	pthread_mutex_unlock(&v->lock);
+	pthread_attr_destroy(&attr);
+	return r ? err_os(e, r, "the thread of vCPU %u", v->index) : 0;
+}

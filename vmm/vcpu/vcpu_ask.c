@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What other threads ask of a vCPU, and how they get it to listen. */
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "vcpu/vcpu.h"
+
+#define SIGKICK	    (SIGRTMIN + 1)
+
+/* How long the end of a machine waits for a vCPU in the kernel. */
+#define JOIN_NS	    (10 * NS_PER_SEC)
+
+#define load(p)	    __atomic_load_n(p, __ATOMIC_ACQUIRE)
+#define store(p, x) __atomic_store_n(p, x, __ATOMIC_RELEASE)
+
+static void on_kick(int sig)
+{
+	/* It is there to interrupt KVM_RUN, nothing else. */
+	(void)sig;
+}
+
+void vcpu_signals(void)
+{
+	struct sigaction sa = { .sa_handler = on_kick };
+
+	sigemptyset(&sa.sa_mask);
+	sigaction(SIGKICK, &sa, NULL);
+}
+
+const char *vcpu_state_name(enum vcpu_state s)
+{
+	static const char *const names[] = {
+		[VCPU_NEW] = "new",	  [VCPU_RUNNING] = "running",
+		[VCPU_IDLE] = "idle",	  [VCPU_HALTED] = "halted",
+		[VCPU_PAUSED] = "paused", [VCPU_WRITING] = "writing",
+		[VCPU_ENDED] = "ended",
+	};
+
+	return names[s];
+}
+
+enum vcpu_state vcpu_state(struct vcpu *v)
+{
+	enum vcpu_state s;
+
+	pthread_mutex_lock(&v->lock);
+	s = v->state;
+	pthread_mutex_unlock(&v->lock);
+	return s;
+}
+
+pid_t vcpu_tid(struct vcpu *v)
+{
+	pid_t tid;
+
+	pthread_mutex_lock(&v->lock);
+	while (!v->tid)
+		pthread_cond_wait(&v->cond, &v->lock);
+	tid = v->tid;
+	pthread_mutex_unlock(&v->lock);
+	return tid;
+}
+
+void vcpu_set_task(struct vcpu *v, const struct task_files *f)
+{
+	pthread_mutex_lock(&v->lock);
+	task_close(&v->task);
+	v->task = *f;
+	pthread_mutex_unlock(&v->lock);
+}
+
+struct task_times vcpu_times(struct vcpu *v)
+{
+	struct task_files task;
+
+	pthread_mutex_lock(&v->lock);
+	task = v->task;
+	pthread_mutex_unlock(&v->lock);
+	return task_times(&task);
+}
+
+void vcpu_doing(struct vcpu *v, uint64_t now, char *buf, size_t len)
+{
+	char where[200], job[96] = "";
+	struct task_files task;
+	unsigned int queued = 0;
+	enum vcpu_state state;
+
+	pthread_mutex_lock(&v->lock);
+	task = v->task;
+	state = v->state;
+	for (const struct vcpu_job *j = v->queue; j; j = j->next)
+		queued++;
+	if (v->job)
+		snprintf(job, sizeof(job), ", '%s' has run for %llu ms",
+			 v->job->what ?: "a job",
+			 (unsigned long long)(now - v->job_since) / NS_PER_MS);
+	pthread_mutex_unlock(&v->lock);
+	task_where(&task, where, sizeof(where));
+	snprintf(buf, len, "it is %s, %u in its queue%s; %s",
+		 vcpu_state_name(state), queued, job, where);
+}
+
+/*
+ * How no kick is lost. Who kicks writes what is news (a job, a flag), then
+ * immediate_exit, then looks at in_run. The vCPU's thread writes in_run, and KVM
+ * then looks at immediate_exit. Each writes the one and reads the other, so no
+ * read may come before its own write is seen: otherwise both writes may be in
+ * store buffers (Intel SDM vol. 3, 9.2.3.4), the kick finds nobody to signal, and
+ * the guest is entered. Here it takes __ATOMIC_SEQ_CST; KVM's side of it is the
+ * mutex in kvm_vcpu_ioctl() (virt/kvm/kvm_main.c), whose lock is a full barrier.
+ *
+ * Back from KVM_RUN the thread clears immediate_exit with an exchange: either it
+ * clears a kick, and sees what that was about when it looks next, or the kick
+ * comes after and KVM_RUN returns at once. A thread that sleeps, or clears it in
+ * service(), holds v->lock, as every kick does.
+ */
+/* With the lock held; pthread_cond_broadcast() follows, better without it: who
+ * wakes up wants the lock. */
+static void interrupt(struct vcpu *v)
+{
+	if (!v->started)
+		return;
+	/* immediate_exit closes the gap between the vCPU's last look at its
+	 * flags and KVM_RUN (Documentation/virt/kvm/api.rst, KVM_RUN). */
+	__atomic_store_n(&v->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&v->in_run, __ATOMIC_SEQ_CST))
+		pthread_kill(v->thread, SIGKICK);
+}
+
+void vcpu_kick(struct vcpu *v)
+{
+	pthread_mutex_lock(&v->lock);
+	interrupt(v);
+	pthread_mutex_unlock(&v->lock);
+	pthread_cond_broadcast(&v->cond);
+}
+
+void vcpu_submit(struct vcpu *v, struct vcpu_job *job)
+{
+	struct vcpu_job **tail;
+	bool ended;
+
+	job->next = NULL;
+	job->queued_ns = now_ns();
+	pthread_mutex_lock(&v->lock);
+	ended = v->state == VCPU_ENDED;
+	if (!ended) {
+		for (tail = &v->queue; *tail; tail = &(*tail)->next)
+			;
+		store(tail, job);
+		interrupt(v);
+	}
+	pthread_mutex_unlock(&v->lock);
+	if (ended)
+		job->done(job, false);
+	else
+		pthread_cond_broadcast(&v->cond);
+}
+
+bool vcpu_pausing(struct vcpu *v)
+{
+	bool r;
+
+	pthread_mutex_lock(&v->lock);
+	r = v->pause;
+	pthread_mutex_unlock(&v->lock);
+	return r;
+}
+
+void vcpu_pause(struct vcpu *v, bool pause)
+{
+	pthread_mutex_lock(&v->lock);
+	store(&v->pause, pause);
+	/* What was given up in the pause is on its way now. */
+	if (!pause)
+		store(&v->agent.lost, false);
+	interrupt(v);
+	pthread_mutex_unlock(&v->lock);
+	pthread_cond_broadcast(&v->cond);
+}
+
+bool vcpu_claim(struct vcpu *v)
+{
+	bool mine;
+
+	pthread_mutex_lock(&v->lock);
+	mine = v->hold && !v->claimed;
+	v->claimed = true;
+	pthread_mutex_unlock(&v->lock);
+	return mine;
+}
+
+void vcpu_release(struct vcpu *v)
+{
+	pthread_mutex_lock(&v->lock);
+	store(&v->hold, false);
+	pthread_cond_broadcast(&v->cond);
+	pthread_mutex_unlock(&v->lock);
+}
+
+void vcpu_stop(struct vcpu *v)
+{
+	store(&v->stop, true);
+	vcpu_kick(v);
+}
+
+bool vcpu_join(struct vcpu *v)
+{
+	uint64_t give_up = now_ns() + JOIN_NS;
+	struct timespec t;
+
+	while (v->started) {
+		clock_gettime(CLOCK_REALTIME, &t);
+		t.tv_nsec += 20 * (long)NS_PER_MS;
+		t.tv_sec += t.tv_nsec / (long)NS_PER_SEC;
+		t.tv_nsec %= (long)NS_PER_SEC;
+		if (!pthread_timedjoin_np(v->thread, NULL, &t))
+			v->started = false;
+		else if (now_ns() > give_up)
+			return false;
+		else /* the signal may have come just before it slept */
+			vcpu_kick(v);
+	}
+	return true;
+}
+
+int vcpu_pin(struct vcpu *v, unsigned int cpu)
+{
+	cpu_set_t set;
+
+	if (cpu >= CPU_SETSIZE)
+		return -EINVAL;
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	__atomic_fetch_add(&v->pins, 1, __ATOMIC_RELAXED);
+	return -pthread_setaffinity_np(v->thread, sizeof(set), &set);
+}
