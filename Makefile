@@ -37,6 +37,10 @@ LIBS	:= -lfdt -lcap
 
 SRCS	:= $(filter-out vmm/main.c,$(wildcard vmm/*.c vmm/*/*.c)) $(wildcard devices/*.c)
 OBJS	:= $(SRCS:%.c=$(O)/%.o) $(O)/filters/filters.o
+# Rooms that run without a machine, and what these stand on: vmm/rooms.
+CLIENT_ROOMS := base config kvm host boot probe ctl play
+CLIENT_PARTS := $(filter $(foreach r,$(CLIENT_ROOMS),$(O)/vmm/$(r)/%),$(OBJS)) \
+	$(O)/filters/filters.o
 
 .PHONY: all demo check test bench install clean format lint help deps
 all: $(O)/gpcvm
@@ -84,6 +88,7 @@ help:
 	@echo 'linux    Linux guests in the lab, on 1, 2 and 4 vCPUs in every memory mode'
 	@echo 'mutants  whether the scenarios notice that a judge is broken'
 	@echo 'fuzz-protocol  random requests to a machine under sanitizers'
+	@echo 'rooms    whether the rooms of vmm/ depend one way: vmm/rooms'
 	@echo 'lint     clang-format and clang-tidy'
 	@echo 'multiboot  the image of the tests that is booted with --kernel'
 	@echo 'bench    ratios against bare ioctls and QEMU; in the lab: two kernels, Linux'

@@ -22,6 +22,23 @@ lint:
 	$(call say,LINT,clang-tidy)
 	$(Q)tests/tidy $(O)/tidy $(C_FILES)
 
+# The client, linked without the monitor: nothing of that may be missing.
+$(O)/libclient.a: $(CLIENT_PARTS) $(O)/guest/image.o
+	$(call say,AR,$@)
+	$(Q)rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
+$(O)/client: $(O)/libclient.a
+	$(call say,LD,$@)
+	$(Q)echo 'int main(void) { return 0; }' | $(CC) $(CFLAGS) $(LINK) \
+		$(LDFLAGS) -o $@ -x c - -Wl,--whole-archive -x none $< \
+		-Wl,--no-whole-archive $(LIBS)
+
+.PHONY: rooms
+rooms: $(O)/gpcvm $(O)/client
+	$(call say,ROOMS,vmm/rooms)
+	$(Q)tests/rooms $(O)
+
 host: $(O)/gpcvm $(O)/tests/bench/floor $(MB_IMAGES)
 	$(Q)tests/host/run --jobs 3 --gpcvm $(O)/gpcvm --counts $(O)/host.counts \
 		$(T)

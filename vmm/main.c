@@ -12,7 +12,7 @@
 #include "ctl/ctl.h"
 #include "play/play.h"
 #include "probe/probe.h"
-#include "run.h"
+#include "vmm/run.h"
 
 static int run_play(int argc, char **argv)
 {

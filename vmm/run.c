@@ -29,7 +29,7 @@
 #include "keeper/keeper.h"
 #include "leak/leak.h"
 #include "play/play.h"
-#include "run.h"
+#include "vmm/run.h"
 
 struct run {
 	struct machine m;
