@@ -37,7 +37,7 @@ static unsigned int walk(const struct stmt *s, unsigned int depth)
 	return n;
 }
 
-static bool ignore(void *arg, const struct jsonread *value)
+static bool ignore(void *arg, const struct json_read *value)
 {
 	(void)arg;
 	field_compare(value, FIELD_EQ, "0x10");

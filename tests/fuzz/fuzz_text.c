@@ -65,7 +65,7 @@ static void words(const char *line)
 static void through_json(const char *s, size_t n)
 {
 	char *back = malloc(3 * n + 1);
-	struct jsonread r;
+	struct json_read r;
 	struct json j;
 	size_t len;
 
@@ -73,12 +73,12 @@ static void through_json(const char *s, size_t n)
 	json_strn(&j, NULL, s, n);
 	require(json_text(&j) && back);
 	require(utf8_valid(j.buf, j.len));
-	jsonread_init(&r, j.buf, j.len);
-	require(jsonread_next(&r) == JSON_STRING);
-	len = jsonread_string(&r, back, 3 * n + 1);
+	json_read_init(&r, j.buf, j.len);
+	require(json_read_next(&r) == JSON_STRING);
+	len = json_read_string(&r, back, 3 * n + 1);
 	if (utf8_valid(s, n))
 		require(len == n && memcmp(s, back, n) == 0);
-	require(jsonread_next(&r) == JSON_END);
+	require(json_read_next(&r) == JSON_END);
 	json_free(&j);
 	free(back);
 }

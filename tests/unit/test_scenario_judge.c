@@ -152,12 +152,15 @@ static void taint_that_is_new_is_seen(void **state)
 static void page_that_is_not_given_back_is_seen(void **state)
 {
 	(void)state;
-	assert_true(judge_leak(&(struct leak_found){ 0 }, why));
-	assert_false(judge_leak(&(struct leak_found){ .unevictable = 1 }, why));
+	assert_true(judge_teardown(&(struct teardown_found){ 0 }, why));
+	assert_false(judge_teardown(
+		&(struct teardown_found){ .unevictable = 1 }, why));
 	assert_non_null(strstr(why, "1 pages more are unevictable"));
-	assert_false(judge_leak(&(struct leak_found){ .unmapped = 2 }, why));
+	assert_false(
+		judge_teardown(&(struct teardown_found){ .unmapped = 2 }, why));
 	assert_non_null(strstr(why, "2 pages more are anonymous"));
-	assert_false(judge_leak(&(struct leak_found){ .lost = 3 }, why));
+	assert_false(
+		judge_teardown(&(struct teardown_found){ .lost = 3 }, why));
 	assert_non_null(strstr(why, "3 pages more are neither free"));
 	assert_true(judge_vm_gone(false, 7, why));
 	assert_false(judge_vm_gone(true, 7, why));

@@ -76,7 +76,7 @@ static bool part_is_number(const struct part *p, unsigned long n)
 }
 
 /* The last key or string of @r reads as the part. */
-static bool token_is(const struct jsonread *r, const struct part *p)
+static bool token_is(const struct json_read *r, const struct part *p)
 {
 	char name[LINE_MAX_BYTES + 1];
 
@@ -84,52 +84,52 @@ static bool token_is(const struct jsonread *r, const struct part *p)
 		return false;
 	memcpy(name, p->text, p->len);
 	name[p->len] = 0;
-	return jsonread_is(r, name);
+	return json_read_is(r, name);
 }
 
 /* The element @r (an object that was entered) has a member "name" that is the
  * part. @r is a copy. */
-static bool is_named(struct jsonread r, const struct part *p)
+static bool is_named(struct json_read r, const struct part *p)
 {
 	if (r.last != JSON_OBJECT)
 		return false;
-	while (jsonread_next(&r) == JSON_KEY) {
-		bool name = jsonread_is(&r, "name");
+	while (json_read_next(&r) == JSON_KEY) {
+		bool name = json_read_is(&r, "name");
 
-		jsonread_next(&r);
+		json_read_next(&r);
 		if (name)
 			return r.last == JSON_STRING && token_is(&r, p);
-		if (!jsonread_skip(&r))
+		if (!json_read_skip(&r))
 			return false;
 	}
 	return false;
 }
 
-static enum field_found walk(const struct jsonread *value, const char *path,
+static enum field_found walk(const struct json_read *value, const char *path,
 			     field_fn fn, void *arg);
 
-static enum field_found walk_object(struct jsonread r, const struct part *p,
+static enum field_found walk_object(struct json_read r, const struct part *p,
 				    field_fn fn, void *arg)
 {
-	while (jsonread_next(&r) == JSON_KEY) {
+	while (json_read_next(&r) == JSON_KEY) {
 		bool it = token_is(&r, p);
 
-		jsonread_next(&r);
+		json_read_next(&r);
 		if (it)
 			return walk(&r, p->rest, fn, arg);
-		if (!jsonread_skip(&r))
+		if (!json_read_skip(&r))
 			break;
 	}
 	return FIELD_MISSING;
 }
 
-static enum field_found walk_array(struct jsonread r, const struct part *p,
+static enum field_found walk_array(struct json_read r, const struct part *p,
 				   field_fn fn, void *arg)
 {
 	bool every = part_is(p, "*");
 	enum field_found found = FIELD_MISSING;
 
-	for (unsigned long i = 0; jsonread_next(&r) != JSON_ARRAY_END; i++) {
+	for (unsigned long i = 0; json_read_next(&r) != JSON_ARRAY_END; i++) {
 		if (r.last == JSON_BAD || r.last == JSON_END)
 			return FIELD_MISSING;
 		if (every || part_is_number(p, i) || is_named(r, p)) {
@@ -137,14 +137,14 @@ static enum field_found walk_array(struct jsonread r, const struct part *p,
 			if (!every || found != FIELD_ALL)
 				return found;
 		}
-		if (!jsonread_skip(&r))
+		if (!json_read_skip(&r))
 			return FIELD_MISSING;
 	}
 	return found;
 }
 
 /* @value: its first token was read. */
-static enum field_found walk(const struct jsonread *value, const char *path,
+static enum field_found walk(const struct json_read *value, const char *path,
 			     field_fn fn, void *arg)
 {
 	struct part p;
@@ -162,23 +162,23 @@ static enum field_found walk(const struct jsonread *value, const char *path,
 enum field_found field_each(const char *text, size_t n, const char *path,
 			    field_fn fn, void *arg)
 {
-	struct jsonread r;
+	struct json_read r;
 
-	jsonread_init(&r, text, n);
-	jsonread_next(&r);
+	json_read_init(&r, text, n);
+	json_read_next(&r);
 	return walk(&r, path, fn, arg);
 }
 
 void field_each_named(const char *text, size_t n, const char *name, field_fn fn,
 		      void *arg)
 {
-	struct jsonread r;
+	struct json_read r;
 
-	jsonread_init(&r, text, n);
-	while (jsonread_next(&r) != JSON_END && r.last != JSON_BAD) {
-		if (r.last != JSON_KEY || !jsonread_is(&r, name))
+	json_read_init(&r, text, n);
+	while (json_read_next(&r) != JSON_END && r.last != JSON_BAD) {
+		if (r.last != JSON_KEY || !json_read_is(&r, name))
 			continue;
-		jsonread_next(&r);
+		json_read_next(&r);
 		if (!fn(arg, &r))
 			return;
 	}
@@ -203,7 +203,7 @@ static bool want_number(const char *s, long double *v)
 	return !*end;
 }
 
-static bool value_number(const struct jsonread *r, long double *v)
+static bool value_number(const struct json_read *r, long double *v)
 {
 	char text[64];
 	uint64_t u;
@@ -257,7 +257,7 @@ static enum field_holds texts_hold(const char *a, enum field_op op,
 	}
 }
 
-enum field_holds field_compare(const struct jsonread *value, enum field_op op,
+enum field_holds field_compare(const struct json_read *value, enum field_op op,
 			       const char *want)
 {
 	enum field_holds holds;
@@ -272,7 +272,7 @@ enum field_holds field_compare(const struct jsonread *value, enum field_op op,
 	if (!text)
 		return FIELD_NO;
 	if (value->last == JSON_STRING) {
-		jsonread_string(value, text, 3 * value->len + 1);
+		json_read_string(value, text, 3 * value->len + 1);
 	} else {
 		memcpy(text, value->text, value->len);
 		text[value->len] = 0;

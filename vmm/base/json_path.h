@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Fields of a reply: found by their path, compared with a word. */
-#ifndef GPCVM_SCENARIO_FIELD_H
-#define GPCVM_SCENARIO_FIELD_H
+#ifndef GPCVM_JSON_PATH_H
+#define GPCVM_JSON_PATH_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,7 +21,7 @@ enum field_op {
 
 /* What field_each() calls with a value whose first token was read. Returns
  * false to go no further. */
-typedef bool (*field_fn)(void *arg, const struct jsonread *value);
+typedef bool (*field_fn)(void *arg, const struct json_read *value);
 
 enum field_found {
 	FIELD_ALL,     /* @fn was called for each */
@@ -51,7 +51,7 @@ enum field_holds {
 
 /* Is it so that @value @op @want? As numbers if both are (JSON's, strings that
  * start with 0x; @want decimal or 0x, with K, M, G, T), else as texts. */
-enum field_holds field_compare(const struct jsonread *value, enum field_op op,
+enum field_holds field_compare(const struct json_read *value, enum field_op op,
 			       const char *want);
 /* The same of two numbers; of @op all but ~. */
 bool field_numbers_hold(long double a, enum field_op op, long double b);

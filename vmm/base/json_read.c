@@ -4,29 +4,29 @@
 #include "base/json_read.h"
 #include "base/text.h"
 
-void jsonread_init(struct jsonread *r, const char *text, size_t n)
+void json_read_init(struct json_read *r, const char *text, size_t n)
 {
-	*r = (struct jsonread){ .at = text,
-				.end = text + n,
-				.text = text,
-				.last = JSON_NULL,
-				.value_next = true };
+	*r = (struct json_read){ .at = text,
+				 .end = text + n,
+				 .text = text,
+				 .last = JSON_NULL,
+				 .value_next = true };
 }
 
-static enum json_token bad(struct jsonread *r)
+static enum json_token bad(struct json_read *r)
 {
 	r->len = 0;
 	return r->last = JSON_BAD;
 }
 
-static void skip_blanks(struct jsonread *r)
+static void skip_blanks(struct json_read *r)
 {
 	while (r->at < r->end && (*r->at == ' ' || *r->at == '\t' ||
 				  *r->at == '\n' || *r->at == '\r'))
 		r->at++;
 }
 
-static enum json_token took(struct jsonread *r, enum json_token t, size_t n)
+static enum json_token took(struct json_read *r, enum json_token t, size_t n)
 {
 	r->text = r->at;
 	r->len = n;
@@ -34,7 +34,7 @@ static enum json_token took(struct jsonread *r, enum json_token t, size_t n)
 	return r->last = t;
 }
 
-static enum json_token word(struct jsonread *r, const char *want,
+static enum json_token word(struct json_read *r, const char *want,
 			    enum json_token t)
 {
 	size_t n = strlen(want);
@@ -54,7 +54,7 @@ static size_t digits(const char *p, const char *end)
 }
 
 /* RFC 8259, section 6. */
-static enum json_token number(struct jsonread *r)
+static enum json_token number(struct json_read *r)
 {
 	const char *p = r->at;
 	size_t n;
@@ -102,7 +102,7 @@ static int hex4(const char *p, const char *end)
 	return v;
 }
 
-static enum json_token string(struct jsonread *r, enum json_token t)
+static enum json_token string(struct json_read *r, enum json_token t)
 {
 	const char *p = ++r->at;
 
@@ -121,12 +121,12 @@ static enum json_token string(struct jsonread *r, enum json_token t)
 	return t;
 }
 
-static bool in_object(const struct jsonread *r)
+static bool in_object(const struct json_read *r)
 {
 	return r->depth && (r->objects >> (r->depth - 1) & 1);
 }
 
-static enum json_token open_bracket(struct jsonread *r, enum json_token t)
+static enum json_token open_bracket(struct json_read *r, enum json_token t)
 {
 	uint64_t bit;
 
@@ -137,7 +137,7 @@ static enum json_token open_bracket(struct jsonread *r, enum json_token t)
 	return took(r, t, 1);
 }
 
-static enum json_token value(struct jsonread *r)
+static enum json_token value(struct json_read *r)
 {
 	r->value_next = false;
 	switch (*r->at) {
@@ -158,9 +158,9 @@ static enum json_token value(struct jsonread *r)
 	}
 }
 
-static enum json_token key(struct jsonread *r)
+static enum json_token key(struct json_read *r)
 {
-	struct jsonread k;
+	struct json_read k;
 
 	if (*r->at != '"' || string(r, JSON_KEY) == JSON_BAD)
 		return bad(r);
@@ -173,7 +173,7 @@ static enum json_token key(struct jsonread *r)
 	return JSON_KEY;
 }
 
-enum json_token jsonread_next(struct jsonread *r)
+enum json_token json_read_next(struct json_read *r)
 {
 	bool object = in_object(r);
 
@@ -204,13 +204,13 @@ enum json_token jsonread_next(struct jsonread *r)
 	return object ? key(r) : value(r);
 }
 
-bool jsonread_skip(struct jsonread *r)
+bool json_read_skip(struct json_read *r)
 {
 	unsigned int depth = r->depth;
 
 	if (r->last != JSON_OBJECT && r->last != JSON_ARRAY)
 		return r->last != JSON_BAD && r->last != JSON_END;
-	while (jsonread_next(r) != JSON_BAD)
+	while (json_read_next(r) != JSON_BAD)
 		if (r->depth < depth)
 			return true;
 	return false;
@@ -263,7 +263,7 @@ static uint32_t escaped_unicode(const char **at, const char *end)
 	       (uint32_t)(low - 0xdc00);
 }
 
-size_t jsonread_char(const char **at, const char *end, char out[static 4])
+size_t json_read_char(const char **at, const char *end, char out[static 4])
 {
 	static const char from[] = "bfnrt";
 	static const char to[] = "\b\f\n\r\t";
@@ -289,7 +289,7 @@ size_t jsonread_char(const char **at, const char *end, char out[static 4])
 	return n;
 }
 
-bool jsonread_is(const struct jsonread *r, const char *want)
+bool json_read_is(const struct json_read *r, const char *want)
 {
 	const char *at = r->text;
 	char c[4];
@@ -297,7 +297,7 @@ bool jsonread_is(const struct jsonread *r, const char *want)
 
 	if (r->last != JSON_KEY && r->last != JSON_STRING)
 		return false;
-	while ((n = jsonread_char(&at, r->text + r->len, c))) {
+	while ((n = json_read_char(&at, r->text + r->len, c))) {
 		if (strnlen(want, n) < n || memcmp(want, c, n) != 0)
 			return false;
 		want += n;
@@ -305,7 +305,7 @@ bool jsonread_is(const struct jsonread *r, const char *want)
 	return !*want;
 }
 
-size_t jsonread_string(const struct jsonread *r, char *buf, size_t size)
+size_t json_read_string(const struct json_read *r, char *buf, size_t size)
 {
 	const char *at = r->text;
 	size_t len = 0;
@@ -315,7 +315,7 @@ size_t jsonread_string(const struct jsonread *r, char *buf, size_t size)
 	if (!size)
 		return 0;
 	if (r->last == JSON_KEY || r->last == JSON_STRING) {
-		while ((n = jsonread_char(&at, r->text + r->len, c))) {
+		while ((n = json_read_char(&at, r->text + r->len, c))) {
 			if (len + n >= size)
 				break;
 			memcpy(buf + len, c, n);

@@ -8,8 +8,8 @@
  * It checks the grammar of RFC 8259. What it tolerates is inside strings: raw
  * control characters, invalid UTF-8 and lone surrogates.
  */
-#ifndef GPCVM_JSONREAD_H
-#define GPCVM_JSONREAD_H
+#ifndef GPCVM_JSON_READ_H
+#define GPCVM_JSON_READ_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -32,7 +32,7 @@ enum json_token {
 	JSON_NULL,
 };
 
-struct jsonread {
+struct json_read {
 	const char *at, *end;
 	/* The last token as it is written; of a string without the quotes. */
 	const char *text;
@@ -43,27 +43,27 @@ struct jsonread {
 	bool value_next; /* a value has to come: at the top, behind a key */
 };
 
-void jsonread_init(struct jsonread *r, const char *text, size_t n);
+void json_read_init(struct json_read *r, const char *text, size_t n);
 
-enum json_token jsonread_next(struct jsonread *r);
+enum json_token json_read_next(struct json_read *r);
 
 /* The last token began a value: go on to its end. Nothing to do but for an
  * object or an array. false if the text is bad before that. */
-bool jsonread_skip(struct jsonread *r);
+bool json_read_skip(struct json_read *r);
 
 /* The last token is a key or string that reads @want once its escapes are
  * resolved. */
-bool jsonread_is(const struct jsonread *r, const char *want);
+bool json_read_is(const struct json_read *r, const char *want);
 
 /*
  * Resolve the escapes of the last key or string into @buf, which is always
  * terminated; cut at a character's border where it does not fit. What is not
  * UTF-8 becomes U+FFFD. Returns the length, which may count NUL bytes.
  */
-size_t jsonread_string(const struct jsonread *r, char *buf, size_t size);
+size_t json_read_string(const struct json_read *r, char *buf, size_t size);
 
 /* The next character of the string of which @*at is the rest (start with
  * text), as UTF-8 into @out. Returns its length, 0 at the end. */
-size_t jsonread_char(const char **at, const char *end, char out[static 4]);
+size_t json_read_char(const char **at, const char *end, char out[static 4]);
 
 #endif

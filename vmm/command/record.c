@@ -197,13 +197,13 @@ struct word {
 	bool found;
 };
 
-static bool take_word(void *arg, const struct jsonread *value)
+static bool take_word(void *arg, const struct json_read *value)
 {
 	struct word *w = arg;
 
 	w->found = value->last == JSON_STRING || value->last == JSON_NUMBER;
 	if (value->last == JSON_STRING)
-		jsonread_string(value, w->text, sizeof(w->text));
+		json_read_string(value, w->text, sizeof(w->text));
 	else if (value->last == JSON_NUMBER)
 		snprintf(w->text, sizeof(w->text), "%.*s", (int)value->len,
 			 value->text);
@@ -221,27 +221,27 @@ static bool member(struct request *rq, const char *path, struct word *w)
 }
 
 /* @value: the object of a page. */
-static bool expect_page(void *arg, const struct jsonread *value)
+static bool expect_page(void *arg, const struct json_read *value)
 {
-	struct jsonread r = *value;
+	struct json_read r = *value;
 	char name[32] = "", verdict[32] = "";
 
-	while (jsonread_next(&r) == JSON_KEY) {
-		struct jsonread key = r;
+	while (json_read_next(&r) == JSON_KEY) {
+		struct json_read key = r;
 
-		jsonread_next(&r);
-		if (jsonread_is(&key, "name"))
-			jsonread_string(&r, name, sizeof(name));
-		else if (jsonread_is(&key, "verdict"))
-			jsonread_string(&r, verdict, sizeof(verdict));
-		if (!jsonread_skip(&r))
+		json_read_next(&r);
+		if (json_read_is(&key, "name"))
+			json_read_string(&r, name, sizeof(name));
+		else if (json_read_is(&key, "verdict"))
+			json_read_string(&r, verdict, sizeof(verdict));
+		if (!json_read_skip(&r))
 			break;
 	}
 	fprintf(arg, "expect pages.%s.verdict = %s\n", name, verdict);
 	return true;
 }
 
-static bool note_it(void *arg, const struct jsonread *value)
+static bool note_it(void *arg, const struct json_read *value)
 {
 	(void)value;
 	*(bool *)arg = true;

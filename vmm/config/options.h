@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The command line of gpcvm run. */
-#ifndef GPCVM_RUN_OPTIONS_H
-#define GPCVM_RUN_OPTIONS_H
+#ifndef GPCVM_OPTIONS_H
+#define GPCVM_OPTIONS_H
 
 #include "config/config.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Slots as the user asks for them. */
-#ifndef GPCVM_MEMORY_PLAN_H
-#define GPCVM_MEMORY_PLAN_H
+#ifndef GPCVM_PLAN_H
+#define GPCVM_PLAN_H
 
 #include "base/num.h"
 #include "config/choices.h"

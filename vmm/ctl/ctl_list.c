@@ -4,28 +4,28 @@
 #define STEP 2
 
 /* How wide the keys are whose values stand beside them. @r is a copy. */
-static size_t widest_key(struct jsonread r)
+static size_t widest_key(struct json_read r)
 {
 	size_t widest = 0;
 
-	while (jsonread_next(&r) == JSON_KEY) {
+	while (json_read_next(&r) == JSON_KEY) {
 		size_t width = render_key(NULL, &r);
 
-		jsonread_next(&r);
+		json_read_next(&r);
 		if (render_is_flat(&r) && width > widest)
 			widest = width;
-		if (!jsonread_skip(&r))
+		if (!json_read_skip(&r))
 			break;
 	}
 	return widest;
 }
 
-static void put_nested(FILE *out, struct jsonread r, size_t indent,
+static void put_nested(FILE *out, struct json_read r, size_t indent,
 		       size_t width);
 
 /* A member behind its indentation. */
-static void put_member(FILE *out, const struct jsonread *key,
-		       const struct jsonread *value, size_t indent,
+static void put_member(FILE *out, const struct json_read *key,
+		       const struct json_read *value, size_t indent,
 		       size_t column, size_t width)
 {
 	size_t n = render_key(out, key);
@@ -43,25 +43,25 @@ static void put_member(FILE *out, const struct jsonread *key,
 
 /* The members of the object that @r has entered; the first is already at its
  * place if @inlined. */
-static void put_members(FILE *out, struct jsonread r, size_t indent,
+static void put_members(FILE *out, struct json_read r, size_t indent,
 			bool inlined, size_t width)
 {
 	size_t column = widest_key(r);
 
-	while (jsonread_next(&r) == JSON_KEY) {
-		struct jsonread key = r;
+	while (json_read_next(&r) == JSON_KEY) {
+		struct json_read key = r;
 
-		jsonread_next(&r);
+		json_read_next(&r);
 		if (!inlined)
 			render_blanks(out, indent);
 		inlined = false;
 		put_member(out, &key, &r, indent, column, width);
-		if (!jsonread_skip(&r))
+		if (!json_read_skip(&r))
 			return;
 	}
 }
 
-static void put_element(FILE *out, const struct jsonread *value, size_t indent,
+static void put_element(FILE *out, const struct json_read *value, size_t indent,
 			size_t width)
 {
 	render_blanks(out, indent);
@@ -80,7 +80,7 @@ static void put_element(FILE *out, const struct jsonread *value, size_t indent,
 }
 
 /* What is inside the object or array that @r has entered. */
-static void put_nested(FILE *out, struct jsonread r, size_t indent,
+static void put_nested(FILE *out, struct json_read r, size_t indent,
 		       size_t width)
 {
 	if (r.last == JSON_OBJECT) {
@@ -89,15 +89,15 @@ static void put_nested(FILE *out, struct jsonread r, size_t indent,
 	}
 	if (render_table(out, &r, indent, width))
 		return;
-	while (jsonread_next(&r) >= JSON_OBJECT && r.last != JSON_ARRAY_END) {
+	while (json_read_next(&r) >= JSON_OBJECT && r.last != JSON_ARRAY_END) {
 		put_element(out, &r, indent, width);
-		if (!jsonread_skip(&r))
+		if (!json_read_skip(&r))
 			return;
 	}
 }
 
-void render_member(FILE *out, const struct jsonread *key,
-		   const struct jsonread *value, size_t indent, size_t width)
+void render_member(FILE *out, const struct json_read *key,
+		   const struct json_read *value, size_t indent, size_t width)
 {
 	if (!key) {
 		put_element(out, value, indent, width);

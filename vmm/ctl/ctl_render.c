@@ -8,7 +8,7 @@
 
 /* The members that the first line is made of; unset ones have len 0. */
 struct head {
-	struct jsonread name, ns, error;
+	struct json_read name, ns, error;
 	enum reply_kind kind;
 };
 
@@ -21,33 +21,33 @@ struct line {
 
 static bool read_head(const char *text, size_t n, struct head *h)
 {
-	struct jsonread r, cmd = { 0 }, event = { 0 };
+	struct json_read r, cmd = { 0 }, event = { 0 };
 	bool has_ok = false, ok = false;
 
 	*h = (struct head){ .kind = REPLY_BAD };
-	jsonread_init(&r, text, n);
-	if (jsonread_next(&r) != JSON_OBJECT)
+	json_read_init(&r, text, n);
+	if (json_read_next(&r) != JSON_OBJECT)
 		return false;
-	while (jsonread_next(&r) == JSON_KEY) {
-		struct jsonread key = r;
+	while (json_read_next(&r) == JSON_KEY) {
+		struct json_read key = r;
 
-		jsonread_next(&r);
-		if (jsonread_is(&key, "ok")) {
+		json_read_next(&r);
+		if (json_read_is(&key, "ok")) {
 			has_ok = true;
 			ok = r.last == JSON_TRUE;
-		} else if (jsonread_is(&key, "event")) {
+		} else if (json_read_is(&key, "event")) {
 			event = r;
-		} else if (jsonread_is(&key, "cmd")) {
+		} else if (json_read_is(&key, "cmd")) {
 			cmd = r;
-		} else if (jsonread_is(&key, "ns")) {
+		} else if (json_read_is(&key, "ns")) {
 			h->ns = r;
-		} else if (jsonread_is(&key, "error")) {
+		} else if (json_read_is(&key, "error")) {
 			h->error = r;
 		}
-		if (!jsonread_skip(&r))
+		if (!json_read_skip(&r))
 			return false;
 	}
-	if (r.last != JSON_OBJECT_END || jsonread_next(&r) != JSON_END)
+	if (r.last != JSON_OBJECT_END || json_read_next(&r) != JSON_END)
 		return false;
 	if (has_ok)
 		h->kind = ok ? REPLY_OK : REPLY_FAILED;
@@ -65,30 +65,30 @@ void reply_classify(const char *line, size_t n, struct reply *r)
 	r->kind = h.kind;
 	r->name[0] = 0;
 	if (h.name.last == JSON_STRING)
-		jsonread_string(&h.name, r->name, sizeof(r->name));
+		json_read_string(&h.name, r->name, sizeof(r->name));
 }
 
 /* The member's value is shown on the first line by itself already. */
-static bool is_in_head(const struct jsonread *value, const struct head *h)
+static bool is_in_head(const struct json_read *value, const struct head *h)
 {
 	return value->text == h->name.text || value->text == h->ns.text ||
 	       value->text == h->error.text;
 }
 
-static bool is_scalar(const struct jsonread *value)
+static bool is_scalar(const struct json_read *value)
 {
 	return value->last >= JSON_STRING;
 }
 
-static bool is_field(const struct jsonread *key, const struct jsonread *value,
+static bool is_field(const struct json_read *key, const struct json_read *value,
 		     const struct head *h)
 {
 	return is_scalar(value) && !is_in_head(value, h) &&
-	       !jsonread_is(key, "ok");
+	       !json_read_is(key, "ok");
 }
 
-static void put_field(struct line *l, const struct jsonread *key,
-		      const struct jsonread *value)
+static void put_field(struct line *l, const struct json_read *key,
+		      const struct json_read *value)
 {
 	size_t need = render_key(NULL, key) + 1 +
 		      render_value(NULL, value, VALUE_QUOTED);
@@ -115,7 +115,7 @@ static void put_str(struct line *l, const char *s)
 	l->column += strlen(s);
 }
 
-static void put_value(struct line *l, const struct jsonread *value)
+static void put_value(struct line *l, const struct json_read *value)
 {
 	l->column += render_value(l->out, value, VALUE_BARE);
 }
@@ -123,21 +123,21 @@ static void put_value(struct line *l, const struct jsonread *value)
 /* "error (kind, errno): message" */
 static void put_error(struct line *l, const struct head *h)
 {
-	struct jsonread kind = { 0 }, name = { 0 }, message = { 0 };
-	struct jsonread r = h->error;
+	struct json_read kind = { 0 }, name = { 0 }, message = { 0 };
+	struct json_read r = h->error;
 
 	if (r.last == JSON_OBJECT) {
-		while (jsonread_next(&r) == JSON_KEY) {
-			struct jsonread key = r;
+		while (json_read_next(&r) == JSON_KEY) {
+			struct json_read key = r;
 
-			jsonread_next(&r);
-			if (jsonread_is(&key, "kind"))
+			json_read_next(&r);
+			if (json_read_is(&key, "kind"))
 				kind = r;
-			else if (jsonread_is(&key, "errno"))
+			else if (json_read_is(&key, "errno"))
 				name = r;
-			else if (jsonread_is(&key, "message"))
+			else if (json_read_is(&key, "message"))
 				message = r;
-			jsonread_skip(&r);
+			json_read_skip(&r);
 		}
 	} else {
 		message = r;
@@ -190,7 +190,7 @@ void reply_print(FILE *out, const char *line, size_t n)
 void reply_render(FILE *out, const char *line, size_t n, size_t width)
 {
 	struct line l = { .out = out, .width = width };
-	struct jsonread r;
+	struct json_read r;
 	struct head h;
 
 	if (!read_head(line, n, &h)) {
@@ -199,25 +199,25 @@ void reply_render(FILE *out, const char *line, size_t n, size_t width)
 		return;
 	}
 	put_head(&l, &h);
-	jsonread_init(&r, line, n);
-	jsonread_next(&r);
-	while (jsonread_next(&r) == JSON_KEY) {
-		struct jsonread key = r;
+	json_read_init(&r, line, n);
+	json_read_next(&r);
+	while (json_read_next(&r) == JSON_KEY) {
+		struct json_read key = r;
 
-		jsonread_next(&r);
+		json_read_next(&r);
 		if (is_field(&key, &r, &h))
 			put_field(&l, &key, &r);
-		jsonread_skip(&r);
+		json_read_skip(&r);
 	}
 	fputc('\n', out);
-	jsonread_init(&r, line, n);
-	jsonread_next(&r);
-	while (jsonread_next(&r) == JSON_KEY) {
-		struct jsonread key = r;
+	json_read_init(&r, line, n);
+	json_read_next(&r);
+	while (json_read_next(&r) == JSON_KEY) {
+		struct json_read key = r;
 
-		jsonread_next(&r);
+		json_read_next(&r);
 		if (!is_in_head(&r, &h) && !is_scalar(&r))
 			render_member(out, &key, &r, STEP, width);
-		jsonread_skip(&r);
+		json_read_skip(&r);
 	}
 }

@@ -51,24 +51,24 @@ enum value_style {
 
 /* Print the value whose first token was read last; @out may be NULL. Returns
  * its width. Arrays and objects are printed as they were sent. */
-size_t render_value(FILE *out, const struct jsonread *r,
+size_t render_value(FILE *out, const struct json_read *r,
 		    enum value_style style);
 /* The value is a scalar, empty, or an array of scalars: it makes one cell. */
-bool render_is_flat(const struct jsonread *value);
+bool render_is_flat(const struct json_read *value);
 /* JSON as it was sent, escapes and all. */
 size_t render_raw(FILE *out, const char *p, const char *end);
 /* A key, unquoted. */
-size_t render_key(FILE *out, const struct jsonread *r);
+size_t render_key(FILE *out, const struct json_read *r);
 void render_blanks(FILE *out, size_t n);
 
 /* Print the array of objects that @array has just entered as a table, rows
  * indented by @indent. false, and nothing printed, if it does not make one. */
-bool render_table(FILE *out, const struct jsonread *array, size_t indent,
+bool render_table(FILE *out, const struct json_read *array, size_t indent,
 		  size_t width);
 
 /* A member (@key) or an element (@key is NULL) whose value was read last, on
  * lines of its own. @value is left at its first token. */
-void render_member(FILE *out, const struct jsonread *key,
-		   const struct jsonread *value, size_t indent, size_t width);
+void render_member(FILE *out, const struct json_read *key,
+		   const struct json_read *value, size_t indent, size_t width);
 
 #endif

@@ -9,7 +9,7 @@
 #define MIN_WRAP    24 /* narrower than that the last column is not wrapped */
 
 struct column {
-	struct jsonread key;
+	struct json_read key;
 	size_t width;
 	bool numbers; /* nothing but numbers: to the right */
 };
@@ -21,12 +21,12 @@ struct table {
 	size_t wrap; /* the room of the last column; 0: as wide as it is */
 };
 
-static bool same_key(const struct jsonread *a, const struct jsonread *b)
+static bool same_key(const struct json_read *a, const struct json_read *b)
 {
 	return a->len == b->len && memcmp(a->text, b->text, a->len) == 0;
 }
 
-static struct column *find_column(struct table *t, const struct jsonread *key)
+static struct column *find_column(struct table *t, const struct json_read *key)
 {
 	struct column *c;
 
@@ -42,13 +42,13 @@ static struct column *find_column(struct table *t, const struct jsonread *key)
 	return c;
 }
 
-static bool measure_row(struct table *t, struct jsonread *r)
+static bool measure_row(struct table *t, struct json_read *r)
 {
-	while (jsonread_next(r) == JSON_KEY) {
+	while (json_read_next(r) == JSON_KEY) {
 		struct column *c = find_column(t, r);
 		size_t width;
 
-		jsonread_next(r);
+		json_read_next(r);
 		if (!c || !render_is_flat(r))
 			return false;
 		width = render_value(NULL, r, VALUE_BARE);
@@ -56,19 +56,19 @@ static bool measure_row(struct table *t, struct jsonread *r)
 			c->width = width;
 		if (r->last != JSON_NUMBER && r->last != JSON_NULL)
 			c->numbers = false;
-		if (!jsonread_skip(r))
+		if (!json_read_skip(r))
 			return false;
 	}
 	return true;
 }
 
-static bool measure(struct table *t, struct jsonread r)
+static bool measure(struct table *t, struct json_read r)
 {
 	enum json_token token;
 	size_t total = t->indent;
 	size_t before;
 
-	while ((token = jsonread_next(&r)) != JSON_ARRAY_END)
+	while ((token = json_read_next(&r)) != JSON_ARRAY_END)
 		if (token != JSON_OBJECT || !measure_row(t, &r))
 			return false;
 	if (!t->nr)
@@ -111,7 +111,7 @@ static void put_wrapped(FILE *out, const char *s, size_t room, size_t indent)
 }
 
 static void put_last_cell(FILE *out, const struct table *t,
-			  const struct jsonread *cell, size_t column)
+			  const struct json_read *cell, size_t column)
 {
 	char *text = NULL;
 	size_t size = 0;
@@ -129,15 +129,15 @@ static void put_last_cell(FILE *out, const struct table *t,
 }
 
 /* Look for @key in the object that @r has just entered. */
-static bool find_cell(struct jsonread *r, const struct jsonread *key)
+static bool find_cell(struct json_read *r, const struct json_read *key)
 {
-	while (jsonread_next(r) == JSON_KEY) {
+	while (json_read_next(r) == JSON_KEY) {
 		bool hit = same_key(r, key);
 
-		jsonread_next(r);
+		json_read_next(r);
 		if (hit)
 			return true;
-		if (!jsonread_skip(r))
+		if (!json_read_skip(r))
 			break;
 	}
 	return false;
@@ -145,14 +145,14 @@ static bool find_cell(struct jsonread *r, const struct jsonread *key)
 
 /* @row has just entered an object; NULL for the head line. */
 static void put_row(FILE *out, const struct table *t,
-		    const struct jsonread *row)
+		    const struct json_read *row)
 {
 	size_t at = 0; /* where the next character will stand */
 	size_t column = t->indent;
 
 	for (size_t i = 0; i < t->nr; i++) {
 		const struct column *c = &t->columns[i];
-		struct jsonread cell = row ? *row : c->key;
+		struct json_read cell = row ? *row : c->key;
 		size_t width, pad = 0;
 
 		if (row && !find_cell(&cell, &c->key))
@@ -175,18 +175,18 @@ next:
 	fputc('\n', out);
 }
 
-bool render_table(FILE *out, const struct jsonread *array, size_t indent,
+bool render_table(FILE *out, const struct json_read *array, size_t indent,
 		  size_t width)
 {
 	struct table t = { .indent = indent, .width = width };
-	struct jsonread r = *array;
+	struct json_read r = *array;
 
 	if (!measure(&t, r))
 		return false;
 	put_row(out, &t, NULL);
-	while (jsonread_next(&r) == JSON_OBJECT) {
+	while (json_read_next(&r) == JSON_OBJECT) {
 		put_row(out, &t, &r);
-		jsonread_skip(&r);
+		json_read_skip(&r);
 	}
 	return true;
 }

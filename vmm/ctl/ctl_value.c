@@ -41,17 +41,17 @@ static size_t put_text(FILE *out, const char *text, size_t len)
 	char c[4];
 	size_t n;
 
-	while ((n = jsonread_char(&at, text + len, c)))
+	while ((n = json_read_char(&at, text + len, c)))
 		width += put_char(out, c, n);
 	return width;
 }
 
-size_t render_key(FILE *out, const struct jsonread *r)
+size_t render_key(FILE *out, const struct json_read *r)
 {
 	return put_text(out, r->text, r->len);
 }
 
-static bool wants_quotes(const struct jsonread *r)
+static bool wants_quotes(const struct json_read *r)
 {
 	return !r->len || memchr(r->text, ' ', r->len) ||
 	       memchr(r->text, '\\', r->len);
@@ -71,30 +71,30 @@ size_t render_raw(FILE *out, const char *p, const char *end)
 	return width;
 }
 
-bool render_is_flat(const struct jsonread *value)
+bool render_is_flat(const struct json_read *value)
 {
-	struct jsonread r = *value;
+	struct json_read r = *value;
 	enum json_token t;
 
 	if (r.last == JSON_OBJECT)
-		return jsonread_next(&r) == JSON_OBJECT_END;
+		return json_read_next(&r) == JSON_OBJECT_END;
 	if (r.last != JSON_ARRAY)
 		return r.last >= JSON_STRING;
-	while ((t = jsonread_next(&r)) >= JSON_STRING)
+	while ((t = json_read_next(&r)) >= JSON_STRING)
 		;
 	return t == JSON_ARRAY_END;
 }
 
-static size_t put_nested(FILE *out, const struct jsonread *value)
+static size_t put_nested(FILE *out, const struct json_read *value)
 {
-	struct jsonread r = *value;
+	struct json_read r = *value;
 	size_t width = 0;
 
 	if (!render_is_flat(value)) {
-		jsonread_skip(&r);
+		json_read_skip(&r);
 		return render_raw(out, value->text, r.at);
 	}
-	while (jsonread_next(&r) >= JSON_STRING) {
+	while (json_read_next(&r) >= JSON_STRING) {
 		if (width)
 			width += put_char(out, ",", 1);
 		width += render_value(out, &r, VALUE_BARE);
@@ -102,7 +102,8 @@ static size_t put_nested(FILE *out, const struct jsonread *value)
 	return width;
 }
 
-size_t render_value(FILE *out, const struct jsonread *r, enum value_style style)
+size_t render_value(FILE *out, const struct json_read *r,
+		    enum value_style style)
 {
 	size_t width;
 

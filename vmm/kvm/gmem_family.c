@@ -76,8 +76,8 @@ static bool has_private_vm(int kvm)
 	return attributes & GPC_MEMORY_ATTRIBUTE_PRIVATE;
 }
 
-void host_gmem_offer(int kvm, const struct gmem_force *force,
-		     struct gmem_offer *o)
+void gmem_offer_get(int kvm, const struct gmem_force *force,
+		    struct gmem_offer *o)
 {
 	const uint64_t shared = GPC_GMEM_MMAP | GPC_GMEM_INIT_SHARED;
 	uint64_t mask = cap(kvm, GPC_CAP_GUEST_MEMFD_FLAGS);

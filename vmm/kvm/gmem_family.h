@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What this kernel's guest_memfd offers: measured, never inferred from a
  * version number. */
-#ifndef GPCVM_HOST_H
-#define GPCVM_HOST_H
+#ifndef GPCVM_GMEM_FAMILY_H
+#define GPCVM_GMEM_FAMILY_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -26,8 +26,8 @@ struct gmem_offer {
  * Costs no VM where KVM_CAP_GUEST_MEMFD_FLAGS answers. Never fails: what
  * cannot be tried is not offered.
  */
-void host_gmem_offer(int kvm, const struct gmem_force *force,
-		     struct gmem_offer *o);
+void gmem_offer_get(int kvm, const struct gmem_force *force,
+		    struct gmem_offer *o);
 
 /* Open @dev, check that it is KVM's API version 12. Messages tell a person in
  * which group to be, or which module is missing. Returns the fd. */

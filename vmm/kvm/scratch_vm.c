@@ -11,10 +11,10 @@
 #include "kvm/kvm.h"
 #include "kvm/scratch_vm.h"
 
-#define MEM_SIZE (PROBE_VM_PAGES * PAGE_SIZE)
+#define MEM_SIZE (SCRATCH_VM_PAGES * PAGE_SIZE)
 
-int probe_vm_create(struct probe_vm *v, int kvm, unsigned long type,
-		    struct err *e)
+int scratch_vm_create(struct scratch_vm *v, int kvm, unsigned long type,
+		      struct err *e)
 {
 	v->vm = kvm_create_vm(kvm, type);
 	if (v->vm < 0)
@@ -22,7 +22,7 @@ int probe_vm_create(struct probe_vm *v, int kvm, unsigned long type,
 	return 0;
 }
 
-static int map(struct probe_vm *v, int flags, int fd, struct err *e)
+static int map(struct scratch_vm *v, int flags, int fd, struct err *e)
 {
 	void *p = mmap(NULL, MEM_SIZE, PROT_READ | PROT_WRITE, flags, fd, 0);
 
@@ -33,7 +33,7 @@ static int map(struct probe_vm *v, int flags, int fd, struct err *e)
 	return 0;
 }
 
-int probe_vm_anon(struct probe_vm *v, struct err *e)
+int scratch_vm_anon(struct scratch_vm *v, struct err *e)
 {
 	int r;
 
@@ -45,8 +45,8 @@ int probe_vm_anon(struct probe_vm *v, struct err *e)
 	return 0;
 }
 
-int probe_vm_gmem(struct probe_vm *v, uint64_t flags, bool mapped,
-		  struct err *e)
+int scratch_vm_gmem(struct scratch_vm *v, uint64_t flags, bool mapped,
+		    struct err *e)
 {
 	struct gpc_memory_region2 slot = {
 		.flags = GPC_MEM_GUEST_MEMFD,
@@ -71,7 +71,7 @@ int probe_vm_gmem(struct probe_vm *v, uint64_t flags, bool mapped,
 	return 0;
 }
 
-int probe_vm_private(struct probe_vm *v, uint64_t size, struct err *e)
+int scratch_vm_private(struct scratch_vm *v, uint64_t size, struct err *e)
 {
 	int r = kvm_set_memory_attributes(v->vm, 0, size,
 					  GPC_MEMORY_ATTRIBUTE_PRIVATE);
@@ -81,7 +81,7 @@ int probe_vm_private(struct probe_vm *v, uint64_t size, struct err *e)
 	return 0;
 }
 
-int probe_vm_vcpu(struct probe_vm *v, int kvm, struct err *e)
+int scratch_vm_vcpu(struct scratch_vm *v, int kvm, struct err *e)
 {
 	int size = kvm_vcpu_mmap_size(kvm), r;
 	struct kvm_cpuid_table t;
@@ -109,7 +109,7 @@ int probe_vm_vcpu(struct probe_vm *v, int kvm, struct err *e)
 }
 
 /* Real mode, at gpa 0. */
-static int put_code(struct probe_vm *v, const void *code, size_t len,
+static int put_code(struct scratch_vm *v, const void *code, size_t len,
 		    struct err *e)
 {
 	struct kvm_regs regs = { .rflags = 2 };
@@ -133,7 +133,7 @@ static int put_code(struct probe_vm *v, const void *code, size_t len,
 	return 0;
 }
 
-static int run_until(struct probe_vm *v, uint32_t reason, const char *name,
+static int run_until(struct scratch_vm *v, uint32_t reason, const char *name,
 		     struct err *e)
 {
 	int r, tries = 16;
@@ -151,7 +151,7 @@ static int run_until(struct probe_vm *v, uint32_t reason, const char *name,
 
 /* Without an in-kernel irqchip a HLT comes back as an exit
  * (kvm_emulate_halt(), arch/x86/kvm/x86.c), so that the run ends. */
-int probe_vm_hlt(struct probe_vm *v, struct err *e)
+int scratch_vm_hlt(struct scratch_vm *v, struct err *e)
 {
 	const unsigned char hlt = 0xf4;
 
@@ -160,8 +160,8 @@ int probe_vm_hlt(struct probe_vm *v, struct err *e)
 	return run_until(v, KVM_EXIT_HLT, "HLT", e);
 }
 
-int probe_vm_read(struct probe_vm *v, uint16_t gpa, uint16_t *out,
-		  struct err *e)
+int scratch_vm_read(struct scratch_vm *v, uint16_t gpa, uint16_t *out,
+		    struct err *e)
 {
 	const unsigned char code[] = {
 		0xa1,
@@ -179,7 +179,7 @@ int probe_vm_read(struct probe_vm *v, uint16_t gpa, uint16_t *out,
 	return 0;
 }
 
-void probe_vm_close(struct probe_vm *v)
+void scratch_vm_close(struct scratch_vm *v)
 {
 	if (v->run)
 		munmap(v->run, v->run_len);
@@ -191,11 +191,11 @@ void probe_vm_close(struct probe_vm *v)
 		close(v->gmem);
 	if (v->vm >= 0)
 		close(v->vm);
-	*v = PROBE_VM_NONE;
+	*v = SCRATCH_VM_NONE;
 }
 
-int probe_vm_set_page(struct probe_vm *v, uint32_t msr, unsigned int page,
-		      struct err *e)
+int scratch_vm_set_page(struct scratch_vm *v, uint32_t msr, unsigned int page,
+			struct err *e)
 {
 	uint64_t want = page * PAGE_SIZE | GPC_MSR_ENABLED, got = 0;
 	int r = kvm_set_msr(v->vcpu, msr, want);
@@ -213,32 +213,33 @@ int probe_vm_set_page(struct probe_vm *v, uint32_t msr, unsigned int page,
 	return 0;
 }
 
-int probe_vm_run_private(struct probe_vm *v, int kvm, uint32_t msr,
-			 size_t offset, uint16_t *seen, struct err *e)
+int scratch_vm_run_private(struct scratch_vm *v, int kvm, uint32_t msr,
+			   size_t offset, uint16_t *seen, struct err *e)
 {
 	int r;
 
-	if (probe_vm_create(v, kvm, GPC_VM_SW_PROTECTED, e) < 0 ||
-	    probe_vm_gmem(v, 0, false, e) < 0 || probe_vm_vcpu(v, kvm, e) < 0)
+	if (scratch_vm_create(v, kvm, GPC_VM_SW_PROTECTED, e) < 0 ||
+	    scratch_vm_gmem(v, 0, false, e) < 0 ||
+	    scratch_vm_vcpu(v, kvm, e) < 0)
 		return -1;
 	r = kvm_set_memory_attributes(v->vm, PAGE_SIZE, PAGE_SIZE,
 				      GPC_MEMORY_ATTRIBUTE_PRIVATE);
 	if (r < 0)
 		return err_kvm(e, -r, "KVM_SET_MEMORY_ATTRIBUTES(private)");
-	if (probe_vm_set_page(v, msr, 1, e) < 0)
+	if (scratch_vm_set_page(v, msr, 1, e) < 0)
 		return -1;
-	return probe_vm_read(v, (uint16_t)(PAGE_SIZE + offset), seen, e);
+	return scratch_vm_read(v, (uint16_t)(PAGE_SIZE + offset), seen, e);
 }
 
-bool probe_vm_private_steal(int kvm)
+bool scratch_vm_private_steal(int kvm)
 {
-	struct probe_vm v = PROBE_VM_NONE;
+	struct scratch_vm v = SCRATCH_VM_NONE;
 	uint16_t seen = 0;
 	struct err e;
 
-	if (probe_vm_run_private(&v, kvm, GPC_MSR_STEAL_TIME, STEAL_VERSION,
-				 &seen, &e))
+	if (scratch_vm_run_private(&v, kvm, GPC_MSR_STEAL_TIME, STEAL_VERSION,
+				   &seen, &e))
 		seen = 0;
-	probe_vm_close(&v);
+	scratch_vm_close(&v);
 	return seen;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#ifndef GPCVM_PROBE_VM_H
-#define GPCVM_PROBE_VM_H
+#ifndef GPCVM_SCRATCH_VM_H
+#define GPCVM_SCRATCH_VM_H
 
 #include <linux/kvm.h>
 #include <stdbool.h>
@@ -11,56 +11,56 @@
 
 /*
  * A throw-away VM with a little memory at gpa 0. Each function returns -1 and
- * the reason, and leaves what is there to probe_vm_close(), which takes any
- * state that begins with PROBE_VM_NONE.
+ * the reason, and leaves what is there to scratch_vm_close(), which takes any
+ * state that begins with SCRATCH_VM_NONE.
  */
-#define PROBE_VM_PAGES 4
+#define SCRATCH_VM_PAGES 4
 
-struct probe_vm {
+struct scratch_vm {
 	int vm, vcpu, gmem;
-	void *mem; /* PROBE_VM_PAGES pages, the slot's userspace_addr */
+	void *mem; /* SCRATCH_VM_PAGES pages, the slot's userspace_addr */
 	struct kvm_run *run;
 	size_t run_len;
 };
 
-#define PROBE_VM_NONE                                                          \
-	(struct probe_vm)                                                      \
+#define SCRATCH_VM_NONE                                                        \
+	(struct scratch_vm)                                                    \
 	{                                                                      \
 		.vm = -1, .vcpu = -1, .gmem = -1, .mem = NULL, .run = NULL     \
 	}
 
-int probe_vm_create(struct probe_vm *v, int kvm, unsigned long type,
-		    struct err *e);
+int scratch_vm_create(struct scratch_vm *v, int kvm, unsigned long type,
+		      struct err *e);
 /* Anonymous memory. */
-int probe_vm_anon(struct probe_vm *v, struct err *e);
+int scratch_vm_anon(struct scratch_vm *v, struct err *e);
 /* Memory from a gmem file with @flags; where @mapped the file itself is the
  * userspace_addr, else anonymous memory. */
-int probe_vm_gmem(struct probe_vm *v, uint64_t flags, bool mapped,
-		  struct err *e);
+int scratch_vm_gmem(struct scratch_vm *v, uint64_t flags, bool mapped,
+		    struct err *e);
 /* Make the first @size bytes private. */
-int probe_vm_private(struct probe_vm *v, uint64_t size, struct err *e);
+int scratch_vm_private(struct scratch_vm *v, uint64_t size, struct err *e);
 /* A vCPU with the CPUID that KVM supports. */
-int probe_vm_vcpu(struct probe_vm *v, int kvm, struct err *e);
+int scratch_vm_vcpu(struct scratch_vm *v, int kvm, struct err *e);
 /* Put a HLT at gpa 0 and run the vCPU into it. */
-int probe_vm_hlt(struct probe_vm *v, struct err *e);
+int scratch_vm_hlt(struct scratch_vm *v, struct err *e);
 /* What the guest reads in 16 bits at @gpa. */
-int probe_vm_read(struct probe_vm *v, uint16_t gpa, uint16_t *out,
-		  struct err *e);
-void probe_vm_close(struct probe_vm *v);
+int scratch_vm_read(struct scratch_vm *v, uint16_t gpa, uint16_t *out,
+		    struct err *e);
+void scratch_vm_close(struct scratch_vm *v);
 
 /* Point an MSR at page @page of the VM and read the MSR back. */
-int probe_vm_set_page(struct probe_vm *v, uint32_t msr, unsigned int page,
-		      struct err *e);
+int scratch_vm_set_page(struct scratch_vm *v, uint32_t msr, unsigned int page,
+			struct err *e);
 /* A VM whose page 1 is private and has what MSR @msr names, once it has run:
  * what the guest reads @offset into it. */
-int probe_vm_run_private(struct probe_vm *v, int kvm, uint32_t msr,
-			 size_t offset, uint16_t *seen, struct err *e);
+int scratch_vm_run_private(struct scratch_vm *v, int kvm, uint32_t msr,
+			   size_t offset, uint16_t *seen, struct err *e);
 
 /* struct kvm_steal_time: u64 steal, then u32 version. */
 #define STEAL_VERSION 8
 
 /* Does KVM keep steal time, too, in a cache that reaches private memory? Costs
  * a VM; false where it cannot be tried. */
-bool probe_vm_private_steal(int kvm);
+bool scratch_vm_private_steal(int kvm);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The built-in guests' image, and its way into guest memory. */
-#ifndef GPCVM_LOADER_H
-#define GPCVM_LOADER_H
+#ifndef GPCVM_IMAGE_H
+#define GPCVM_IMAGE_H
 
 #include "machine/layout.h"
 #include "memory/memory.h"

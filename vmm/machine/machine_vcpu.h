@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Between machine.c, machine_boot.c and machine_vcpu.c only. */
+/* Between create.c, machine_boot.c and machine_vcpu.c only. */
 #ifndef GPCVM_MACHINE_VCPU_H
 #define GPCVM_MACHINE_VCPU_H
 

@@ -57,24 +57,24 @@ static void keep(struct listener *l, uint64_t seq, int type, char *text)
 
 /* The object that @r has entered, to its end; kept if it is an event of a type
  * that somebody may wait for. */
-static void take_object(struct listener *l, struct jsonread *r)
+static void take_object(struct listener *l, struct json_read *r)
 {
-	struct jsonread text = { 0 };
+	struct json_read text = { 0 };
 	uint64_t seq = 0;
 	int type = -1;
 	char *copy;
 
-	while (jsonread_next(r) == JSON_KEY) {
-		struct jsonread key = *r;
+	while (json_read_next(r) == JSON_KEY) {
+		struct json_read key = *r;
 
-		jsonread_next(r);
-		if (jsonread_is(&key, "event"))
+		json_read_next(r);
+		if (json_read_is(&key, "event"))
 			type = scenario_event_type(r->text, r->len);
-		else if (jsonread_is(&key, "text"))
+		else if (json_read_is(&key, "text"))
 			text = *r;
-		else if (jsonread_is(&key, "seq"))
+		else if (json_read_is(&key, "seq"))
 			seq = strtoull(r->text, NULL, 10);
-		if (!jsonread_skip(r))
+		if (!json_read_skip(r))
 			return;
 	}
 	if (type < 0 || !(l->types & 1U << type) || text.last != JSON_STRING)
@@ -82,29 +82,29 @@ static void take_object(struct listener *l, struct jsonread *r)
 	copy = malloc(3 * text.len + 1);
 	if (!copy)
 		return;
-	jsonread_string(&text, copy, 3 * text.len + 1);
+	json_read_string(&text, copy, 3 * text.len + 1);
 	keep(l, seq, type, copy);
 }
 
 /* A line is an event, or the reply to `log`: an array of them. */
 static void take_line(struct listener *l, const char *line, size_t n)
 {
-	struct jsonread r, top;
+	struct json_read r, top;
 
-	jsonread_init(&r, line, n);
-	if (jsonread_next(&r) != JSON_OBJECT)
+	json_read_init(&r, line, n);
+	if (json_read_next(&r) != JSON_OBJECT)
 		return;
 	top = r;
-	while (jsonread_next(&r) == JSON_KEY) {
-		if (!jsonread_is(&r, "events") ||
-		    jsonread_next(&r) != JSON_ARRAY) {
+	while (json_read_next(&r) == JSON_KEY) {
+		if (!json_read_is(&r, "events") ||
+		    json_read_next(&r) != JSON_ARRAY) {
 			if (r.last == JSON_KEY)
-				jsonread_next(&r);
-			if (!jsonread_skip(&r))
+				json_read_next(&r);
+			if (!json_read_skip(&r))
 				return;
 			continue;
 		}
-		while (jsonread_next(&r) == JSON_OBJECT)
+		while (json_read_next(&r) == JSON_OBJECT)
 			take_object(l, &r);
 		return;
 	}
@@ -223,9 +223,9 @@ int listener_init(struct listener *l, int output, unsigned int types,
 	return 0;
 }
 
-static bool take_message(void *arg, const struct jsonread *value)
+static bool take_message(void *arg, const struct json_read *value)
 {
-	jsonread_string(value, arg, sizeof(((struct err *)0)->msg));
+	json_read_string(value, arg, sizeof(((struct err *)0)->msg));
 	return false;
 }
 

@@ -25,7 +25,7 @@ static void look_for_others(struct player *p)
 {
 	pthread_mutex_lock(&p->other_lock);
 	if (!p->other[0])
-		leak_other_vm(PROC, vm_pid(&p->vm), p->other);
+		teardown_other_vm(PROC, vm_pid(&p->vm), p->other);
 	pthread_mutex_unlock(&p->other_lock);
 }
 
@@ -47,7 +47,7 @@ void host_count(struct player *p)
 	if (p->counted)
 		return;
 	p->counted = true;
-	leak_count_before(&p->memory, PROC);
+	teardown_count_before(&p->memory, PROC);
 	look_for_others(p);
 }
 
@@ -121,9 +121,10 @@ static void check_vms(struct player *p)
 	char why[JUDGE_WHY];
 
 	for (unsigned int i = 0; i < p->nr_pids; i++) {
-		while (leak_vm_left(DEBUGFS, p->pids[i]) && now_ns() < until)
+		while (teardown_vm_left(DEBUGFS, p->pids[i]) &&
+		       now_ns() < until)
 			usleep(LOOK_MS * 1000);
-		if (!judge_vm_gone(leak_vm_left(DEBUGFS, p->pids[i]),
+		if (!judge_vm_gone(teardown_vm_left(DEBUGFS, p->pids[i]),
 				   p->pids[i], why))
 			branch_fail(&p->main, NULL, why);
 	}
@@ -131,17 +132,17 @@ static void check_vms(struct player *p)
 
 /* Count until it has come back, or for long enough. What is left in the end is
  * counted twice: somebody else's VM that came and went is in one at most. */
-static void count_again(struct player *p, struct leak_count *now,
-			struct leak_found *found)
+static void count_again(struct player *p, struct teardown_count *now,
+			struct teardown_found *found)
 {
 	uint64_t until = now_ns() + BACK_NS;
 	long pages, last = 0;
 
 	for (;;) {
-		leak_settle();
-		leak_count(now, PROC);
-		leak_find(found, &p->memory, now, PROC);
-		pages = leak_found_pages(found);
+		teardown_settle();
+		teardown_count(now, PROC);
+		teardown_find(found, &p->memory, now, PROC);
+		pages = teardown_found_pages(found);
 		if (pages <= 0 || (now_ns() > until && pages == last))
 			return;
 		last = pages;
@@ -149,15 +150,15 @@ static void count_again(struct player *p, struct leak_count *now,
 			break; /* it changes all the time: not ours */
 		usleep(LOOK_MS * 1000);
 	}
-	*found = (struct leak_found){ 0 };
+	*found = (struct teardown_found){ 0 };
 }
 
 static void check_memory(struct player *p)
 {
 	const char *unknown = NULL;
-	struct leak_count now = { 0 };
+	struct teardown_count now = { 0 };
 	char why[JUDGE_WHY];
-	struct leak_found found = { 0 };
+	struct teardown_found found = { 0 };
 
 	if (p->o->control)
 		unknown = "the machine goes on";
@@ -168,13 +169,13 @@ static void check_memory(struct player *p)
 	if (!unknown && !now.known)
 		unknown = now.why;
 	if (!unknown &&
-	    leak_in_doubt(&now, found.unevictable, why, sizeof(why)))
+	    teardown_in_doubt(&now, found.unevictable, why, sizeof(why)))
 		unknown = why;
 	if (unknown)
 		branch_note_host(&p->main,
 				 "memory after teardown: not looked at: %s",
 				 unknown);
-	else if (!judge_leak(&found, why))
+	else if (!judge_teardown(&found, why))
 		branch_fail(&p->main, NULL, why);
 }
 

@@ -9,15 +9,15 @@
 
 /* ---- replies ------------------------------------------------------------- */
 
-static bool keep(void *arg, const struct jsonread *value)
+static bool keep(void *arg, const struct json_read *value)
 {
-	*(struct jsonread *)arg = *value;
+	*(struct json_read *)arg = *value;
 	return false;
 }
 
 /* The value that @path names; false where there is none. */
 static bool find(const struct reply_text *r, const char *path,
-		 struct jsonread *value)
+		 struct json_read *value)
 {
 	return r->text &&
 	       field_each(r->text, r->n, path, keep, value) == FIELD_STOPPED;
@@ -40,17 +40,17 @@ static bool has_failed(const struct reply_text *r)
 
 static void put_error(const struct reply_text *r, char *buf, size_t size)
 {
-	struct jsonread kind, message;
+	struct json_read kind, message;
 	char k[32] = "", m[400] = "";
 
 	if (find(r, "error.kind", &kind))
-		jsonread_string(&kind, k, sizeof(k));
+		json_read_string(&kind, k, sizeof(k));
 	if (!k[0]) {
 		snprintf(buf, size, "the reply has no error.kind");
 		return;
 	}
 	if (find(r, "error.message", &message))
-		jsonread_string(&message, m, sizeof(m));
+		json_read_string(&message, m, sizeof(m));
 	snprintf(buf, size, "%s: %s", k, m);
 }
 
@@ -76,15 +76,15 @@ bool judge_reply(const struct reply_text *r, bool may_fail,
 /* A command that goes on until it is told to end says what ended it. */
 bool judge_ended_by_kernel(const struct reply_text *r)
 {
-	struct jsonread value;
+	struct json_read value;
 
-	return find(r, "ended_by", &value) && jsonread_is(&value, "kernel");
+	return find(r, "ended_by", &value) && json_read_is(&value, "kernel");
 }
 
 bool judge_error(const struct reply_text *r, const char *want,
 		 char why[static JUDGE_WHY])
 {
-	struct jsonread value;
+	struct json_read value;
 	char error[400];
 
 	if (!has_failed(r)) {
@@ -92,9 +92,9 @@ bool judge_error(const struct reply_text *r, const char *want,
 			 "the command succeeded, expected was error %s", want);
 		return false;
 	}
-	if (find(r, "error.kind", &value) && jsonread_is(&value, want))
+	if (find(r, "error.kind", &value) && json_read_is(&value, want))
 		return true;
-	if (find(r, "error.errno", &value) && jsonread_is(&value, want))
+	if (find(r, "error.errno", &value) && json_read_is(&value, want))
 		return true;
 	put_error(r, error, sizeof(error));
 	snprintf(why, JUDGE_WHY, "expected was error %s, it is %s", want,
@@ -102,16 +102,16 @@ bool judge_error(const struct reply_text *r, const char *want,
 	return false;
 }
 
-static bool is_text(void *arg, const struct jsonread *value)
+static bool is_text(void *arg, const struct json_read *value)
 {
-	*(struct jsonread *)arg = *value;
+	*(struct json_read *)arg = *value;
 	return value->last != JSON_STRING;
 }
 
 bool judge_agreement(const struct reply_text *r, bool may_disagree,
 		     char why[static JUDGE_WHY])
 {
-	struct jsonread value = { 0 };
+	struct json_read value = { 0 };
 	char text[400];
 
 	if (may_disagree || !r->text)
@@ -119,7 +119,7 @@ bool judge_agreement(const struct reply_text *r, bool may_disagree,
 	field_each_named(r->text, r->n, "disagreement", is_text, &value);
 	if (value.last != JSON_STRING)
 		return true;
-	jsonread_string(&value, text, sizeof(text));
+	json_read_string(&value, text, sizeof(text));
 	snprintf(why, JUDGE_WHY, "they do not agree: %s", text);
 	return false;
 }
@@ -129,7 +129,7 @@ struct search {
 	bool any, found;
 };
 
-static bool is_sought(void *arg, const struct jsonread *value)
+static bool is_sought(void *arg, const struct json_read *value)
 {
 	struct search *s = arg;
 
@@ -161,12 +161,12 @@ bool judge_disagreement(const struct reply_text *r, const char *text,
 struct compare {
 	enum field_op op;
 	const char *want;
-	struct jsonread value; /* the one that does not hold */
+	struct json_read value; /* the one that does not hold */
 	enum field_holds holds;
 	unsigned int nr;
 };
 
-static bool compare_one(void *arg, const struct jsonread *value)
+static bool compare_one(void *arg, const struct json_read *value)
 {
 	struct compare *c = arg;
 
@@ -293,12 +293,12 @@ bool judge_taint(unsigned long before, unsigned long after,
 	return false;
 }
 
-bool judge_leak(const struct leak_found *f, char why[static JUDGE_WHY])
+bool judge_teardown(const struct teardown_found *f, char why[static JUDGE_WHY])
 {
 	const char *what = "unevictable";
 	long pages = f->unevictable;
 
-	if (leak_found_pages(f) <= 0)
+	if (teardown_found_pages(f) <= 0)
 		return true;
 	if (f->unmapped > pages) {
 		what = "anonymous, mapped by nobody and not freed,";

@@ -11,7 +11,7 @@
 #include <stddef.h>
 
 #include "play/scenario.h"
-#include "play/scenario_leak.h"
+#include "play/teardown.h"
 #include "play/scenario_watch.h"
 
 #define JUDGE_WHY 512
@@ -55,7 +55,7 @@ bool judge_taint(unsigned long before, unsigned long after,
 bool judge_failure(bool failed, const char *reason, const char *text,
 		   char why[static JUDGE_WHY]);
 /* Memory that has not come back. */
-bool judge_leak(const struct leak_found *f, char why[static JUDGE_WHY]);
+bool judge_teardown(const struct teardown_found *f, char why[static JUDGE_WHY]);
 /* KVM still has the VM of a process that is gone. */
 bool judge_vm_gone(bool left, pid_t pid, char why[static JUDGE_WHY]);
 

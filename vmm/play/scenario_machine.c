@@ -130,25 +130,25 @@ struct status {
 	unsigned int vcpus;
 };
 
-static bool take_text(void *arg, const struct jsonread *value)
+static bool take_text(void *arg, const struct json_read *value)
 {
-	jsonread_string(value, arg, 8);
+	json_read_string(value, arg, 8);
 	return false;
 }
 
-static bool take_long_text(void *arg, const struct jsonread *value)
+static bool take_long_text(void *arg, const struct json_read *value)
 {
-	jsonread_string(value, arg, 16);
+	json_read_string(value, arg, 16);
 	return false;
 }
 
-static bool take_mode(void *arg, const struct jsonread *value)
+static bool take_mode(void *arg, const struct json_read *value)
 {
-	jsonread_string(value, arg, 48);
+	json_read_string(value, arg, 48);
 	return false;
 }
 
-static bool count_one(void *arg, const struct jsonread *value)
+static bool count_one(void *arg, const struct json_read *value)
 {
 	(void)value;
 	++*(unsigned int *)arg;
@@ -232,7 +232,7 @@ static int adopt(struct branch *b, const struct stmt *s)
 				   "a second vm line cannot be played");
 	p->adopted = true;
 	if (ask_status(b, &st))
-		return halt_poll(&p->halt, -1, 0) < 0 ? -1 : machine_lost(b, s);
+		return halt_poll(&p->halt, -1, 0) < 0 ? -1 : branch_lost(b, s);
 	if (compare(b, s, &st))
 		return -1;
 	branch_note(b,
@@ -257,13 +257,13 @@ int run_vm(struct branch *b, const struct stmt *s)
 
 	if (p->o->control)
 		return adopt(b, s);
-	if (machine_finish(b, s))
+	if (player_finish(b, s))
 		return -1;
 	b->place = 0;
 	return start(b, s, &plan, s->cfg);
 }
 
-int machine_begin(struct branch *b)
+int player_begin(struct branch *b)
 {
 	struct player *p = b->p;
 	struct vm_plan plan = {
@@ -285,7 +285,7 @@ int machine_begin(struct branch *b)
 	return e.kind == ERR_NONE ? -1 : branch_fail(b, NULL, e.msg);
 }
 
-int machine_connect(struct branch *b, const struct stmt *s)
+int branch_connect(struct branch *b, const struct stmt *s)
 {
 	struct player *p = b->p;
 	struct err e;
@@ -296,11 +296,11 @@ int machine_connect(struct branch *b, const struct stmt *s)
 		return branch_fail(b, s, "there is no machine");
 	if (!link_open(&b->link, p->vm.path, 0, &e))
 		return 0;
-	return e.kind == ERR_STATE ? machine_lost(b, s)
+	return e.kind == ERR_STATE ? branch_lost(b, s)
 				   : branch_fail(b, s, e.msg);
 }
 
-int machine_lost(struct branch *b, const struct stmt *s)
+int branch_lost(struct branch *b, const struct stmt *s)
 {
 	struct vm *vm = &b->p->vm;
 	char why[128] = "the connection to the machine is lost";
@@ -357,7 +357,7 @@ static int finish_own(struct branch *b, const struct stmt *s)
 	return branch_fail(b, s, why);
 }
 
-int machine_finish(struct branch *b, const struct stmt *s)
+int player_finish(struct branch *b, const struct stmt *s)
 {
 	struct vm *vm = &b->p->vm;
 	struct status st;

@@ -56,7 +56,7 @@ static void play(struct player *p)
 	int signo;
 
 	host_begin(p);
-	ok = !machine_begin(b) && !run_list(b, p->s->first);
+	ok = !player_begin(b) && !run_list(b, p->s->first);
 	halted = halt_poll(&p->halt, -1, 0) < 0;
 	if (!ok && !b->failed && !b->skipped)
 		tell_halt(p);
@@ -65,7 +65,7 @@ static void play(struct player *p)
 		p->vm.end_expected = true;
 	}
 	/* It says itself what is wrong; but first comes what was before. */
-	if (machine_finish(b, NULL) && !b->failed)
+	if (player_finish(b, NULL) && !b->failed)
 		tell_halt(p);
 	p->interrupted |= halt_why(&p->halt, &signo) == HALT_SIGNAL;
 	if (!b->skipped)

@@ -8,7 +8,7 @@
 #include "ctl/ctl_link.h"
 #include "play/scenario_halt.h"
 #include "play/scenario_judge.h"
-#include "play/scenario_leak.h"
+#include "play/teardown.h"
 #include "play/scenario_run.h"
 #include "play/scenario_vm.h"
 #include "play/scenario_watch.h"
@@ -42,7 +42,7 @@ struct player {
 	const struct play_options *o;
 	struct halt halt;
 	struct watch watch;
-	struct leak_count memory; /* before the first machine */
+	struct teardown_count memory; /* before the first machine */
 	bool counted;
 	/* Another process that had a VM when the first machine was started, when
 	 * a kernel message came, or at the end; "": none was seen. */
@@ -92,13 +92,13 @@ int run_list(struct branch *b, const struct stmt *s);
 /* ---- scenario_machine.c -------------------------------------------------- */
 
 /* Connect @b to the machine, if it is not. */
-int machine_connect(struct branch *b, const struct stmt *s);
+int branch_connect(struct branch *b, const struct stmt *s);
 /* The connection is lost: fail, and say how the machine ended. */
-int machine_lost(struct branch *b, const struct stmt *s);
+int branch_lost(struct branch *b, const struct stmt *s);
 /* Start what gpcvm run --scenario, or --control, is about. */
-int machine_begin(struct branch *b);
+int player_begin(struct branch *b);
 /* End the machine that runs, if one does: it has to end well. */
-int machine_finish(struct branch *b, const struct stmt *s);
+int player_finish(struct branch *b, const struct stmt *s);
 
 /* ---- scenario_host.c ----------------------------------------------------- */
 

@@ -36,7 +36,7 @@ static int wait_reply(struct branch *b, const struct stmt *s)
 		if (r > 0)
 			return -1;
 		if (r < 0)
-			return machine_lost(b, s);
+			return branch_lost(b, s);
 		line = link_line(l, &n);
 		if (!line || link_account(l, line, n) == REPLY_EVENT)
 			continue;
@@ -48,13 +48,13 @@ static int wait_reply(struct branch *b, const struct stmt *s)
 	return 0;
 }
 
-static bool add_verdict(void *arg, const struct jsonread *value)
+static bool add_verdict(void *arg, const struct json_read *value)
 {
 	struct json *j = arg;
 	char text[64];
 
 	if (value->last == JSON_STRING) {
-		jsonread_string(value, text, sizeof(text));
+		json_read_string(value, text, sizeof(text));
 		json_str(j, NULL, text);
 	}
 	return true;
@@ -96,12 +96,12 @@ int run_command(struct branch *b, const struct stmt *s)
 	free((char *)b->reply.text);
 	b->reply = (struct reply_text){ 0 };
 	b->asked = s;
-	if (machine_connect(b, s))
+	if (branch_connect(b, s))
 		return -1;
 	if (request_line(s->text, strlen(s->text), &q, &e) != 1)
 		return branch_fail(b, s, e.msg);
 	if (link_send(&b->link, &q))
-		return machine_lost(b, s);
+		return branch_lost(b, s);
 	if (wait_reply(b, s))
 		return -1;
 	host_look(b->p);

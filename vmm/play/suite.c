@@ -265,25 +265,26 @@ static void follow(struct player_process *pp, struct halt *h)
 	}
 }
 
-static bool take_string(void *arg, const struct jsonread *value)
+static bool take_string(void *arg, const struct json_read *value)
 {
 	if (value->last == JSON_STRING)
-		jsonread_string(value, arg, sizeof(((struct outcome *)0)->why));
+		json_read_string(value, arg,
+				 sizeof(((struct outcome *)0)->why));
 	return false;
 }
 
-static bool take_number(void *arg, const struct jsonread *value)
+static bool take_number(void *arg, const struct json_read *value)
 {
 	if (value->last == JSON_NUMBER)
 		*(uint64_t *)arg = strtoull(value->text, NULL, 10);
 	return false;
 }
 
-static bool take_verdict(void *arg, const struct jsonread *value)
+static bool take_verdict(void *arg, const struct json_read *value)
 {
 	char text[64];
 
-	jsonread_string(value, text, sizeof(text));
+	json_read_string(value, text, sizeof(text));
 	json_str(arg, NULL, text);
 	return true;
 }

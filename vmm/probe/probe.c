@@ -68,7 +68,7 @@ static int run(struct probe *p, const char *dev, const char *only,
 	memset(p, 0, sizeof(*p));
 	c.kvm = host_open_kvm(dev, &why);
 	if (c.kvm >= 0)
-		host_gmem_offer(c.kvm, NULL, &c.offer);
+		gmem_offer_get(c.kvm, NULL, &c.offer);
 	fill(p, &c, only);
 	if (only && p->nr)
 		resolve(&p->rows[0], &c);

@@ -203,7 +203,7 @@ static int write_and_punch(int fd, void *mem, struct err *e)
 
 static void row_mmap(const struct probe_ctx *c, struct probe_row *r)
 {
-	struct probe_vm v = PROBE_VM_NONE;
+	struct scratch_vm v = SCRATCH_VM_NONE;
 	struct err e;
 
 	row_use(r, "--memory gmem; `mem`");
@@ -212,8 +212,8 @@ static void row_mmap(const struct probe_ctx *c, struct probe_row *r)
 		row_why(r, "%s (cap 244, bit 0)", host_advice_here(LACK_MMAP));
 		return;
 	}
-	if (probe_vm_create(&v, c->kvm, GPC_VM_DEFAULT, &e) == 0 &&
-	    probe_vm_gmem(&v, c->offer.shared_flags, true, &e) == 0 &&
+	if (scratch_vm_create(&v, c->kvm, GPC_VM_DEFAULT, &e) == 0 &&
+	    scratch_vm_gmem(&v, c->offer.shared_flags, true, &e) == 0 &&
 	    write_and_punch(v.gmem, v.mem, &e) == 0) {
 		row_set(r, PROBE_YES, true,
 			"flags 0x%llx: written, punched, reads zeros",
@@ -222,7 +222,7 @@ static void row_mmap(const struct probe_ctx *c, struct probe_row *r)
 		row_fail(r, &e, "flags 0x%llx do not work",
 			 (unsigned long long)c->offer.shared_flags);
 	}
-	probe_vm_close(&v);
+	scratch_vm_close(&v);
 }
 
 static void row_no_direct_map(const struct probe_ctx *c, struct probe_row *r)
@@ -230,7 +230,7 @@ static void row_no_direct_map(const struct probe_ctx *c, struct probe_row *r)
 	uint64_t flags = c->offer.no_direct_map | c->offer.shared_flags;
 	unsigned long type = c->offer.mappable ? GPC_VM_DEFAULT
 					       : GPC_VM_SW_PROTECTED;
-	struct probe_vm v = PROBE_VM_NONE;
+	struct scratch_vm v = SCRATCH_VM_NONE;
 	struct err e;
 
 	row_use(r, "+no-direct-map; `leak`");
@@ -239,8 +239,8 @@ static void row_no_direct_map(const struct probe_ctx *c, struct probe_row *r)
 		row_why(r, "needs a kernel with a direct-map series");
 		return;
 	}
-	if (probe_vm_create(&v, c->kvm, type, &e) < 0 ||
-	    probe_vm_gmem(&v, flags, c->offer.mappable, &e) < 0) {
+	if (scratch_vm_create(&v, c->kvm, type, &e) < 0 ||
+	    scratch_vm_gmem(&v, flags, c->offer.mappable, &e) < 0) {
 		row_fail(r, &e, "flags 0x%llx on VM type %lu",
 			 (unsigned long long)flags, type);
 	} else if (fallocate(v.gmem, FALLOC_FL_KEEP_SIZE, 0, (off_t)PAGE_SIZE) <
@@ -255,17 +255,17 @@ static void row_no_direct_map(const struct probe_ctx *c, struct probe_row *r)
 			"flags 0x%llx on VM type %lu: a page allocated",
 			(unsigned long long)flags, type);
 	}
-	probe_vm_close(&v);
+	scratch_vm_close(&v);
 }
 
 static void row_attributes(const struct probe_ctx *c, struct probe_row *r)
 {
-	struct probe_vm v = PROBE_VM_NONE;
+	struct scratch_vm v = SCRATCH_VM_NONE;
 	struct err e;
 	int mask, got;
 
 	row_use(r, "`attr`; gmem-private");
-	if (probe_vm_create(&v, c->kvm, GPC_VM_SW_PROTECTED, &e) < 0) {
+	if (scratch_vm_create(&v, c->kvm, GPC_VM_SW_PROTECTED, &e) < 0) {
 		row_fail(r, &e, "no VM of type 1; cap 233 says 0x%x",
 			 cap_mask(c, GPC_CAP_MEMORY_ATTRIBUTES));
 		row_why(r, "%s: %s", e.msg, host_advice_here(LACK_PRIVATE));
@@ -274,21 +274,21 @@ static void row_attributes(const struct probe_ctx *c, struct probe_row *r)
 	mask = kvm_check_extension(v.vm, GPC_CAP_MEMORY_ATTRIBUTES);
 	if (mask < 0)
 		mask = 0;
-	got = probe_vm_gmem(&v, 0, false, &e);
+	got = scratch_vm_gmem(&v, 0, false, &e);
 	if (got == 0)
-		got = probe_vm_private(&v, PAGE_SIZE, &e);
+		got = scratch_vm_private(&v, PAGE_SIZE, &e);
 	if (got < 0)
 		row_fail(r, &e, "VM type 1: cap 233 says 0x%x", mask);
 	else
 		row_set(r, PROBE_YES, true,
 			"VM type 1: cap 233 says 0x%x; a page set", mask);
-	probe_vm_close(&v);
+	scratch_vm_close(&v);
 }
 
 static void row_prefault(const struct probe_ctx *c, struct probe_row *r)
 {
 	uint64_t gpa = 0, size = PAGE_SIZE;
-	struct probe_vm v = PROBE_VM_NONE;
+	struct scratch_vm v = SCRATCH_VM_NONE;
 	struct err e;
 	int got;
 
@@ -298,8 +298,9 @@ static void row_prefault(const struct probe_ctx *c, struct probe_row *r)
 		row_why(r, "%s", host_advice_here(LACK_PRE_FAULT));
 		return;
 	}
-	if (probe_vm_create(&v, c->kvm, GPC_VM_DEFAULT, &e) < 0 ||
-	    probe_vm_anon(&v, &e) < 0 || probe_vm_vcpu(&v, c->kvm, &e) < 0) {
+	if (scratch_vm_create(&v, c->kvm, GPC_VM_DEFAULT, &e) < 0 ||
+	    scratch_vm_anon(&v, &e) < 0 ||
+	    scratch_vm_vcpu(&v, c->kvm, &e) < 0) {
 		row_set(r, PROBE_UNKNOWN, false, "cap 236; not tried");
 		row_why(r, "%s", e.msg);
 	} else {
@@ -310,7 +311,7 @@ static void row_prefault(const struct probe_ctx *c, struct probe_row *r)
 		if (got < 0)
 			row_why(r, "KVM_PRE_FAULT_MEMORY: %s", strerror(-got));
 	}
-	probe_vm_close(&v);
+	scratch_vm_close(&v);
 }
 
 static void row_fault_info(const struct probe_ctx *c, struct probe_row *r)

@@ -182,11 +182,11 @@ static void row_max_slots(const struct probe_ctx *c, struct probe_row *r)
 static void row_enable(const struct probe_ctx *c, struct probe_row *r, long cap,
 		       unsigned int bit, const char *name)
 {
-	struct probe_vm v = PROBE_VM_NONE;
+	struct scratch_vm v = SCRATCH_VM_NONE;
 	struct err e;
 	int mask, got;
 
-	if (probe_vm_create(&v, c->kvm, GPC_VM_DEFAULT, &e) < 0) {
+	if (scratch_vm_create(&v, c->kvm, GPC_VM_DEFAULT, &e) < 0) {
 		row_set(r, PROBE_UNKNOWN, false, "no VM to try it on");
 		row_why(r, "%s", e.msg);
 		return;
@@ -198,7 +198,7 @@ static void row_enable(const struct probe_ctx *c, struct probe_row *r, long cap,
 		name, bit, got < 0 ? "refused" : "enabled");
 	if (got < 0)
 		row_why(r, "KVM_ENABLE_CAP(%ld): %s", cap, strerror(-got));
-	probe_vm_close(&v);
+	scratch_vm_close(&v);
 }
 
 static void row_exit_hypercall(const struct probe_ctx *c, struct probe_row *r)

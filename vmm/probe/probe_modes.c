@@ -21,47 +21,48 @@ static void judge(struct probe_row *r, int got, const struct err *e,
 
 static void row_anon(const struct probe_ctx *c, struct probe_row *r)
 {
-	struct probe_vm v = PROBE_VM_NONE;
+	struct scratch_vm v = SCRATCH_VM_NONE;
 	struct err e;
 	int got = -1;
 
 	row_use(r, "never by auto");
-	if (probe_vm_create(&v, c->kvm, GPC_VM_DEFAULT, &e) == 0 &&
-	    probe_vm_anon(&v, &e) == 0 && probe_vm_vcpu(&v, c->kvm, &e) == 0)
-		got = probe_vm_hlt(&v, &e);
+	if (scratch_vm_create(&v, c->kvm, GPC_VM_DEFAULT, &e) == 0 &&
+	    scratch_vm_anon(&v, &e) == 0 &&
+	    scratch_vm_vcpu(&v, c->kvm, &e) == 0)
+		got = scratch_vm_hlt(&v, &e);
 	judge(r, got, &e, "a vCPU ran from it");
-	probe_vm_close(&v);
+	scratch_vm_close(&v);
 }
 
 static void gmem_mode(const struct probe_ctx *c, struct probe_row *r,
 		      uint64_t more)
 {
-	struct probe_vm v = PROBE_VM_NONE;
+	struct scratch_vm v = SCRATCH_VM_NONE;
 	struct err e;
 	int got = -1;
 
-	if (probe_vm_create(&v, c->kvm, GPC_VM_DEFAULT, &e) == 0 &&
-	    probe_vm_gmem(&v, c->offer.shared_flags | more, true, &e) == 0 &&
-	    probe_vm_vcpu(&v, c->kvm, &e) == 0)
-		got = probe_vm_hlt(&v, &e);
+	if (scratch_vm_create(&v, c->kvm, GPC_VM_DEFAULT, &e) == 0 &&
+	    scratch_vm_gmem(&v, c->offer.shared_flags | more, true, &e) == 0 &&
+	    scratch_vm_vcpu(&v, c->kvm, &e) == 0)
+		got = scratch_vm_hlt(&v, &e);
 	judge(r, got, &e, "a vCPU ran from it, mapped");
-	probe_vm_close(&v);
+	scratch_vm_close(&v);
 }
 
 /* Nothing is run: the host cannot put a guest into private memory. */
 static void private_mode(const struct probe_ctx *c, struct probe_row *r,
 			 uint64_t flags)
 {
-	struct probe_vm v = PROBE_VM_NONE;
+	struct scratch_vm v = SCRATCH_VM_NONE;
 	struct err e;
 	int got = -1;
 
-	if (probe_vm_create(&v, c->kvm, GPC_VM_SW_PROTECTED, &e) == 0 &&
-	    probe_vm_gmem(&v, flags, false, &e) == 0 &&
-	    probe_vm_private(&v, PROBE_VM_PAGES * PAGE_SIZE, &e) == 0)
-		got = probe_vm_vcpu(&v, c->kvm, &e);
+	if (scratch_vm_create(&v, c->kvm, GPC_VM_SW_PROTECTED, &e) == 0 &&
+	    scratch_vm_gmem(&v, flags, false, &e) == 0 &&
+	    scratch_vm_private(&v, SCRATCH_VM_PAGES * PAGE_SIZE, &e) == 0)
+		got = scratch_vm_vcpu(&v, c->kvm, &e);
 	judge(r, got, &e, "private slot and vCPU set up");
-	probe_vm_close(&v);
+	scratch_vm_close(&v);
 }
 
 /* Refuse by what the family lacks; the trial could only say EINVAL. */

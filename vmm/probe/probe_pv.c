@@ -31,18 +31,18 @@ static int feature(const struct probe_ctx *c, unsigned int bit)
 	return 0;
 }
 
-static int with_vcpu(const struct probe_ctx *c, struct probe_vm *v,
+static int with_vcpu(const struct probe_ctx *c, struct scratch_vm *v,
 		     struct err *e)
 {
-	if (probe_vm_create(v, c->kvm, GPC_VM_DEFAULT, e) < 0 ||
-	    probe_vm_anon(v, e) < 0)
+	if (scratch_vm_create(v, c->kvm, GPC_VM_DEFAULT, e) < 0 ||
+	    scratch_vm_anon(v, e) < 0)
 		return -1;
-	return probe_vm_vcpu(v, c->kvm, e);
+	return scratch_vm_vcpu(v, c->kvm, e);
 }
 
 /* The 32-bit version counter that both structures have: not 0 once the kernel
  * has written the page. (Documentation/virt/kvm/x86/msr.rst) */
-static uint32_t version_at(const struct probe_vm *v, size_t offset)
+static uint32_t version_at(const struct scratch_vm *v, size_t offset)
 {
 	uint32_t version;
 
@@ -54,7 +54,7 @@ static uint32_t version_at(const struct probe_vm *v, size_t offset)
 static void row_msr(const struct probe_ctx *c, struct probe_row *r,
 		    uint32_t msr, unsigned int bit, size_t version)
 {
-	struct probe_vm v = PROBE_VM_NONE;
+	struct scratch_vm v = SCRATCH_VM_NONE;
 	int have = feature(c, bit);
 	struct err e;
 
@@ -65,9 +65,9 @@ static void row_msr(const struct probe_ctx *c, struct probe_row *r,
 		row_set(r, PROBE_UNKNOWN, false, "CPUID bit %u is %d", bit,
 			have);
 		row_why(r, "%s", e.msg);
-	} else if (probe_vm_set_page(&v, msr, 1, &e) < 0) {
+	} else if (scratch_vm_set_page(&v, msr, 1, &e) < 0) {
 		row_fail(r, &e, "CPUID bit %u is %d; MSR 0x%x", bit, have, msr);
-	} else if (probe_vm_hlt(&v, &e) < 0) {
+	} else if (scratch_vm_hlt(&v, &e) < 0) {
 		row_set(r, PROBE_UNKNOWN, true,
 			"CPUID bit %u is %d; MSR 0x%x set", bit, have, msr);
 		row_why(r, "a vCPU could not be run: %s", e.msg);
@@ -79,7 +79,7 @@ static void row_msr(const struct probe_ctx *c, struct probe_row *r,
 		row_set(r, PROBE_YES, true,
 			"CPUID bit %u is %d; MSR set, page written", bit, have);
 	}
-	probe_vm_close(&v);
+	scratch_vm_close(&v);
 }
 
 static void row_clock(const struct probe_ctx *c, struct probe_row *r)
@@ -99,14 +99,14 @@ static void row_steal(const struct probe_ctx *c, struct probe_row *r)
 static void row_private_msr(const struct probe_ctx *c, struct probe_row *r,
 			    uint32_t msr, size_t version)
 {
-	struct probe_vm v = PROBE_VM_NONE;
+	struct scratch_vm v = SCRATCH_VM_NONE;
 	uint16_t seen = 0;
 	struct err e;
 
 	if (!c->offer.private_vm) {
 		row_set(r, PROBE_NO, false, "no private memory");
 		row_why(r, SEE_ROW "mode-gmem-private");
-	} else if (probe_vm_run_private(&v, c->kvm, msr, version, &seen, &e) <
+	} else if (scratch_vm_run_private(&v, c->kvm, msr, version, &seen, &e) <
 		   0) {
 		row_fail(r, &e, "could not be tried");
 	} else if (seen) {
@@ -120,7 +120,7 @@ static void row_private_msr(const struct probe_ctx *c, struct probe_row *r,
 		row_set(r, PROBE_NO, true, "neither page was written");
 		row_why(r, "needs a kernel with gmem-backed gpcs");
 	}
-	probe_vm_close(&v);
+	scratch_vm_close(&v);
 }
 
 static void row_private(const struct probe_ctx *c, struct probe_row *r)
@@ -139,7 +139,7 @@ static void row_set_clock(const struct probe_ctx *c, struct probe_row *r)
 {
 	const uint64_t want = 1000000000000ULL;
 	struct kvm_clock_data d = { 0 };
-	struct probe_vm v = PROBE_VM_NONE;
+	struct scratch_vm v = SCRATCH_VM_NONE;
 	struct err e;
 	int got;
 
@@ -147,14 +147,14 @@ static void row_set_clock(const struct probe_ctx *c, struct probe_row *r)
 	if (with_vcpu(c, &v, &e) < 0) {
 		row_set(r, PROBE_UNKNOWN, false, "no vCPU to try it on");
 		row_why(r, "%s", e.msg);
-		probe_vm_close(&v);
+		scratch_vm_close(&v);
 		return;
 	}
 	d.clock = want;
 	got = kvm_set_clock(v.vm, &d);
 	if (got == 0)
 		got = kvm_get_clock(v.vm, &d);
-	probe_vm_close(&v);
+	scratch_vm_close(&v);
 	if (got < 0) {
 		row_set(r, PROBE_NO, true, "refused");
 		row_why(r, "KVM_SET_CLOCK, KVM_GET_CLOCK: %s", strerror(-got));
@@ -170,21 +170,21 @@ static void row_set_clock(const struct probe_ctx *c, struct probe_row *r)
 static void row_master(const struct probe_ctx *c, struct probe_row *r)
 {
 	struct kvm_clock_data d = { 0 };
-	struct probe_vm v = PROBE_VM_NONE;
+	struct scratch_vm v = SCRATCH_VM_NONE;
 	struct err e;
 	int got;
 
 	row_use(r, "clock0's TSC_STABLE bit");
 	if (with_vcpu(c, &v, &e) < 0 ||
-	    probe_vm_set_page(&v, GPC_MSR_SYSTEM_TIME, 1, &e) < 0 ||
-	    probe_vm_hlt(&v, &e) < 0) {
+	    scratch_vm_set_page(&v, GPC_MSR_SYSTEM_TIME, 1, &e) < 0 ||
+	    scratch_vm_hlt(&v, &e) < 0) {
 		row_set(r, PROBE_UNKNOWN, false, "no running vCPU to ask");
 		row_why(r, "%s", e.msg);
-		probe_vm_close(&v);
+		scratch_vm_close(&v);
 		return;
 	}
 	got = kvm_get_clock(v.vm, &d);
-	probe_vm_close(&v);
+	scratch_vm_close(&v);
 	if (got < 0) {
 		row_set(r, PROBE_UNKNOWN, true, "refused");
 		row_why(r, "KVM_GET_CLOCK: %s", strerror(-got));
@@ -203,12 +203,12 @@ static void row_master(const struct probe_ctx *c, struct probe_row *r)
 static void row_ctrl(const struct probe_ctx *c, struct probe_row *r)
 {
 	int cap = kvm_check_extension(c->kvm, KVM_CAP_KVMCLOCK_CTRL), got;
-	struct probe_vm v = PROBE_VM_NONE;
+	struct scratch_vm v = SCRATCH_VM_NONE;
 	struct err e;
 
 	row_use(r, "clock0's guest-paused bit");
 	if (with_vcpu(c, &v, &e) < 0 ||
-	    probe_vm_set_page(&v, GPC_MSR_SYSTEM_TIME, 1, &e) < 0) {
+	    scratch_vm_set_page(&v, GPC_MSR_SYSTEM_TIME, 1, &e) < 0) {
 		row_set(r, PROBE_UNKNOWN, false, "cap 76 is %d", cap);
 		row_why(r, "%s", e.msg);
 	} else {
@@ -219,7 +219,7 @@ static void row_ctrl(const struct probe_ctx *c, struct probe_row *r)
 		if (got < 0)
 			row_why(r, "KVM_KVMCLOCK_CTRL: %s", strerror(-got));
 	}
-	probe_vm_close(&v);
+	scratch_vm_close(&v);
 }
 
 static void row_xen(const struct probe_ctx *c, struct probe_row *r)

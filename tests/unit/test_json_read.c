@@ -9,12 +9,12 @@
 static const char *tokens(const char *text, size_t n, char *out, size_t size)
 {
 	static const char letters[] = "!.{}[]ks#tfn";
-	struct jsonread r;
+	struct json_read r;
 	size_t i = 0;
 
-	jsonread_init(&r, text, n);
+	json_read_init(&r, text, n);
 	while (i + 1 < size) {
-		enum json_token t = jsonread_next(&r);
+		enum json_token t = json_read_next(&r);
 
 		out[i++] = letters[t];
 		if (t == JSON_BAD || t == JSON_END)
@@ -72,16 +72,16 @@ static void malformed_text_ends_with_bad_and_stays_bad(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
-		struct jsonread r;
+		struct json_read r;
 		int steps = 0;
 
-		jsonread_init(&r, bad[i], strlen(bad[i]));
-		while (jsonread_next(&r) != JSON_BAD) {
+		json_read_init(&r, bad[i], strlen(bad[i]));
+		while (json_read_next(&r) != JSON_BAD) {
 			assert_int_not_equal(r.last, JSON_END);
 			assert_true(++steps < 100);
 		}
-		assert_int_equal(jsonread_next(&r), JSON_BAD);
-		assert_false(jsonread_skip(&r));
+		assert_int_equal(json_read_next(&r), JSON_BAD);
+		assert_false(json_read_skip(&r));
 	}
 }
 
@@ -122,30 +122,30 @@ static void skip_passes_a_whole_value(void **state)
 {
 	static const char text[] =
 		"{\"a\":{\"x\":[1,{\"y\":2}]},\"b\":3,\"c\":[]}";
-	struct jsonread r;
+	struct json_read r;
 
 	(void)state;
-	jsonread_init(&r, text, strlen(text));
-	jsonread_next(&r);
+	json_read_init(&r, text, strlen(text));
+	json_read_next(&r);
 	for (const char *want = "abc"; *want; want++) {
 		char key[2] = { *want, 0 };
 
-		assert_int_equal(jsonread_next(&r), JSON_KEY);
-		assert_true(jsonread_is(&r, key));
-		jsonread_next(&r);
-		assert_true(jsonread_skip(&r));
+		assert_int_equal(json_read_next(&r), JSON_KEY);
+		assert_true(json_read_is(&r, key));
+		json_read_next(&r);
+		assert_true(json_read_skip(&r));
 	}
-	assert_int_equal(jsonread_next(&r), JSON_OBJECT_END);
-	assert_int_equal(jsonread_next(&r), JSON_END);
+	assert_int_equal(json_read_next(&r), JSON_OBJECT_END);
+	assert_int_equal(json_read_next(&r), JSON_END);
 }
 
 static size_t decode(const char *text, char *buf, size_t size)
 {
-	struct jsonread r;
+	struct json_read r;
 
-	jsonread_init(&r, text, strlen(text));
-	assert_int_equal(jsonread_next(&r), JSON_STRING);
-	return jsonread_string(&r, buf, size);
+	json_read_init(&r, text, strlen(text));
+	assert_int_equal(json_read_next(&r), JSON_STRING);
+	return json_read_string(&r, buf, size);
 }
 
 static void escapes_and_surrogate_pairs_are_resolved(void **state)
@@ -192,18 +192,18 @@ static void string_too_long_for_its_buffer_is_cut_between_characters(void **s)
 static void comparison_resolves_escapes_and_wants_the_whole_string(void **state)
 {
 	static const char text[] = "\"e\\u0076ent\"";
-	struct jsonread r;
+	struct json_read r;
 
 	(void)state;
-	jsonread_init(&r, text, strlen(text));
-	assert_false(jsonread_is(&r, ""));
-	jsonread_next(&r);
-	assert_true(jsonread_is(&r, "event"));
-	assert_false(jsonread_is(&r, "even"));
-	assert_false(jsonread_is(&r, "events"));
-	jsonread_init(&r, "\"\\u0000\"", 8);
-	jsonread_next(&r);
-	assert_false(jsonread_is(&r, ""));
+	json_read_init(&r, text, strlen(text));
+	assert_false(json_read_is(&r, ""));
+	json_read_next(&r);
+	assert_true(json_read_is(&r, "event"));
+	assert_false(json_read_is(&r, "even"));
+	assert_false(json_read_is(&r, "events"));
+	json_read_init(&r, "\"\\u0000\"", 8);
+	json_read_next(&r);
+	assert_false(json_read_is(&r, ""));
 }
 
 int main(void)
@@ -224,5 +224,5 @@ int main(void)
 			comparison_resolves_escapes_and_wants_the_whole_string),
 	};
 
-	return cmocka_run_group_tests_name("jsonread", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("json_read", tests, NULL, NULL);
 }

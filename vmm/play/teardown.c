@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/num.h"
-#include "play/scenario_leak.h"
+#include "play/teardown.h"
 
 #define MAX_CPUS 8192
 #define COUNTS	 5 /* to take the most of */
@@ -75,7 +75,7 @@ static void drain_all_cpus(void)
 	CPU_FREE(one);
 }
 
-void leak_settle(void)
+void teardown_settle(void)
 {
 	char buf[16];
 	int fd;
@@ -135,7 +135,7 @@ static int holds_vm(const char *proc, const char *pid)
 	return found;
 }
 
-bool leak_other_vm(const char *proc, pid_t own, char pid[static 24])
+bool teardown_other_vm(const char *proc, pid_t own, char pid[static 24])
 {
 	const struct dirent *d;
 	DIR *dir = opendir(proc);
@@ -266,11 +266,11 @@ static bool has_ramfs(const char *proc, char *why, size_t size)
 
 /* ---- together ------------------------------------------------------------ */
 
-void leak_count(struct leak_count *c, const char *proc)
+void teardown_count(struct teardown_count *c, const char *proc)
 {
 	long u = 0, m = 0;
 
-	*c = (struct leak_count){ 0 };
+	*c = (struct teardown_count){ 0 };
 	if (geteuid()) {
 		snprintf(c->why, sizeof(c->why),
 			 "only root can tell whether others have a VM");
@@ -293,18 +293,18 @@ static long max_of(long a, long b)
 	return a > b ? a : b;
 }
 
-void leak_count_before(struct leak_count *c, const char *proc)
+void teardown_count_before(struct teardown_count *c, const char *proc)
 {
-	struct leak_count again;
+	struct teardown_count again;
 	long least;
 
-	leak_settle();
-	leak_count(c, proc);
+	teardown_settle();
+	teardown_count(c, proc);
 	least = c->host.lost;
 	for (int i = 1; i < COUNTS && c->known; i++) {
 		usleep(1000);
-		leak_settle();
-		leak_count(&again, proc);
+		teardown_settle();
+		teardown_count(&again, proc);
 		again.pages = max_of(again.pages, c->pages);
 		again.host.unmapped =
 			max_of(again.host.unmapped, c->host.unmapped);
@@ -315,7 +315,8 @@ void leak_count_before(struct leak_count *c, const char *proc)
 	}
 }
 
-long leak_pages(const struct leak_count *before, const struct leak_count *after)
+long teardown_pages(const struct teardown_count *before,
+		    const struct teardown_count *after)
 {
 	if (!before->known || !after->known || after->pages <= before->pages)
 		return 0;
@@ -325,8 +326,8 @@ long leak_pages(const struct leak_count *before, const struct leak_count *after)
 /* The counters are exact but for pages under way between them, of which a busy
  * machine has some; the look at all pages is exact but for those that a kernel
  * has kept before. A leak is in both. */
-static long find_unmapped(const struct leak_count *before,
-			  const struct leak_count *after, const char *proc)
+static long find_unmapped(const struct teardown_count *before,
+			  const struct teardown_count *after, const char *proc)
 {
 	long more = after->host.unmapped - before->host.unmapped, all;
 
@@ -335,40 +336,41 @@ static long find_unmapped(const struct leak_count *before,
 		return 0;
 	all = host_memory_unmapped(proc);
 	if (all < 0) /* the kernel has no CONFIG_PROC_PAGE_MONITOR */
-		return more > LEAK_LOST ? more : 0;
+		return more > TEARDOWN_LOST ? more : 0;
 	return all < more ? all : more;
 }
 
-static long find_lost(const struct leak_count *before,
-		      const struct leak_count *after)
+static long find_lost(const struct teardown_count *before,
+		      const struct teardown_count *after)
 {
 	long more = after->host.lost - before->host.lost;
 
 	if (!before->host.has_lost || !after->host.has_lost)
 		return 0;
-	return more > LEAK_LOST + 4 * before->noise ? more : 0;
+	return more > TEARDOWN_LOST + 4 * before->noise ? more : 0;
 }
 
-void leak_find(struct leak_found *f, const struct leak_count *before,
-	       const struct leak_count *after, const char *proc)
+void teardown_find(struct teardown_found *f,
+		   const struct teardown_count *before,
+		   const struct teardown_count *after, const char *proc)
 {
-	*f = (struct leak_found){ 0 };
+	*f = (struct teardown_found){ 0 };
 	if (!before->known || !after->known)
 		return;
-	f->unevictable = leak_pages(before, after);
+	f->unevictable = teardown_pages(before, after);
 	f->unmapped = find_unmapped(before, after, proc);
 	f->lost = find_lost(before, after);
 }
 
-long leak_found_pages(const struct leak_found *f)
+long teardown_found_pages(const struct teardown_found *f)
 {
 	return f->unevictable + f->unmapped + f->lost;
 }
 
-bool leak_in_doubt(const struct leak_count *after, long pages, char *why,
-		   size_t size)
+bool teardown_in_doubt(const struct teardown_count *after, long pages,
+		       char *why, size_t size)
 {
-	if (pages <= 0 || pages > LEAK_DOUBT || !after->locker[0])
+	if (pages <= 0 || pages > TEARDOWN_DOUBT || !after->locker[0])
 		return false;
 	snprintf(why, size,
 		 "%ld pages more are unevictable, but process %s, which has "
@@ -377,7 +379,7 @@ bool leak_in_doubt(const struct leak_count *after, long pages, char *why,
 	return true;
 }
 
-bool leak_vm_left(const char *debugfs, pid_t pid)
+bool teardown_vm_left(const char *debugfs, pid_t pid)
 {
 	char path[PATH_MAX], prefix[24];
 	const struct dirent *d;

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "unit.h"
-#include "play/scenario_leak.h"
+#include "play/teardown.h"
 
 static char dir[64];
 
@@ -82,17 +82,17 @@ static int finish(void **state)
 	return system(cmd); /* NOLINT(cert-env33-c) */
 }
 
-static struct leak_count count(void)
+static struct teardown_count count(void)
 {
-	struct leak_count c;
+	struct teardown_count c;
 
-	leak_count(&c, dir);
+	teardown_count(&c, dir);
 	return c;
 }
 
 static void assert_unknown(const char *why)
 {
-	struct leak_count c = count();
+	struct teardown_count c = count();
 
 	assert_false(c.known);
 	assert_non_null(strstr(c.why, why));
@@ -100,22 +100,22 @@ static void assert_unknown(const char *why)
 
 static void page_that_stays_is_counted_and_a_locked_one_is_not(void **state)
 {
-	struct leak_count before = count(), after;
+	struct teardown_count before = count(), after;
 
 	(void)state;
 	assert_true(before.known);
 	assert_int_equal(before.pages, 240);
 	after = count();
-	assert_int_equal(leak_pages(&before, &after), 0);
+	assert_int_equal(teardown_pages(&before, &after), 0);
 	put_counters(350, 110); /* somebody has locked ten */
 	after = count();
-	assert_int_equal(leak_pages(&before, &after), 0);
+	assert_int_equal(teardown_pages(&before, &after), 0);
 	put_counters(351, 110);
 	after = count();
-	assert_int_equal(leak_pages(&before, &after), 1);
+	assert_int_equal(teardown_pages(&before, &after), 1);
 	put_counters(300, 110); /* somebody else gave some back */
 	after = count();
-	assert_int_equal(leak_pages(&before, &after), 0);
+	assert_int_equal(teardown_pages(&before, &after), 0);
 }
 
 static void put_host(long anon_lru, long mapped, long free_pages)
@@ -156,18 +156,18 @@ static void put_flags(unsigned int unmapped)
 	fclose(f);
 }
 
-static struct leak_found found(const struct leak_count *before)
+static struct teardown_found found(const struct teardown_count *before)
 {
-	struct leak_count after = count();
-	struct leak_found f;
+	struct teardown_count after = count();
+	struct teardown_found f;
 
-	leak_find(&f, before, &after, dir);
+	teardown_find(&f, before, &after, dir);
 	return f;
 }
 
 static void page_that_nobody_maps_is_found(void **state)
 {
-	struct leak_count before;
+	struct teardown_count before;
 
 	(void)state;
 	put_host(500, 480, 90000);
@@ -188,20 +188,21 @@ static void page_that_nobody_maps_is_found(void **state)
 
 static void page_that_is_in_no_counter_is_found(void **state)
 {
-	struct leak_count before;
+	struct teardown_count before;
 
 	(void)state;
 	put_host(500, 500, 90000);
 	before = count();
 	assert_true(before.host.has_lost);
 	assert_int_equal(before.host.lost, 100000 - 90000 - 500 - 50 - 12);
-	put_host(500, 500, 90000 - LEAK_LOST);
+	put_host(500, 500, 90000 - TEARDOWN_LOST);
 	assert_int_equal(found(&before).lost, 0);
-	put_host(500, 500, 90000 - LEAK_LOST - 1);
-	assert_int_equal(found(&before).lost, LEAK_LOST + 1);
+	put_host(500, 500, 90000 - TEARDOWN_LOST - 1);
+	assert_int_equal(found(&before).lost, TEARDOWN_LOST + 1);
 	before.noise = 10;
 	assert_int_equal(found(&before).lost, 0);
-	assert_int_equal(leak_found_pages(&(struct leak_found){ 0 }), 0);
+	assert_int_equal(teardown_found_pages(&(struct teardown_found){ 0 }),
+			 0);
 }
 
 static void machine_of_somebody_else_makes_it_unknown(void **state)
@@ -211,7 +212,7 @@ static void machine_of_somebody_else_makes_it_unknown(void **state)
 		"anon_inode:[kvm-gmem]",    "anon_inode:[guest-memfd]",
 		"/[guest_memfd] (deleted)",
 	};
-	struct leak_count before = count(), after;
+	struct teardown_count before = count(), after;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++) {
@@ -220,8 +221,8 @@ static void machine_of_somebody_else_makes_it_unknown(void **state)
 	}
 	put_counters(999, 0);
 	after = count();
-	assert_int_equal(leak_pages(&before, &after), 0);
-	assert_int_equal(leak_pages(&after, &before), 0);
+	assert_int_equal(teardown_pages(&before, &after), 0);
+	assert_int_equal(teardown_pages(&after, &before), 0);
 }
 
 static void empty_machine_of_init_does_not(void **state)
@@ -270,12 +271,12 @@ static void missing_counters_make_it_unknown(void **state)
 static void vm_that_kvm_keeps_is_found_by_its_process(void **state)
 {
 	(void)state;
-	assert_false(leak_vm_left(dir, 120));
+	assert_false(teardown_vm_left(dir, 120));
 	make_dir("kvm");
 	make_dir("kvm/120-11");
-	assert_true(leak_vm_left(dir, 120));
-	assert_false(leak_vm_left(dir, 12));
-	assert_false(leak_vm_left(dir, 1201));
+	assert_true(teardown_vm_left(dir, 120));
+	assert_false(teardown_vm_left(dir, 12));
+	assert_false(teardown_vm_left(dir, 1201));
 }
 
 /* On the real kernel: the pages of a shared memory segment that is locked are
@@ -288,7 +289,7 @@ static long doubt;
 
 static long count_real(void (*fill)(void *p), int shm)
 {
-	struct leak_count before, after;
+	struct teardown_count before, after;
 	void *p = mmap(NULL, PAGES << 12, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
@@ -297,18 +298,18 @@ static long count_real(void (*fill)(void *p), int shm)
 		p = shmat(shm, NULL, 0);
 	}
 	assert_ptr_not_equal(p, MAP_FAILED);
-	leak_count_before(&before, "/proc");
+	teardown_count_before(&before, "/proc");
 	fill(p);
-	leak_settle();
-	leak_count(&after, "/proc");
+	teardown_settle();
+	teardown_count(&after, "/proc");
 	if (shm >= 0)
 		shmdt(p);
 	else
 		munmap(p, PAGES << 12);
 	if (!before.known || !after.known)
 		return -1;
-	doubt = before.locker[0] || after.locker[0] ? LEAK_DOUBT : 0;
-	return leak_pages(&before, &after);
+	doubt = before.locker[0] || after.locker[0] ? TEARDOWN_DOUBT : 0;
+	return teardown_pages(&before, &after);
 }
 
 static void lock_and_fill(void *p)
@@ -362,21 +363,22 @@ static void unevictable_pages_are_counted_on_this_kernel(void **state)
 
 static void few_pages_are_in_doubt_where_somebody_locks_memory(void **state)
 {
-	struct leak_count c;
+	struct teardown_count c;
 	char why[160];
 
 	(void)state;
 	put("12/status", "Name:\tx\nVmLck:\t       0 kB\nVmPin:\t 8 kB\n");
 	c = count();
-	assert_false(leak_in_doubt(&c, 1, why, sizeof(why)));
+	assert_false(teardown_in_doubt(&c, 1, why, sizeof(why)));
 	put("12/status", "Name:\tx\nVmLck:\t   41448 kB\n");
 	c = count();
 	assert_true(c.known);
-	assert_true(leak_in_doubt(&c, 1, why, sizeof(why)));
+	assert_true(teardown_in_doubt(&c, 1, why, sizeof(why)));
 	assert_non_null(strstr(why, "process 12, which has memory locked"));
-	assert_true(leak_in_doubt(&c, LEAK_DOUBT, why, sizeof(why)));
-	assert_false(leak_in_doubt(&c, LEAK_DOUBT + 1, why, sizeof(why)));
-	assert_false(leak_in_doubt(&c, 0, why, sizeof(why)));
+	assert_true(teardown_in_doubt(&c, TEARDOWN_DOUBT, why, sizeof(why)));
+	assert_false(
+		teardown_in_doubt(&c, TEARDOWN_DOUBT + 1, why, sizeof(why)));
+	assert_false(teardown_in_doubt(&c, 0, why, sizeof(why)));
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, start, finish)

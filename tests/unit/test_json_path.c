@@ -19,7 +19,7 @@ struct seen {
 	char text[8][32];
 };
 
-static bool note(void *arg, const struct jsonread *value)
+static bool note(void *arg, const struct json_read *value)
 {
 	struct seen *s = arg;
 
@@ -99,7 +99,7 @@ static void members_of_a_name_are_found_at_any_depth(void **state)
 	assert_int_equal(s.nr, 3);
 }
 
-static bool compare(void *arg, const struct jsonread *value)
+static bool compare(void *arg, const struct json_read *value)
 {
 	const char **a = arg;
 	enum field_op op;
@@ -223,5 +223,5 @@ int main(void)
 		cmocka_unit_test(reply_that_is_no_json_has_no_fields),
 	};
 
-	return cmocka_run_group_tests_name("scenario_field", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("json_path", tests, NULL, NULL);
 }

@@ -110,7 +110,7 @@ static int choose_mode(struct machine *m, enum mem_mode *mode, bool *ndm,
 	*ndm = cfg->no_direct_map;
 	if (!cfg->mem_auto && *mode == MEM_ANON)
 		return 0;
-	host_gmem_offer(m->kvm, &cfg->force, &m->offer);
+	gmem_offer_get(m->kvm, &cfg->force, &m->offer);
 	if (cfg->mem_auto)
 		return mem_mode_auto(&m->offer, mode, ndm, e);
 	return mem_mode_check(&m->offer, *mode, *ndm, e);
@@ -216,7 +216,7 @@ static int make_memory(struct machine *m, struct err *e)
 	/* Series of that family differ in it, and only the model asks. */
 	if (m->memory.family == GMEM_DIRECT_2024 &&
 	    m->memory.mode == MEM_GMEM_PRIVATE)
-		m->memory.private_steal = probe_vm_private_steal(m->kvm);
+		m->memory.private_steal = scratch_vm_private_steal(m->kvm);
 	return make_private(m, e);
 }
 

@@ -20,28 +20,28 @@ static void require(bool holds)
 
 static void walk(const char *text, size_t n)
 {
-	struct jsonread r;
+	struct json_read r;
 	char buf[64];
 	size_t steps = 0;
 
-	jsonread_init(&r, text, n);
-	while (jsonread_next(&r) != JSON_BAD && r.last != JSON_END) {
-		struct jsonread skip = r;
+	json_read_init(&r, text, n);
+	while (json_read_next(&r) != JSON_BAD && r.last != JSON_END) {
+		struct json_read skip = r;
 		size_t len;
 
 		require(++steps <= n);
 		require(r.depth <= JSON_MAX_DEPTH);
 		require(r.text >= text && r.text + r.len <= text + n);
-		len = jsonread_string(&r, buf, sizeof(buf));
+		len = json_read_string(&r, buf, sizeof(buf));
 		require(len < sizeof(buf) && !buf[len]);
 		require(utf8_valid(buf, len));
 		if (strlen(buf) == len && len + 4 < sizeof(buf) &&
 		    (r.last == JSON_KEY || r.last == JSON_STRING))
-			require(jsonread_is(&r, buf));
+			require(json_read_is(&r, buf));
 		if (steps < 100)
-			jsonread_skip(&skip);
+			json_read_skip(&skip);
 	}
-	require(jsonread_next(&r) == r.last);
+	require(json_read_next(&r) == r.last);
 }
 
 static void render(const char *text, size_t n, size_t width)
