@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* A command of the control protocol, as the socket, the help, the reference manual
- * and scenarios know it. A new one is one handler and one row in commands.c. */
+ * and scenarios know it. A new one is one handler and one row in command/commands.c. */
 #ifndef GPCVM_COMMAND_H
 #define GPCVM_COMMAND_H
 

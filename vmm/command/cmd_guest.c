@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "base/num.h"
-#include "command/cmd_guest.h"
-#include "command/commands.h"
+#include "command/guest_guard.h"
+#include "command/handlers.h"
 #include "command/guest_time.h"
 #include "control/operate.h"
 

@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "base/num.h"
-#include "command/commands.h"
+#include "command/handlers.h"
 #include "config/guests.h"
 #include "control/session.h"
 #include "host/poison.h"

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/num.h"
-#include "command/commands.h"
+#include "command/handlers.h"
 #include "control/session.h"
 #include "leak/leak.h"
 

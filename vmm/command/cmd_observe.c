@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/num.h"
-#include "command/commands.h"
+#include "command/handlers.h"
 #include "command/record.h"
 #include "control/session.h"
 

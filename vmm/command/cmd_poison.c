@@ -3,7 +3,7 @@
 #include <inttypes.h>
 
 #include "base/num.h"
-#include "command/commands.h"
+#include "command/handlers.h"
 #include "control/session.h"
 #include "host/poison.h"
 #include "leak/leak.h"

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/num.h"
-#include "command/commands.h"
+#include "command/handlers.h"
 #include "control/check.h"
 
 /* ---- pv ----------------------------------------------------------------- */

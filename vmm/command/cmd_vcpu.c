@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/num.h"
-#include "command/commands.h"
+#include "command/handlers.h"
 #include "kvm/kvm.h"
 
 static int regs(struct request *rq, struct vcpu *v)

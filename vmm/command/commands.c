@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "base/num.h"
 #include "command/commands.h"
+#include "command/handlers.h"
 #include "storm/storm.h"
 
 static const struct command rows[] = {

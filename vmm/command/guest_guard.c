@@ -3,7 +3,7 @@
 #include <inttypes.h>
 
 #include "base/num.h"
-#include "command/cmd_guest.h"
+#include "command/guest_guard.h"
 
 #define HC_CLOCK_PAIRING 9 /* KVM writes a structure to a0 */
 

@@ -29,8 +29,4 @@ struct gmem_offer {
 void gmem_offer_get(int kvm, const struct gmem_force *force,
 		    struct gmem_offer *o);
 
-/* Open @dev, check that it is KVM's API version 12. Messages tell a person in
- * which group to be, or which module is missing. Returns the fd. */
-int host_open_kvm(const char *dev, struct err *e);
-
 #endif

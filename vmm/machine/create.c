@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/status.h"
 #include "guest/doorbell.h"
+#include "kvm/device.h"
 #include "kvm/kvm.h"
 #include "kvm/scratch_vm.h"
 #include "kvm/xen.h"
@@ -143,7 +144,7 @@ static int make_vm(struct machine *m, struct err *e)
 	int r;
 
 	m->kvm = m->vm = -1;
-	m->kvm = host_open_kvm(m->cfg->device, e);
+	m->kvm = kvm_open_device(m->cfg->device, e);
 	if (m->kvm < 0 || choose_mode(m, &mode, &ndm, e) ||
 	    image_open(&m->image, e) ||
 	    layout_make(&m->layout, m->cfg, mode, ndm,
@@ -271,7 +272,7 @@ static int make_devices(struct machine *m, struct err *e)
 		m->board.irq = machine_irq;
 	while (dev[nr])
 		nr++;
-	m->device_state = calloc(nr, sizeof(*m->device_state));
+	m->device_state = calloc(nr + 1, sizeof(*m->device_state));
 	if (!m->device_state)
 		return err_os(e, ENOMEM, "memory for the devices");
 	for (unsigned int i = 0; i < nr; i++)

@@ -97,8 +97,6 @@ enum step machine_fail(struct machine *m, struct vcpu *v, int status,
 		       const char *why);
 /* The guest's access failed: do what the policy says. vCPU thread. */
 enum step machine_memory_fault(struct machine *m, struct vcpu *v);
-/* Answer an access to an MSR that machine_hide_counters() hides. vCPU thread. */
-enum step machine_msr(struct vcpu *v);
 /*
  * What gpcvm knows about @gpa that explains why KVM has no page for an access
  * (@private: of that kind) and answered @os_errno, e.g. "slot 2 has no gmem

@@ -11,6 +11,7 @@
 #include "guest/doorbell.h"
 #include "kvm/kvm.h"
 #include "machine/machine_boot.h"
+#include "machine/machine_msr.h"
 #include "machine/machine_vcpu.h"
 
 /* Three pages for VMX without unrestricted guest, where QEMU has them: below

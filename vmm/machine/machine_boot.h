@@ -7,8 +7,6 @@
 
 /* KVM's interrupt controllers and timer, before there are vCPUs. */
 int machine_make_chips(struct machine *m, struct err *e);
-/* machine_msr.c: without a PMU in KVM, show a kernel no performance counters. */
-void machine_hide_counters(struct machine *m);
 void machine_irq(void *machine, unsigned int line, bool level);
 /* Read the files. @tree makes the device tree: boot.tree, whose argument is @m. */
 int machine_open_boot(struct machine *m,

@@ -6,6 +6,7 @@
 
 #include "base/status.h"
 #include "machine/machine.h"
+#include "machine/machine_msr.h"
 
 static enum step on_io(struct machine *m, struct vcpu *v)
 {

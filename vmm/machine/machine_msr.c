@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "kvm/kvm.h"
-#include "machine/machine_boot.h"
+#include "machine/machine_msr.h"
 
 void machine_hide_counters(struct machine *m)
 {

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "play/scenario_run.h"
+#include "play/outcome.h"
 
 /*
  * What a note of the host begins with: the terminal shows it as "# ", and once

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <stdlib.h>
 
-#include "play/scenario_run.h"
+#include "play/outcome.h"
 
 void outcome_free(struct outcome *out)
 {

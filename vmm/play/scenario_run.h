@@ -7,23 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/json.h"
+#include "play/outcome.h"
 #include "play/scenario.h"
-
-enum result { RESULT_PASS, RESULT_FAIL, RESULT_SKIP };
-
-struct outcome {
-	enum result result;
-	bool interrupted;  /* by a signal: nothing more is to be played */
-	char why[512];	   /* of a failure: the first; of a skip: the reason */
-	unsigned int line; /* where; 0: at none */
-	uint64_t ns;
-	char *notes; /* owned: lines that start with "# ", or NULL */
-	struct json
-		verdicts; /* owned: elements of an array, without brackets */
-};
-
-const char *result_name(enum result r);
 
 struct play_options {
 	bool json, has_seed;
@@ -42,7 +27,6 @@ struct play_options {
 /* Play it. Signals that end are blocked (halt_block_signals()). */
 void scenario_play(const struct scenario *s, const struct play_options *o,
 		   struct outcome *out);
-void outcome_free(struct outcome *out);
 
 /* ---- what the table's rows run: 0, or -1 once branch_fail() has been told,
  * or when all is to end ---------------------------------------------------- */

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/num.h"
+#include "kvm/device.h"
 #include "probe/probe_row.h"
 
 #ifndef GPCVM_VERSION
@@ -66,7 +67,7 @@ static int run(struct probe *p, const char *dev, const char *only,
 	struct probe_ctx c = { .dev = dev, .why = &why };
 
 	memset(p, 0, sizeof(*p));
-	c.kvm = host_open_kvm(dev, &why);
+	c.kvm = kvm_open_device(dev, &why);
 	if (c.kvm >= 0)
 		gmem_offer_get(c.kvm, NULL, &c.offer);
 	fill(p, &c, only);

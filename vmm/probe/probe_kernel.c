@@ -35,7 +35,7 @@ static void row_kvm(const struct probe_ctx *c, struct probe_row *r)
 		row_why(r, "%s", c->why->msg);
 		return;
 	}
-	/* host_open_kvm() takes no other version. */
+	/* kvm_open_device() takes no other version. */
 	row_set(r, PROBE_YES, true, "%s, API version %d", c->dev,
 		KVM_API_VERSION);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What a client may have the guest do to itself. */
-#ifndef GPCVM_CMD_GUEST_H
-#define GPCVM_CMD_GUEST_H
+#ifndef GPCVM_GUEST_GUARD_H
+#define GPCVM_GUEST_GUARD_H
 
 #include "machine/machine.h"
 #include "vcpu/agent.h"

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* /dev/kvm, and why it cannot be had. */
+#include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "kvm/device.h"
+#include "kvm/kvm.h"
+
+/* Say what stands in the way: the device's mode, or the user's groups. */
+static int device_refused(const char *dev, int err, struct err *e)
+{
+	struct stat st;
+	unsigned int mode;
+
+	if (stat(dev, &st) < 0)
+		return err_os(e, err,
+			      "cannot open %.128s as uid %u (ask for access to "
+			      "its directory)",
+			      dev, geteuid());
+	mode = st.st_mode & 07777;
+	if ((mode & 0060) != 0060 || st.st_gid == 0)
+		return err_os(e, err,
+			      "cannot open %.128s as uid %u: it is mode 0%o of "
+			      "group %u (as root: chgrp kvm %.64s; chmod 660 "
+			      "%.64s; then put yourself into the group kvm)",
+			      dev, geteuid(), mode, st.st_gid, dev, dev);
+	return err_os(
+		e, err,
+		"cannot open %.128s as uid %u: it is mode 0%o of group %u "
+		"(as root: usermod -aG kvm USER, where USER is you; then "
+		"log in again)",
+		dev, geteuid(), mode, st.st_gid);
+}
+
+static int device_not_opened(const char *dev, int err, struct err *e)
+{
+	switch (err) {
+	case ENOENT:
+	case ENXIO: /* a node without a driver behind it */
+	case ENODEV:
+		return err_os(
+			e, err,
+			"cannot open %.128s: KVM's module is not loaded, "
+			"or there is no KVM here (try modprobe kvm_amd or "
+			"modprobe kvm_intel)",
+			dev);
+	case EACCES:
+	case EPERM:
+		return device_refused(dev, err, e);
+	default:
+		return err_os(e, err, "cannot open %.128s (is it /dev/kvm?)",
+			      dev);
+	}
+}
+
+int kvm_open_device(const char *dev, struct err *e)
+{
+	int kvm = kvm_open(dev), version;
+
+	if (kvm < 0)
+		return device_not_opened(dev, -kvm, e);
+	version = kvm_api_version(kvm);
+	if (version == KVM_API_VERSION)
+		return kvm;
+	close(kvm);
+	if (version < 0)
+		return err_kvm(e, -version,
+			       "%.128s is not KVM's device: it refuses "
+			       "KVM_GET_API_VERSION (give /dev/kvm)",
+			       dev);
+	return err_unsupported(e,
+			       "%.128s speaks version %d of the KVM API, and "
+			       "gpcvm version %d (boot Linux 2.6.22 or newer)",
+			       dev, version, KVM_API_VERSION);
+}
