@@ -99,7 +99,7 @@ static void reset_access(void *arg, struct vcpu *v, uint16_t port,
 			       data[0], ACPI_RESET_PORT);
 }
 
-static int init(struct board *b, void **state, struct err *e)
+static int acpi_pm_init(struct board *b, void **state, struct err *e)
 {
 	struct pm *pm = calloc(1, sizeof(*pm));
 	struct bus_range regs = { ACPI_PM_PORT, LEN, "acpi pm", pm,
@@ -159,7 +159,7 @@ static int fdt_node(void *fdt)
 const struct device acpi_pm_device = {
 	.name = "acpi_pm",
 	.boards = BOARD_PC,
-	.init = init,
+	.init = acpi_pm_init,
 	.free = release,
 	.fdt = fdt_node,
 };

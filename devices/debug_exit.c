@@ -25,7 +25,7 @@ static void port_access(void *arg, struct vcpu *v, uint16_t port,
 	       "the guest wrote 0x%x to debug-exit", value);
 }
 
-static int init(struct board *b, void **state, struct err *e)
+static int debug_exit_init(struct board *b, void **state, struct err *e)
 {
 	struct bus_range r = { PORT, 4, "debug-exit", b, port_access };
 
@@ -50,6 +50,6 @@ static int fdt_node(void *fdt)
 const struct device debug_exit_device = {
 	.name = "debug-exit",
 	.boards = BOARD_TINY | BOARD_PC,
-	.init = init,
+	.init = debug_exit_init,
 	.fdt = fdt_node,
 };

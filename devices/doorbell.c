@@ -155,7 +155,7 @@ static void at_door(struct vcpu *v, const struct kvm_regs *regs, bool wait)
 	__atomic_store_n(&a->lost, false, __ATOMIC_RELEASE);
 }
 
-static void ready(struct board *b, struct vcpu *v, const uint64_t *w)
+static void agent_ready(struct board *b, struct vcpu *v, const uint64_t *w)
 {
 	bool again;
 
@@ -188,7 +188,7 @@ static void call(struct doorbell *d, struct vcpu *v,
 	words_from_regs(regs, w);
 	switch (regs->rax & DB_LOW_MASK) {
 	case DB_READY:
-		ready(b, v, w);
+		agent_ready(b, v, w);
 		break;
 	case DB_NEXT:
 		at_door(v, regs, true);
@@ -271,7 +271,7 @@ static void doorbell_free(struct board *b, void *state)
 	free(d);
 }
 
-static int init(struct board *b, void **state, struct err *e)
+static int doorbell_init(struct board *b, void **state, struct err *e)
 {
 	return claim(b, state, DB_PORT, e);
 }
@@ -309,7 +309,7 @@ static int fdt_node_pc(void *fdt)
 const struct device doorbell_device = {
 	.name = "doorbell",
 	.boards = BOARD_TINY,
-	.init = init,
+	.init = doorbell_init,
 	.free = doorbell_free,
 	.fdt = fdt_node,
 };

@@ -67,7 +67,7 @@ static void port_access(void *arg, struct vcpu *v, uint16_t port,
 	pthread_mutex_unlock(&f->lock);
 }
 
-static int init(struct board *b, void **state, struct err *e)
+static int fw_cfg_init(struct board *b, void **state, struct err *e)
 {
 	struct fw_cfg *f = calloc(1, sizeof(*f));
 	struct bus_range r = { PORT, 2, "fw_cfg", f, port_access };
@@ -108,7 +108,7 @@ static int fdt_node(void *fdt)
 const struct device fw_cfg_device = {
 	.name = "fw_cfg",
 	.boards = BOARD_PC,
-	.init = init,
+	.init = fw_cfg_init,
 	.free = release,
 	.fdt = fdt_node,
 };

@@ -28,7 +28,7 @@ static void port_access(void *arg, struct vcpu *v, uint16_t port,
 		       "the guest asks for a reset (0xfe to port 0x64)");
 }
 
-static int init(struct board *b, void **state, struct err *e)
+static int ps2_init(struct board *b, void **state, struct err *e)
 {
 	struct bus_range r[] = {
 		{ DATA, 1, "ps2 data", b, port_access },
@@ -52,6 +52,6 @@ static int fdt_node(void *fdt)
 const struct device ps2_device = {
 	.name = "ps2",
 	.boards = BOARD_PC,
-	.init = init,
+	.init = ps2_init,
 	.fdt = fdt_node,
 };

@@ -6,14 +6,16 @@
 #include "devices/devices.h"
 #include "devices/pvclock.h"
 
-static int check(struct pv_page *p, struct vcpu *v, struct json *j,
-		 enum pv_verdict *verdict, char why[static 160], struct err *e)
+static int clock_check(struct pv_page *p, struct vcpu *v, struct json *j,
+		       enum pv_verdict *verdict, char why[static 160],
+		       struct err *e)
 {
 	return pvclock_check(p, v, p->gpa, j, verdict, why, e);
 }
 
-static int look(struct pv_page *p, struct vcpu *v, struct json *j,
-		enum pv_verdict *verdict, char why[static 160], struct err *e)
+static int clock_look(struct pv_page *p, struct vcpu *v, struct json *j,
+		      enum pv_verdict *verdict, char why[static 160],
+		      struct err *e)
 {
 	return pvclock_look(p, v, p->gpa, j, verdict, why, e);
 }
@@ -29,7 +31,7 @@ const struct pv_kind pv_clock_kind = {
 	.kept = PVCLOCK_FLAGS,
 	.msr = GPC_MSR_SYSTEM_TIME,
 	.poke = pvclock_poke,
-	.check = check,
-	.look = look,
+	.check = clock_check,
+	.look = clock_look,
 	.wrote = pvclock_wrote,
 };

@@ -22,8 +22,8 @@
 
 #define RUNNING 0 /* RUNSTATE_running */
 
-static int activate(struct pv_page *p, struct vcpu *v,
-		    const struct pv_where *to, struct err *e)
+static int runstate_activate(struct pv_page *p, struct vcpu *v,
+			     const struct pv_where *to, struct err *e)
 {
 	int r = kvm_xen_vcpu_set_attr(v->fd,
 				      KVM_XEN_VCPU_ATTR_TYPE_RUNSTATE_ADDR,
@@ -81,7 +81,7 @@ static void seen_json(const struct agent_op *op, struct json *j)
 	json_object_end(j);
 }
 
-static bool wrote(const struct pv_page *p, const uint8_t *bytes)
+static bool runstate_wrote(const struct pv_page *p, const uint8_t *bytes)
 {
 	uint64_t word[6]; /* state, state_entry_time, time[4] */
 
@@ -110,8 +110,9 @@ static int read_and_judge(struct pv_page *p, struct vcpu *v, struct json *j,
 	return 0;
 }
 
-static int check(struct pv_page *p, struct vcpu *v, struct json *j,
-		 enum pv_verdict *verdict, char why[static 160], struct err *e)
+static int runstate_check(struct pv_page *p, struct vcpu *v, struct json *j,
+			  enum pv_verdict *verdict, char why[static 160],
+			  struct err *e)
 {
 	if (pvclock_set(p->vm, &p->found.set, e))
 		return -1;
@@ -121,8 +122,9 @@ static int check(struct pv_page *p, struct vcpu *v, struct json *j,
 
 /* KVM writes it whenever the vCPU is loaded, so also for the guest to read it:
  * with a time from then on. */
-static int look(struct pv_page *p, struct vcpu *v, struct json *j,
-		enum pv_verdict *verdict, char why[static 160], struct err *e)
+static int runstate_look(struct pv_page *p, struct vcpu *v, struct json *j,
+			 enum pv_verdict *verdict, char why[static 160],
+			 struct err *e)
 {
 	if (pvclock_from(p->vm, &p->found.set, e))
 		return -1;
@@ -141,9 +143,9 @@ const struct pv_kind pv_runstate_kind = {
 	/* state and state_entry_time, then the times: every update changes
 	 * something on both sides. */
 	.split = 16,
-	.activate = activate,
+	.activate = runstate_activate,
 	.poke = pvclock_poke,
-	.check = check,
-	.look = look,
-	.wrote = wrote,
+	.check = runstate_check,
+	.look = runstate_look,
+	.wrote = runstate_wrote,
 };

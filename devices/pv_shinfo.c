@@ -21,8 +21,8 @@
 #define WALL_CLOCK  0xc00 /* wc_version's */
 #define LANDS_TRIES 64
 
-static int activate(struct pv_page *p, struct vcpu *v,
-		    const struct pv_where *to, struct err *e)
+static int shinfo_activate(struct pv_page *p, struct vcpu *v,
+			   const struct pv_where *to, struct err *e)
 {
 	uint64_t gfn = to->on ? to->gpa / PAGE_SIZE : GPC_XEN_INVALID_GPA;
 	int r;
@@ -41,8 +41,8 @@ static int activate(struct pv_page *p, struct vcpu *v,
 		     : 0;
 }
 
-static int poke(struct pv_page *p, struct vcpu *v, struct json *j,
-		struct err *e)
+static int shinfo_poke(struct pv_page *p, struct vcpu *v, struct json *j,
+		       struct err *e)
 {
 	uint32_t port = xen_event_port(p->vm);
 	int r = kvm_xen_evtchn_send(p->vm->vm, port, v->index);
@@ -125,8 +125,9 @@ static enum pv_verdict not_sent(int r, char why[static 160])
  * the first to do so. The guest then clears the bit of the second, so that only
  * KVM can have set it again.
  */
-static int check(struct pv_page *p, struct vcpu *v, struct json *j,
-		 enum pv_verdict *verdict, char why[static 160], struct err *e)
+static int shinfo_check(struct pv_page *p, struct vcpu *v, struct json *j,
+			enum pv_verdict *verdict, char why[static 160],
+			struct err *e)
 {
 	uint64_t gpa = __atomic_load_n(&p->gpa, __ATOMIC_ACQUIRE);
 	uint32_t one = xen_event_port(p->vm), two = xen_event_port(p->vm);
@@ -157,8 +158,9 @@ static int check(struct pv_page *p, struct vcpu *v, struct json *j,
  * Without an event: KVM writes the wall clock when the page is set up, and never
  * again. A page that has lost it reads as zeros, and KVM leaves it so.
  */
-static int look(struct pv_page *p, struct vcpu *v, struct json *j,
-		enum pv_verdict *verdict, char why[static 160], struct err *e)
+static int shinfo_look(struct pv_page *p, struct vcpu *v, struct json *j,
+		       enum pv_verdict *verdict, char why[static 160],
+		       struct err *e)
 {
 	uint64_t gpa = __atomic_load_n(&p->gpa, __ATOMIC_ACQUIRE);
 	struct agent_op op = { .op = OP_READ, .in = { gpa + WALL_CLOCK, 16 } };
@@ -192,7 +194,7 @@ static bool peek_pending(const struct pv_page *p, uint64_t gpa, uint32_t port,
 }
 
 /* Bits that were clear before the event and are set after it, twice. */
-static bool lands(struct pv_page *p, struct vcpu *v, uint64_t gpa)
+static bool shinfo_lands(struct pv_page *p, struct vcpu *v, uint64_t gpa)
 {
 	unsigned int found = 0;
 
@@ -224,9 +226,9 @@ const struct pv_kind pv_shinfo_kind = {
 	.stride = PAGE_SIZE,
 	.align = PAGE_SIZE,
 	.lead = 32 * 64, /* vcpu_info[32], each of which may be set up here */
-	.activate = activate,
-	.poke = poke,
-	.check = check,
-	.look = look,
-	.lands = lands,
+	.activate = shinfo_activate,
+	.poke = shinfo_poke,
+	.check = shinfo_check,
+	.look = shinfo_look,
+	.lands = shinfo_lands,
 };

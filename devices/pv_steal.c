@@ -18,8 +18,8 @@
 #include "devices/pv_steal.h"
 #include "vcpu/vcpu_sched.h"
 
-static int poke(struct pv_page *p, struct vcpu *v, struct json *j,
-		struct err *e)
+static int steal_poke(struct pv_page *p, struct vcpu *v, struct json *j,
+		      struct err *e)
 {
 	struct agent_op nop = { .op = OP_NOP };
 
@@ -233,8 +233,9 @@ static enum pv_verdict judge_all(const struct steal_readings *r,
 	return verdict;
 }
 
-static int check(struct pv_page *p, struct vcpu *v, struct json *j,
-		 enum pv_verdict *verdict, char why[static 160], struct err *e)
+static int steal_check(struct pv_page *p, struct vcpu *v, struct json *j,
+		       enum pv_verdict *verdict, char why[static 160],
+		       struct err *e)
 {
 	struct steal_readings r = {
 		.left = draw_version(),
@@ -302,8 +303,9 @@ enum pv_verdict steal_judge_left(const struct agent_op *op,
 
 /* KVM updates the area whenever the vCPU is loaded, so also for the guest to read
  * it. Where the host sees the page it has looked before that. */
-static int look(struct pv_page *p, struct vcpu *v, struct json *j,
-		enum pv_verdict *verdict, char why[static 160], struct err *e)
+static int steal_look(struct pv_page *p, struct vcpu *v, struct json *j,
+		      enum pv_verdict *verdict, char why[static 160],
+		      struct err *e)
 {
 	struct agent_op host, op = { .op = OP_STEAL, .in = { p->gpa } };
 	const bool seen = peek(p, &host);
@@ -337,7 +339,7 @@ static bool peek_version(const struct pv_page *p, uint64_t gpa,
 }
 
 /* Twice, so that it is KVM's counting and no other's. */
-static bool lands(struct pv_page *p, struct vcpu *v, uint64_t gpa)
+static bool steal_lands(struct pv_page *p, struct vcpu *v, uint64_t gpa)
 {
 	uint32_t before, after;
 
@@ -365,8 +367,8 @@ const struct pv_kind pv_steal_kind = {
 	.stride = 64,
 	.align = 64,
 	.msr = GPC_MSR_STEAL_TIME,
-	.poke = poke,
-	.check = check,
-	.look = look,
-	.lands = lands,
+	.poke = steal_poke,
+	.check = steal_check,
+	.look = steal_look,
+	.lands = steal_lands,
 };

@@ -16,8 +16,8 @@
 
 #define TIME 32 /* the clock's offset in struct vcpu_info */
 
-static int activate(struct pv_page *p, struct vcpu *v,
-		    const struct pv_where *to, struct err *e)
+static int vcpuinfo_activate(struct pv_page *p, struct vcpu *v,
+			     const struct pv_where *to, struct err *e)
 {
 	int r;
 
@@ -35,8 +35,8 @@ static int activate(struct pv_page *p, struct vcpu *v,
 		     : 0;
 }
 
-static int poke(struct pv_page *p, struct vcpu *v, struct json *j,
-		struct err *e)
+static int vcpuinfo_poke(struct pv_page *p, struct vcpu *v, struct json *j,
+			 struct err *e)
 {
 	struct xen_event ev;
 
@@ -121,8 +121,9 @@ static int take_event(struct vcpu *v, uint64_t gpa, struct vcpuinfo_event *x,
  * evtchn_upcall_pending only together with a bit that was clear). The clock is
  * proof where shared_info does not work.
  */
-static int check(struct pv_page *p, struct vcpu *v, struct json *j,
-		 enum pv_verdict *verdict, char why[static 160], struct err *e)
+static int vcpuinfo_check(struct pv_page *p, struct vcpu *v, struct json *j,
+			  enum pv_verdict *verdict, char why[static 160],
+			  struct err *e)
 {
 	uint64_t gpa = __atomic_load_n(&p->gpa, __ATOMIC_ACQUIRE);
 	struct vcpuinfo_event events[2];
@@ -139,15 +140,16 @@ static int check(struct pv_page *p, struct vcpu *v, struct json *j,
 }
 
 /* Of the events nothing can be said that were not sent: only the clock. */
-static int look(struct pv_page *p, struct vcpu *v, struct json *j,
-		enum pv_verdict *verdict, char why[static 160], struct err *e)
+static int vcpuinfo_look(struct pv_page *p, struct vcpu *v, struct json *j,
+			 enum pv_verdict *verdict, char why[static 160],
+			 struct err *e)
 {
 	uint64_t gpa = __atomic_load_n(&p->gpa, __ATOMIC_ACQUIRE);
 
 	return pvclock_look(p, v, gpa + TIME, j, verdict, why, e);
 }
 
-static bool wrote(const struct pv_page *p, const uint8_t *bytes)
+static bool vcpuinfo_wrote(const struct pv_page *p, const uint8_t *bytes)
 {
 	return pvclock_wrote(p, bytes + TIME);
 }
@@ -162,9 +164,9 @@ const struct pv_kind pv_vcpuinfo_kind = {
 	.size = 64, /* struct vcpu_info */
 	.stride = 64,
 	.align = 64,
-	.activate = activate,
-	.poke = poke,
-	.check = check,
-	.look = look,
-	.wrote = wrote,
+	.activate = vcpuinfo_activate,
+	.poke = vcpuinfo_poke,
+	.check = vcpuinfo_check,
+	.look = vcpuinfo_look,
+	.wrote = vcpuinfo_wrote,
 };

@@ -8,8 +8,8 @@
 #include "devices/devices.h"
 #include "devices/pvclock.h"
 
-static int activate(struct pv_page *p, struct vcpu *v,
-		    const struct pv_where *to, struct err *e)
+static int vcputime_activate(struct pv_page *p, struct vcpu *v,
+			     const struct pv_where *to, struct err *e)
 {
 	int r = kvm_xen_vcpu_set_attr(v->fd,
 				      KVM_XEN_VCPU_ATTR_TYPE_VCPU_TIME_INFO,
@@ -21,15 +21,17 @@ static int activate(struct pv_page *p, struct vcpu *v,
 		     : 0;
 }
 
-static int check(struct pv_page *p, struct vcpu *v, struct json *j,
-		 enum pv_verdict *verdict, char why[static 160], struct err *e)
+static int vcputime_check(struct pv_page *p, struct vcpu *v, struct json *j,
+			  enum pv_verdict *verdict, char why[static 160],
+			  struct err *e)
 {
 	return pvclock_check(p, v, __atomic_load_n(&p->gpa, __ATOMIC_ACQUIRE),
 			     j, verdict, why, e);
 }
 
-static int look(struct pv_page *p, struct vcpu *v, struct json *j,
-		enum pv_verdict *verdict, char why[static 160], struct err *e)
+static int vcputime_look(struct pv_page *p, struct vcpu *v, struct json *j,
+			 enum pv_verdict *verdict, char why[static 160],
+			 struct err *e)
 {
 	return pvclock_look(p, v, __atomic_load_n(&p->gpa, __ATOMIC_ACQUIRE), j,
 			    verdict, why, e);
@@ -44,9 +46,9 @@ const struct pv_kind pv_vcputime_kind = {
 	.stride = 32,
 	.align = 32,
 	.kept = PVCLOCK_FLAGS,
-	.activate = activate,
+	.activate = vcputime_activate,
 	.poke = pvclock_poke,
-	.check = check,
-	.look = look,
+	.check = vcputime_check,
+	.look = vcputime_look,
 	.wrote = pvclock_wrote,
 };

@@ -106,7 +106,7 @@ static void port_access(void *arg, struct vcpu *v, uint16_t port,
 	pthread_mutex_unlock(&r->lock);
 }
 
-static int init(struct board *b, void **state, struct err *e)
+static int rtc_init(struct board *b, void **state, struct err *e)
 {
 	struct rtc *r = calloc(1, sizeof(*r));
 	struct bus_range range = { PORT, 2, "rtc", r, port_access };
@@ -146,7 +146,7 @@ static int fdt_node(void *fdt)
 const struct device rtc_device = {
 	.name = "rtc",
 	.boards = BOARD_PC,
-	.init = init,
+	.init = rtc_init,
 	.free = release,
 	.fdt = fdt_node,
 };

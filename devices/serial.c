@@ -53,7 +53,7 @@ struct serial {
 
 /* Where nobody reads stdout the vCPU waits, as a transmitter that is not empty
  * would have it do: between two entries, where it still does as it is told. */
-static void put(struct serial *s, struct vcpu *v, uint8_t c)
+static void serial_put(struct serial *s, struct vcpu *v, uint8_t c)
 {
 	out_guest(&c, 1);
 	if (out_full())
@@ -186,7 +186,7 @@ static void port_access(void *arg, struct vcpu *v, uint16_t port,
 	update_line(s);
 	pthread_mutex_unlock(&s->lock);
 	if (send)
-		put(s, v, data[0]);
+		serial_put(s, v, data[0]);
 	if (!write && size > 1) /* registers are a byte wide */
 		memset(data + 1, 0xff, size - 1);
 }
@@ -236,7 +236,7 @@ static void take_terminal(struct serial *s)
 	s->raw = !tcsetattr(STDIN_FILENO, TCSANOW, &t);
 }
 
-static int init(struct board *b, void **state, struct err *e)
+static int serial_init(struct board *b, void **state, struct err *e)
 {
 	struct serial *s = calloc(1, sizeof(*s));
 	struct bus_range r = { PORT, 8, "serial", s, port_access };
@@ -289,7 +289,7 @@ static int fdt_node(void *fdt)
 const struct device serial_device = {
 	.name = "serial",
 	.boards = BOARD_TINY | BOARD_PC,
-	.init = init,
+	.init = serial_init,
 	.free = release,
 	.fdt = fdt_node,
 };

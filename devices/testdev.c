@@ -58,7 +58,7 @@ static void echo_access(void *arg, struct vcpu *v, uint16_t port,
 						  __ATOMIC_RELAXED);
 }
 
-static int init(struct board *b, void **state, struct err *e)
+static int testdev_init(struct board *b, void **state, struct err *e)
 {
 	struct testdev *t = calloc(1, sizeof(*t));
 	const struct bus_range r[] = {
@@ -102,7 +102,7 @@ static int fdt_node(void *fdt)
 const struct device testdev_device = {
 	.name = "testdev",
 	.boards = BOARD_PC,
-	.init = init,
+	.init = testdev_init,
 	.free = release,
 	.fdt = fdt_node,
 };

@@ -23,8 +23,8 @@ unsigned int xen_event_word(uint32_t port)
 
 /* Look at (and clear) the port's bits in shared_info. An access there that is
  * no access to memory says nothing about the page that is being checked. */
-static int look(struct vcpu *v, const struct xen_event *ev, struct agent_op *op,
-		bool *seen, struct err *e)
+static int look_for_event(struct vcpu *v, const struct xen_event *ev,
+			  struct agent_op *op, bool *seen, struct err *e)
 {
 	uint64_t mmio = v->mmio;
 
@@ -48,7 +48,7 @@ int xen_event_raise(struct pv_vm *pv, struct vcpu *v, struct xen_event *ev,
 		return 0;
 	ev->shinfo = __atomic_load_n(&s->gpa, __ATOMIC_ACQUIRE);
 	ev->port = xen_event_port(pv);
-	if (look(v, ev, &op, &ev->armed, e))
+	if (look_for_event(v, ev, &op, &ev->armed, e))
 		return -1;
 	if (ev->armed)
 		ev->sent = !kvm_xen_evtchn_send(pv->vm, ev->port, v->index);
@@ -62,7 +62,7 @@ int xen_event_confirm(struct vcpu *v, struct xen_event *ev, struct err *e)
 
 	if (!ev->sent)
 		return 0;
-	if (look(v, ev, &op, &seen, e))
+	if (look_for_event(v, ev, &op, &seen, e))
 		return -1;
 	ev->raised = seen && (op.out[1] & 1);
 	ev->masked = op.out[2] & 1;

@@ -166,7 +166,7 @@ static int open_poisoner(struct run *r, struct err *e)
 }
 
 /* Everything up to the first instruction of the guest. */
-static int start(struct run *r, struct err *e)
+static int bring_up(struct run *r, struct err *e)
 {
 	const struct config *cfg = r->m.cfg;
 
@@ -306,7 +306,7 @@ int run_main(int argc, char **argv)
 	/* glibc would make an arena of 64 MiB of address space for each thread. */
 	mallopt(M_ARENA_MAX, 1);
 	if (create(&r, &cfg, &e) ||
-	    (cfg.dump_dtb ? dump_dtb(&r, &e) : start(&r, &e))) {
+	    (cfg.dump_dtb ? dump_dtb(&r, &e) : bring_up(&r, &e))) {
 		if (r.signal_fd >= 0) /* no signal ends a write any more */
 			out_start(cfg.vcpus);
 		complain_err(&e);

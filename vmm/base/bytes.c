@@ -12,8 +12,8 @@
 
 /* Read, not mapped: a file that somebody cuts short meanwhile would be a
  * SIGBUS. */
-static int fill(struct bytes *b, int fd, uint8_t *to, const char *what,
-		struct err *e)
+static int read_bytes(struct bytes *b, int fd, uint8_t *to, const char *what,
+		      struct err *e)
 {
 	uint64_t got = 0;
 
@@ -60,7 +60,7 @@ static int read_all(struct bytes *b, int fd, const char *what, uint64_t max,
 	b->data = to;
 	if (!to)
 		return err_os(e, ENOMEM, "memory for %s %s", what, b->name);
-	return fill(b, fd, to, what, e);
+	return read_bytes(b, fd, to, what, e);
 }
 
 int bytes_read(struct bytes *b, const char *what, const char *path,

@@ -60,7 +60,7 @@ static inline bool reserve(struct json *j, size_t need)
 	return grow(j, need);
 }
 
-static void put(struct json *j, const char *s, size_t n)
+static void put_bytes(struct json *j, const char *s, size_t n)
 {
 	if (!n || !reserve(j, n))
 		return;
@@ -115,11 +115,11 @@ static void put_escaped(struct json *j, unsigned char c)
 	char esc[6] = { '\\', 'u', '0', '0', hex[c >> 4], hex[c & 15] };
 
 	if (!at) {
-		put(j, esc, sizeof(esc));
+		put_bytes(j, esc, sizeof(esc));
 		return;
 	}
 	esc[1] = to[at - from];
-	put(j, esc, 2);
+	put_bytes(j, esc, 2);
 }
 
 static void put_string(struct json *j, const char *s, size_t n)
@@ -134,7 +134,7 @@ static void put_string(struct json *j, const char *s, size_t n)
 
 		while (i < n && is_plain((unsigned char)s[i]))
 			i++;
-		put(j, s + start, i - start);
+		put_bytes(j, s + start, i - start);
 		if (i == n)
 			break;
 		if ((unsigned char)s[i] < 0x80) {
@@ -147,14 +147,14 @@ static void put_string(struct json *j, const char *s, size_t n)
 			i += len;
 			continue;
 		}
-		put(j, len ? s + i : replacement, len ? len : 3);
+		put_bytes(j, len ? s + i : replacement, len ? len : 3);
 		i += len ? len : 1;
 	}
 	put_char(j, '"');
 }
 
 /* What comes before any value: the comma and the key. */
-static void begin(struct json *j, const char *key)
+static void begin_value(struct json *j, const char *key)
 {
 	if (j->comma)
 		put_char(j, ',');
@@ -167,7 +167,7 @@ static void begin(struct json *j, const char *key)
 
 static void open_bracket(struct json *j, const char *key, char bracket)
 {
-	begin(j, key);
+	begin_value(j, key);
 	put_char(j, bracket);
 	j->comma = false;
 }
@@ -200,7 +200,7 @@ void json_array_end(struct json *j)
 
 void json_strn(struct json *j, const char *key, const char *value, size_t len)
 {
-	begin(j, key);
+	begin_value(j, key);
 	put_string(j, value, len);
 }
 
@@ -221,18 +221,18 @@ static void put_decimal(struct json *j, uint64_t v)
 		digits[--at] = (char)('0' + v % 10);
 		v /= 10;
 	} while (v);
-	put(j, digits + at, sizeof(digits) - at);
+	put_bytes(j, digits + at, sizeof(digits) - at);
 }
 
 void json_num(struct json *j, const char *key, uint64_t value)
 {
-	begin(j, key);
+	begin_value(j, key);
 	put_decimal(j, value);
 }
 
 void json_int(struct json *j, const char *key, int64_t value)
 {
-	begin(j, key);
+	begin_value(j, key);
 	if (value < 0)
 		put_char(j, '-');
 	put_decimal(j, value < 0 ? -(uint64_t)value : (uint64_t)value);
@@ -252,8 +252,8 @@ void json_real(struct json *j, const char *key, double value)
 	n = snprintf(text, sizeof(text), "%.15g", value);
 	if (strtod(text, NULL) != value)
 		n = snprintf(text, sizeof(text), "%.17g", value);
-	begin(j, key);
-	put(j, text, (size_t)n);
+	begin_value(j, key);
+	put_bytes(j, text, (size_t)n);
 }
 
 void json_hex(struct json *j, const char *key, uint64_t value)
@@ -261,8 +261,8 @@ void json_hex(struct json *j, const char *key, uint64_t value)
 	char text[24];
 	int n = snprintf(text, sizeof(text), "\"0x%" PRIx64 "\"", value);
 
-	begin(j, key);
-	put(j, text, (size_t)n);
+	begin_value(j, key);
+	put_bytes(j, text, (size_t)n);
 }
 
 void json_bytes(struct json *j, const char *key, const void *data, size_t len)
@@ -270,26 +270,26 @@ void json_bytes(struct json *j, const char *key, const void *data, size_t len)
 	static const char hex[] = "0123456789abcdef";
 	const unsigned char *p = data;
 
-	begin(j, key);
+	begin_value(j, key);
 	put_char(j, '"');
 	for (size_t i = 0; i < len; i++) {
 		char pair[2] = { hex[p[i] >> 4], hex[p[i] & 15] };
 
-		put(j, pair, sizeof(pair));
+		put_bytes(j, pair, sizeof(pair));
 	}
 	put_char(j, '"');
 }
 
 void json_bool(struct json *j, const char *key, bool value)
 {
-	begin(j, key);
-	put(j, value ? "true" : "false", value ? 4 : 5);
+	begin_value(j, key);
+	put_bytes(j, value ? "true" : "false", value ? 4 : 5);
 }
 
 void json_null(struct json *j, const char *key)
 {
-	begin(j, key);
-	put(j, "null", 4);
+	begin_value(j, key);
+	put_bytes(j, "null", 4);
 }
 
 void json_newline(struct json *j)
@@ -300,5 +300,5 @@ void json_newline(struct json *j)
 
 void json_raw(struct json *j, const char *text, size_t len)
 {
-	put(j, text, len);
+	put_bytes(j, text, len);
 }

@@ -31,7 +31,7 @@ void boot_make_map(struct boot *b, uint64_t low, uint64_t high)
 	add_range(b, 4 * GIB, 4 * GIB + high, BOOT_RAM);
 }
 
-static bool meet(uint64_t a, uint64_t a_len, uint64_t b, uint64_t b_len)
+static bool ranges_meet(uint64_t a, uint64_t a_len, uint64_t b, uint64_t b_len)
 {
 	return a < b + b_len && b < a + a_len;
 }
@@ -55,14 +55,14 @@ static bool is_type(const struct boot *b, uint64_t gpa, uint64_t size,
 static const char *in_the_way(const struct boot *b, uint64_t gpa, uint64_t size,
 			      uint64_t *end)
 {
-	if (meet(gpa, size, b->window.gpa, b->window.len)) {
+	if (ranges_meet(gpa, size, b->window.gpa, b->window.len)) {
 		*end = b->window.gpa + b->window.len;
 		return "the window that the image is copied through";
 	}
 	for (unsigned int i = 0; i < b->nr_pieces; i++) {
 		const struct boot_piece *p = &b->pieces[i];
 
-		if (meet(gpa, size, p->gpa, p->size)) {
+		if (ranges_meet(gpa, size, p->gpa, p->size)) {
 			*end = p->gpa + p->size;
 			return p->what;
 		}

@@ -253,7 +253,7 @@ static int put_gdt(struct boot *b, uint64_t *gpa, struct err *e)
 	return boot_add(b, "the GDT", LOW, gdt, sizeof(gdt), gpa, e);
 }
 
-static int load(struct boot *b, struct err *e)
+static int linux_load(struct boot *b, struct err *e)
 {
 	struct setup_header h;
 	uint64_t end, entry, zero_page;
@@ -275,5 +275,5 @@ const struct boot_loader linux_loader = {
 	.name = "linux",
 	.help = "a Linux bzImage for x86-64 (boot protocol 2.12 and later)",
 	.match = match,
-	.load = load,
+	.load = linux_load,
 };

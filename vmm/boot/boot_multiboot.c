@@ -334,7 +334,7 @@ static int put_info(struct boot *b, const uint64_t *places, uint32_t *gpa,
 	return boot_put(b, &p, e);
 }
 
-static int load(struct boot *b, struct err *e)
+static int multiboot_load(struct boot *b, struct err *e)
 {
 	uint64_t header = find_header(&b->kernel), entry;
 	uint64_t places[CONFIG_MAX_MODULES] = { 0 };
@@ -359,5 +359,5 @@ const struct boot_loader multiboot_loader = {
 	.help = "a Multiboot 1 image (32-bit ELF, or with addresses in its "
 		"header, magic 0x1badb002 in the first 8192 bytes)",
 	.match = match,
-	.load = load,
+	.load = multiboot_load,
 };

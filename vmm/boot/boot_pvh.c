@@ -93,7 +93,7 @@ static uint64_t end_of_all(const struct boot *b)
 	return end;
 }
 
-static void fill(const struct boot *b, struct told *t, uint64_t gpa)
+static void fill_told(const struct boot *b, struct told *t, uint64_t gpa)
 {
 	struct start_info *s = &t->info;
 
@@ -121,11 +121,11 @@ static int put_told(struct boot *b, uint64_t *gpa, struct err *e)
 	    boot_find(b, LOW, 4 * GIB, sizeof(t), "the start information", gpa,
 		      e))
 		return -1;
-	fill(b, &t, *gpa);
+	fill_told(b, &t, *gpa);
 	return boot_add(b, "the start information", LOW, &t, sizeof(t), gpa, e);
 }
 
-static int load(struct boot *b, struct err *e)
+static int pvh_load(struct boot *b, struct err *e)
 {
 	uint64_t entry, info;
 
@@ -146,5 +146,5 @@ const struct boot_loader pvh_loader = {
 	.help = "a 64-bit ELF file with a PVH note (Linux's vmlinux with "
 		"CONFIG_PVH)",
 	.match = match,
-	.load = load,
+	.load = pvh_load,
 };

@@ -68,8 +68,8 @@ static bool room(struct record *r, struct machine *m, size_t bytes,
 }
 
 /* @line is taken over; NULL: there was no memory for it. */
-static struct record_entry *add(struct record *r, struct machine *m, char *line,
-				unsigned int stmts)
+static struct record_entry *add_entry(struct record *r, struct machine *m,
+				      char *line, unsigned int stmts)
 {
 	struct record_entry *e = r->entries;
 
@@ -101,7 +101,7 @@ static void add_note(struct record *r, struct machine *m, const char *what,
 
 	if (asprintf(&line, "# %s: %s", what, text) < 0)
 		line = NULL;
-	e = add(r, m, line, 0);
+	e = add_entry(r, m, line, 0);
 	if (!e)
 		return;
 	for (char *p = e->line; *p; p++) /* or it would be two lines */
@@ -169,7 +169,7 @@ static void record_begin(struct request *rq)
 	if (!r || only_looks(rq))
 		return;
 	note_kernel(r, rq->m);
-	e = add(r, rq->m, line_of(rq, &at), is_storm(rq) ? 5 : 1);
+	e = add_entry(r, rq->m, line_of(rq, &at), is_storm(rq) ? 5 : 1);
 	if (!e)
 		return;
 	e->open = true;

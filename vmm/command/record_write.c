@@ -335,7 +335,7 @@ static int put_body(FILE *f, const struct record *r, const struct machine *m)
 
 /* ---- the file ----------------------------------------------------------- */
 
-static int fill(int fd, const struct record *r, const struct machine *m)
+static int fill_file(int fd, const struct record *r, const struct machine *m)
 {
 	FILE *f = fdopen(fd, "w");
 	int en = 0;
@@ -361,7 +361,7 @@ int record_write(const struct record *r, struct session *s, struct err *e)
 
 	if (fd < 0)
 		return -1;
-	en = fill(fd, r, s->m);
+	en = fill_file(fd, r, s->m);
 	if (keeper_record_end(s->keeper, !en, e))
 		return -1;
 	return en ? err_os(e, en, "writing %.256s", r->path) : 0;

@@ -252,7 +252,8 @@ static int set_switch(struct config *cfg, int opt)
 	}
 }
 
-static int set(struct config *cfg, int opt, const char *arg, struct err *e)
+static int set_option(struct config *cfg, int opt, const char *arg,
+		      struct err *e)
 {
 	switch (opt) {
 	case 'm':
@@ -407,7 +408,7 @@ int run_parse(int argc, char **argv, struct config *cfg, struct err *e)
 			return RUN_VERSION;
 		if (opt == '?' || opt == ':')
 			return wrong_option(argv, opt, e);
-		if (set(cfg, opt, optarg, e))
+		if (set_option(cfg, opt, optarg, e))
 			return -1;
 	}
 	if (optind < argc)

@@ -173,7 +173,7 @@ static void run_lines(struct client *cl)
 	}
 }
 
-static void fill(struct client *cl)
+static void fill_input(struct client *cl)
 {
 	ssize_t n;
 
@@ -256,7 +256,7 @@ void client_update(struct client *cl)
 	}
 }
 
-static void ready(void *arg, uint32_t events)
+static void client_ready(void *arg, uint32_t events)
 {
 	struct client *cl = arg;
 
@@ -264,7 +264,7 @@ static void ready(void *arg, uint32_t events)
 	if (events & EPOLLERR || (events & EPOLLHUP && !(events & EPOLLIN)))
 		cl->broken = true;
 	if (events & EPOLLIN)
-		fill(cl);
+		fill_input(cl);
 	client_update(cl);
 }
 
@@ -275,7 +275,7 @@ int client_add(struct control *ctl, int fd, struct err *e)
 	if (!cl)
 		return err_os(e, ENOMEM, "no memory for another client");
 	cl->ctl = ctl;
-	cl->source = (struct loop_source){ fd, ready, cl };
+	cl->source = (struct loop_source){ fd, client_ready, cl };
 	cl->interest = EPOLLIN;
 	json_init(&cl->out);
 	if (loop_add(&ctl->m->loop, &cl->source, EPOLLIN)) {

@@ -207,7 +207,7 @@ static void arm_timer(struct pending *p, bool on)
 }
 
 /* Pending from here on. */
-static void begin(struct request *rq, command_fn then)
+static void begin_pending(struct request *rq, command_fn then)
 {
 	struct pending *p = rq->s->pending;
 
@@ -232,7 +232,7 @@ int request_on_vcpu(struct request *rq, unsigned int vcpu, enum job_kind kind,
 				     .what = rq->cmd->name,
 				     .run = job_run,
 				     .done = job_done };
-	begin(rq, then);
+	begin_pending(rq, then);
 	vcpu_submit(v, &rq->job);
 	return REQUEST_PENDING;
 }
@@ -262,7 +262,7 @@ int request_on_thread(struct request *rq, enum sandbox_kind sandbox,
 	rq->sandbox = sandbox;
 	rq->stuck = STUCK_NO;
 	store(&rq->job.cancelled, false);
-	begin(rq, then);
+	begin_pending(rq, then);
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, THREAD_STACK);
 	r = pthread_create(&rq->thread, &attr, thread_main, rq);

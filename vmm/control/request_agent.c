@@ -22,7 +22,7 @@ struct asked {
 	bool over, ran;
 };
 
-static void run(struct vcpu_job *job, struct vcpu *v)
+static void asked_run(struct vcpu_job *job, struct vcpu *v)
 {
 	struct asked *a = (struct asked *)job;
 
@@ -30,7 +30,7 @@ static void run(struct vcpu_job *job, struct vcpu *v)
 	a->result = a->fn(a->arg, v, a->err);
 }
 
-static void done(struct vcpu_job *job, bool ran)
+static void asked_done(struct vcpu_job *job, bool ran)
 {
 	struct asked *a = (struct asked *)job;
 
@@ -59,8 +59,8 @@ static bool wait_tick(struct asked *a)
 
 /* As check_deadline() in request.c; the job is this thread's, so it is waited
  * for even where the client has been told that the vCPU is stuck. */
-static void watch(struct request *rq, struct asked *a, struct vcpu *v,
-		  const bool *give_up)
+static void watch_asked(struct request *rq, struct asked *a, struct vcpu *v,
+			const bool *give_up)
 {
 	bool started = load(&a->started), no_more = give_up && load(give_up);
 	uint64_t since = started ? load(&v->agent.op_since) : a->job.queued_ns;
@@ -92,8 +92,8 @@ int request_ask_vcpu(struct request *rq, struct vcpu *v, enum job_kind kind,
 	struct asked a = {
 		.job = { .kind = kind,
 			 .what = rq->cmd->name,
-			 .run = run,
-			 .done = done },
+			 .run = asked_run,
+			 .done = asked_done },
 		.fn = fn,
 		.arg = arg,
 		.err = e,
@@ -105,7 +105,7 @@ int request_ask_vcpu(struct request *rq, struct vcpu *v, enum job_kind kind,
 	pthread_cond_init(&a.cond, NULL);
 	vcpu_submit(v, &a.job);
 	while (!wait_tick(&a))
-		watch(rq, &a, v, give_up);
+		watch_asked(rq, &a, v, give_up);
 	pthread_cond_destroy(&a.cond);
 	pthread_mutex_destroy(&a.lock);
 	return a.ran ? a.result : request_not_run(rq->m, v, &a.patience, e);

@@ -3,7 +3,8 @@
 
 #include "ctl/ctl_args.h"
 
-static int add(struct ctl_request *q, const char *s, size_t n, struct err *e)
+static int add_text(struct ctl_request *q, const char *s, size_t n,
+		    struct err *e)
 {
 	if (n > LINE_MAX_BYTES - q->len)
 		return err_usage(e,
@@ -36,24 +37,24 @@ static int check_bytes(const char *s, size_t n, struct err *e)
 
 static int add_quoted(struct ctl_request *q, const char *s, struct err *e)
 {
-	if (add(q, "\"", 1, e))
+	if (add_text(q, "\"", 1, e))
 		return -1;
 	for (; *s; s++) {
-		if ((*s == '"' || *s == '\\') && add(q, "\\", 1, e))
+		if ((*s == '"' || *s == '\\') && add_text(q, "\\", 1, e))
 			return -1;
-		if (add(q, s, 1, e))
+		if (add_text(q, s, 1, e))
 			return -1;
 	}
-	return add(q, "\"", 1, e);
+	return add_text(q, "\"", 1, e);
 }
 
 static int add_word(struct ctl_request *q, const char *s, struct err *e)
 {
-	if (q->len && add(q, " ", 1, e))
+	if (q->len && add_text(q, " ", 1, e))
 		return -1;
 	if (!*s || strpbrk(s, " \t\""))
 		return add_quoted(q, s, e);
-	return add(q, s, strlen(s), e);
+	return add_text(q, s, strlen(s), e);
 }
 
 static bool is_separator(const char *s)
@@ -88,7 +89,8 @@ int request_join(int argc, char *const *argv, int *at, struct ctl_request *q,
 					 "the command \"%.40s\" is empty: "
 					 "try help",
 					 argv[first]);
-		return add(q, argv[first], strlen(argv[first]), e) ? -1 : 1;
+		return add_text(q, argv[first], strlen(argv[first]), e) ? -1
+									: 1;
 	}
 	for (int i = first; i < last; i++)
 		if (add_word(q, argv[i], e))
@@ -109,7 +111,7 @@ int request_line(const char *line, size_t n, struct ctl_request *q,
 		blanks++;
 	if (blanks == n || line[blanks] == '#')
 		return 0;
-	if (check_bytes(line, n, e) || add(q, line, n, e))
+	if (check_bytes(line, n, e) || add_text(q, line, n, e))
 		return -1;
 	return 1;
 }

@@ -94,7 +94,7 @@ const char *kmsg_next(int fd, char buf[static KMSG_RECORD])
 	}
 }
 
-static void ready(void *arg, uint32_t events)
+static void kmsg_ready(void *arg, uint32_t events)
 {
 	struct kmsg *k = arg;
 	char buf[KMSG_RECORD];
@@ -117,7 +117,7 @@ void kmsg_open(struct kmsg *k, struct events *ev, struct loop *loop)
 		k->fd = -1;
 		return;
 	}
-	k->source = (struct loop_source){ k->fd, ready, k };
+	k->source = (struct loop_source){ k->fd, kmsg_ready, k };
 	if (loop_add(loop, &k->source, EPOLLIN)) {
 		event_add(ev, EVENT_MACHINE,
 			  "kernel messages are not watched: epoll_ctl: %s",

@@ -112,13 +112,14 @@ void sandbox_filter(enum sandbox_kind kind, const struct poison_files *files,
 int sandbox_enter(const struct sandbox *s, enum sandbox_kind kind,
 		  struct err *e)
 {
+	static const struct poison_files none = { -1, -1, -1, -1 };
 	struct sandbox_filter f;
 
 	if (kind != SANDBOX_MAIN)
 		prctl(PR_SET_NAME, sandbox_kind_name(kind), 0, 0, 0);
 	if (s->no_filters)
 		return 0;
-	sandbox_filter(kind, NULL, &f);
+	sandbox_filter(kind, &none, &f);
 	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &f.prog))
 		return err_os(e, errno, "the seccomp filter for %s",
 			      sandbox_kind_name(kind));

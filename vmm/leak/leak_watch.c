@@ -56,7 +56,7 @@ static void *watch_run(void *arg)
 	return NULL;
 }
 
-static unsigned int start(struct watch *w, struct watcher *t)
+static unsigned int start_watchers(struct watch *w, struct watcher *t)
 {
 	unsigned int n = 0;
 	cpu_set_t mine;
@@ -109,7 +109,8 @@ static int switch_off(void *arg, struct vcpu *v, struct err *e)
 	return pv_switch(p, v, &to, e);
 }
 
-static unsigned int stop(struct watch *w, struct watcher *t, unsigned int n)
+static unsigned int stop_watchers(struct watch *w, struct watcher *t,
+				  unsigned int n)
 {
 	unsigned int sees = 0;
 
@@ -132,13 +133,13 @@ int leak_watch_off(struct request *rq, struct leak_page *page,
 
 	if (!t)
 		return err_os(&rq->err, ENOMEM, "memory for threads");
-	n = start(&w, t);
+	n = start_watchers(&w, t);
 	r = wait_begun(rq, t, n);
 	if (!r)
 		r = request_ask_vcpu(rq, &rq->m->vcpus[p->vcpu],
 				     pv_switch_job(p), switch_off, p,
 				     &rq->job.cancelled, &rq->err);
-	sees = stop(&w, t, n);
+	sees = stop_watchers(&w, t, n);
 	free(t);
 	if (r)
 		return r;

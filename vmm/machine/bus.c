@@ -18,7 +18,7 @@ int bus_claim(struct bus *b, const struct bus_range *r)
 	return 0;
 }
 
-static const struct bus_range *find(const struct bus *b, uint16_t port)
+static const struct bus_range *find_range(const struct bus *b, uint16_t port)
 {
 	for (unsigned int i = 0; i < b->nr; i++) {
 		const struct bus_range *r = &b->ranges[i];
@@ -32,7 +32,7 @@ static const struct bus_range *find(const struct bus *b, uint16_t port)
 bool bus_access(struct bus *b, struct vcpu *v, uint16_t port, unsigned int size,
 		unsigned int count, bool write, uint8_t *data)
 {
-	const struct bus_range *r = find(b, port);
+	const struct bus_range *r = find_range(b, port);
 	uint64_t bit = UINT64_C(1) << (port % 64), old;
 
 	if (r) {

@@ -24,10 +24,10 @@ static void ok(struct tree *t, int r)
 		t->err = r;
 }
 
-static void begin(struct tree *t, const char *fmt, ...)
+static void begin_node(struct tree *t, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
-static void begin(struct tree *t, const char *fmt, ...)
+static void begin_node(struct tree *t, const char *fmt, ...)
 {
 	char name[64];
 	va_list ap;
@@ -39,7 +39,7 @@ static void begin(struct tree *t, const char *fmt, ...)
 		ok(t, fdt_begin_node(t->fdt, name));
 }
 
-static void end(struct tree *t)
+static void end_node(struct tree *t)
 {
 	if (!t->err)
 		ok(t, fdt_end_node(t->fdt));
@@ -85,28 +85,28 @@ static void reg(struct tree *t, uint64_t gpa, uint64_t len)
 
 static void cpus(struct tree *t, unsigned int nr)
 {
-	begin(t, "cpus");
+	begin_node(t, "cpus");
 	cells(t, 1, 0);
 	for (unsigned int i = 0; i < nr; i++) {
-		begin(t, "cpu@%x", i);
+		begin_node(t, "cpu@%x", i);
 		str(t, "device_type", "cpu");
 		u32(t, "reg", i);
-		end(t);
+		end_node(t);
 	}
-	end(t);
+	end_node(t);
 }
 
 static void memory(struct tree *t, const struct memory *m)
 {
 	for (unsigned int i = 0; i < m->nr_slots; i++) {
-		begin(t, "memory@%" PRIx64, m->slots[i].gpa);
+		begin_node(t, "memory@%" PRIx64, m->slots[i].gpa);
 		str(t, "device_type", "memory");
 		reg(t, m->slots[i].gpa, m->slots[i].size);
 		u32(t, "gpcvm,slot", i);
 		if (m->mode == MEM_GMEM_PRIVATE &&
 		    m->slots[i].file != MEM_NO_FILE)
 			empty(t, "gpcvm,private");
-		end(t);
+		end_node(t);
 	}
 }
 
@@ -115,10 +115,10 @@ static void reserved(struct tree *t, const char *name, const struct span *s)
 	char compatible[64];
 
 	snprintf(compatible, sizeof(compatible), "gpcvm,%s", name);
-	begin(t, "%s@%" PRIx64, name, s->gpa);
+	begin_node(t, "%s@%" PRIx64, name, s->gpa);
 	str(t, "compatible", compatible);
 	reg(t, s->gpa, s->len);
-	end(t);
+	end_node(t);
 }
 
 static void reserved_memory(struct tree *t, const struct layout *l)
@@ -127,36 +127,36 @@ static void reserved_memory(struct tree *t, const struct layout *l)
 	struct span image = { l->image.gpa,
 			      l->fdt.gpa + l->fdt.len - l->image.gpa };
 
-	begin(t, "reserved-memory");
+	begin_node(t, "reserved-memory");
 	cells(t, 2, 2);
 	empty(t, "ranges");
 	reserved(t, "shared-window", &l->window);
 	reserved(t, "image", &image);
 	reserved(t, "page-tables", &l->tables);
 	reserved(t, "vcpu-areas", &l->areas);
-	end(t);
+	end_node(t);
 }
 
 static void ports(struct tree *t, const struct device *const *devices,
 		  enum board_kind board)
 {
-	begin(t, "ports"); /* not in memory: hence no "ranges" */
+	begin_node(t, "ports"); /* not in memory: hence no "ranges" */
 	cells(t, 1, 1);
 	for (; *devices; devices++)
 		if (!t->err && (*devices)->boards & board)
 			ok(t, (*devices)->fdt(t->fdt));
-	end(t);
+	end_node(t);
 }
 
 static void pv_pages(struct tree *t, const struct pv_vm *pv)
 {
-	begin(t, "pv");
+	begin_node(t, "pv");
 	cells(t, 2, 2);
 	/* Of those that the guest places nobody knows yet where they are. */
 	for (unsigned int i = 0; i < pv->nr && !pv->guests; i++) {
 		const struct pv_page *p = &pv->pages[i];
 
-		begin(t, "%s@%" PRIx64, p->kind->name, p->gpa);
+		begin_node(t, "%s@%" PRIx64, p->kind->name, p->gpa);
 		str(t, "compatible", p->kind->compatible);
 		reg(t, p->gpa, p->kind->size);
 		if (!p->kind->per_vm)
@@ -164,9 +164,9 @@ static void pv_pages(struct tree *t, const struct pv_vm *pv)
 		if (p->kind->msr)
 			u32(t, "gpcvm,msr", p->kind->msr);
 		str(t, "label", p->name);
-		end(t);
+		end_node(t);
 	}
-	end(t);
+	end_node(t);
 }
 
 static void root(struct tree *t, const struct devtree *m)
@@ -174,25 +174,25 @@ static void root(struct tree *t, const struct devtree *m)
 	char args[64];
 
 	snprintf(args, sizeof(args), "guest=%s", m->cfg->guest);
-	begin(t, "%s", "");
+	begin_node(t, "%s", "");
 	str(t, "compatible", "gpcvm,machine");
 	str(t, "model", "gpcvm " GPCVM_VERSION);
 	cells(t, 2, 2);
-	begin(t, "chosen");
+	begin_node(t, "chosen");
 	str(t, "bootargs", m->cfg->kernel ? m->append ?: "" : args);
 	str(t, "stdout-path", "/ports/serial@3f8");
 	if (m->initrd_len) {
 		u64(t, "linux,initrd-start", m->initrd);
 		u64(t, "linux,initrd-end", m->initrd + m->initrd_len);
 	}
-	end(t);
+	end_node(t);
 	cpus(t, m->cfg->vcpus);
 	memory(t, m->memory);
 	if (!m->cfg->kernel) /* it has all of it */
 		reserved_memory(t, m->layout);
 	ports(t, m->devices, m->cfg->kernel ? BOARD_PC : BOARD_TINY);
 	pv_pages(t, m->pv);
-	end(t);
+	end_node(t);
 }
 
 void *devtree_build(const struct devtree *m, size_t *len, struct err *e)

@@ -69,7 +69,7 @@ static void split_at(struct mem_plan *plan, uint64_t gpa)
 	s[1].size -= first;
 }
 
-static uint64_t put(struct span *s, uint64_t at, uint64_t len)
+static uint64_t put_span(struct span *s, uint64_t at, uint64_t len)
 {
 	s->gpa = at;
 	s->len = align_up(len, PAGE_SIZE);
@@ -128,7 +128,7 @@ static int make_kernel(struct layout *l, const struct config *cfg,
 				 "%s of RAM from gpa 0 on is too little for a "
 				 "kernel: at least 2M",
 				 num_size(l->low, have));
-	put(&l->window, WINDOW_BASE, WINDOW_SIZE);
+	put_span(&l->window, WINDOW_BASE, WINDOW_SIZE);
 	l->fdt.len = align_up(fdt_len(l, cfg), PAGE_SIZE);
 	l->own_end = l->high ? 4 * GIB + l->high : l->low;
 	return 0;
@@ -161,13 +161,13 @@ int layout_make(struct layout *l, const struct config *cfg, enum mem_mode mode,
 		return -1;
 	if (cfg->kernel)
 		return make_kernel(l, cfg, e);
-	put(&l->window, WINDOW_BASE, WINDOW_SIZE);
-	at = put(&l->image, IMAGE_BASE, image_len);
-	at = put(&l->fdt, at, fdt_len(l, cfg));
-	at = put(&l->tables, at, table_pages(&l->plan) * PAGE_SIZE);
-	at = put(&l->areas, at, (uint64_t)cfg->vcpus * VCPU_AREA_SIZE);
+	put_span(&l->window, WINDOW_BASE, WINDOW_SIZE);
+	at = put_span(&l->image, IMAGE_BASE, image_len);
+	at = put_span(&l->fdt, at, fdt_len(l, cfg));
+	at = put_span(&l->tables, at, table_pages(&l->plan) * PAGE_SIZE);
+	at = put_span(&l->areas, at, (uint64_t)cfg->vcpus * VCPU_AREA_SIZE);
 	l->own_end = align_up(at, OWN_ALIGN);
-	at = put(&l->pv, l->own_end, pv_len);
+	at = put_span(&l->pv, l->own_end, pv_len);
 	ram = ram_from_zero(&l->plan);
 	/* And one page that is free, for commands to play with. */
 	if (at + PAGE_SIZE > ram)

@@ -128,7 +128,7 @@ static bool next_part(const struct feed *f, uint64_t room, uint64_t *len)
 
 /* Fill the window, and the list of what is in it. What no part of a file goes
  * to stays as it is: memory that nobody has touched reads as zeros. */
-static int fill(struct feed *f, struct list *list, struct err *e)
+static int fill_window(struct feed *f, struct list *list, struct err *e)
 {
 	const struct boot *b = f->m->boot;
 	uint64_t at = STAGE_AT, len;
@@ -191,7 +191,7 @@ static void feed_access(void *arg, struct vcpu *v, uint16_t port,
 	if (f->over || !write || v->index)
 		return;
 	if (f->piece == f->m->boot->nr_pieces ? hand_over(f, v, &e)
-					      : fill(f, &list, &e))
+					      : fill_window(f, &list, &e))
 		machine_end(f->m, STATUS_FAILED, "%s", e.msg);
 }
 
@@ -213,7 +213,7 @@ static int start_feed(struct machine *m, struct err *e)
 	m->start = LOADER_BASE;
 	m->copy_list = LIST_AT;
 	return image_load_loader(&m->image, &m->memory, e) ||
-			       fill(m->feed, &list, e)
+			       fill_window(m->feed, &list, e)
 		       ? -1
 		       : 0;
 }
@@ -231,7 +231,7 @@ static bool is_kernel(const struct boot *b, const struct boot_piece *p)
  * Where memory is private this reaches the shared alias only. The kernel's own
  * text is wanted there all the same: see image_load().
  */
-static int load(struct machine *m, bool bounce, struct err *e)
+static int load_pieces(struct machine *m, bool bounce, struct err *e)
 {
 	const struct boot *b = m->boot;
 
@@ -268,7 +268,7 @@ int machine_boot(struct machine *m, bool bounce, struct err *e)
 
 	if (bounce)
 		b->window = (struct boot_range){ WINDOW_BASE, WINDOW_SIZE, 0 };
-	if (boot_parse(b, e) || load(m, bounce, e))
+	if (boot_parse(b, e) || load_pieces(m, bounce, e))
 		return -1;
 	return bounce ? start_feed(m, e) : 0;
 }

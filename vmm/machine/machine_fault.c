@@ -102,8 +102,8 @@ static const char *inject(struct vcpu *v)
 					       : NULL;
 }
 
-static enum step end(struct machine *m, struct vcpu *v, const char *what,
-		     const char *why)
+static enum step end_by_fault(struct machine *m, struct vcpu *v,
+			      const char *what, const char *why)
 {
 	char text[320];
 
@@ -123,7 +123,7 @@ static enum step report(struct machine *m, struct vcpu *v,
 	count(&m->faults);
 	why_not = inject(v);
 	if (why_not)
-		return end(m, v, v->fault_why, why_not);
+		return end_by_fault(m, v, v->fault_why, why_not);
 	if (seen_is_news(&v->fault_seen, f->gpa, changes))
 		event_add(&m->events, EVENT_EXIT, "vcpu %u: %s%s", v->index,
 			  v->fault_why,
@@ -162,7 +162,8 @@ enum step machine_memory_fault(struct machine *m, struct vcpu *v)
 	uint64_t changes;
 
 	if (!read_fault(m, v, &f))
-		return end(m, v, "SIGBUS for a page of gpcvm's own", NULL);
+		return end_by_fault(m, v, "SIGBUS for a page of gpcvm's own",
+				    NULL);
 	/* In this order: where nothing has changed since the last fault, what
 	 * is described is what this one met. */
 	describe(m, &f, what, sizeof(what));
@@ -177,9 +178,10 @@ enum step machine_memory_fault(struct machine *m, struct vcpu *v)
 	case FAULT_INJECT:
 		return report(m, v, &f, what, changes);
 	default:
-		return end(m, v, what,
-			   v->faults.taken >= FAULT_ROW
-				   ? "the guest's exception handler faults, too"
-				   : NULL);
+		return end_by_fault(
+			m, v, what,
+			v->faults.taken >= FAULT_ROW
+				? "the guest's exception handler faults, too"
+				: NULL);
 	}
 }

@@ -18,7 +18,8 @@
 #define GPCVM_VERSION "unknown"
 #endif
 
-static int set(struct play_options *o, int opt, const char *arg, struct err *e)
+static int set_option(struct play_options *o, int opt, const char *arg,
+		      struct err *e)
 {
 	uint64_t n;
 
@@ -89,7 +90,7 @@ int play_parse(int argc, char **argv, const char *what, const char *usage,
 		}
 		if (opt == ':' || opt == '?')
 			return wrong_option(argv, what, opt);
-		if (set(o, opt, optarg, &e))
+		if (set_option(o, opt, optarg, &e))
 			return refuse(what, e.msg);
 	}
 	return optind < argc ? -1 : refuse(what, "no file is named");

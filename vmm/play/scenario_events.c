@@ -361,7 +361,8 @@ size_t listener_place(struct listener *l)
 }
 
 /* With the lock held. */
-static bool find(struct listener *l, int type, const char *text, size_t *place)
+static bool find_event(struct listener *l, int type, const char *text,
+		       size_t *place)
 {
 	size_t i = *place > l->dropped ? *place - l->dropped : 0;
 
@@ -393,7 +394,7 @@ int listener_wait(struct listener *l, int type, const char *text, size_t *place,
 	int r = 0;
 
 	pthread_mutex_lock(&l->lock);
-	while (!find(l, type, text, place)) {
+	while (!find_event(l, type, text, place)) {
 		r = l->closed ? 1 : 0;
 		if (r)
 			break;

@@ -16,8 +16,8 @@ static bool keep(void *arg, const struct json_read *value)
 }
 
 /* The value that @path names; false where there is none. */
-static bool find(const struct reply_text *r, const char *path,
-		 struct json_read *value)
+static bool find_field(const struct reply_text *r, const char *path,
+		       struct json_read *value)
 {
 	return r->text &&
 	       field_each(r->text, r->n, path, keep, value) == FIELD_STOPPED;
@@ -43,13 +43,13 @@ static void put_error(const struct reply_text *r, char *buf, size_t size)
 	struct json_read kind, message;
 	char k[32] = "", m[400] = "";
 
-	if (find(r, "error.kind", &kind))
+	if (find_field(r, "error.kind", &kind))
 		json_read_string(&kind, k, sizeof(k));
 	if (!k[0]) {
 		snprintf(buf, size, "the reply has no error.kind");
 		return;
 	}
-	if (find(r, "error.message", &message))
+	if (find_field(r, "error.message", &message))
 		json_read_string(&message, m, sizeof(m));
 	snprintf(buf, size, "%s: %s", k, m);
 }
@@ -78,7 +78,8 @@ bool judge_ended_by_kernel(const struct reply_text *r)
 {
 	struct json_read value;
 
-	return find(r, "ended_by", &value) && json_read_is(&value, "kernel");
+	return find_field(r, "ended_by", &value) &&
+	       json_read_is(&value, "kernel");
 }
 
 bool judge_error(const struct reply_text *r, const char *want,
@@ -92,9 +93,9 @@ bool judge_error(const struct reply_text *r, const char *want,
 			 "the command succeeded, expected was error %s", want);
 		return false;
 	}
-	if (find(r, "error.kind", &value) && json_read_is(&value, want))
+	if (find_field(r, "error.kind", &value) && json_read_is(&value, want))
 		return true;
-	if (find(r, "error.errno", &value) && json_read_is(&value, want))
+	if (find_field(r, "error.errno", &value) && json_read_is(&value, want))
 		return true;
 	put_error(r, error, sizeof(error));
 	snprintf(why, JUDGE_WHY, "expected was error %s, it is %s", want,

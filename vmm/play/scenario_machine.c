@@ -92,8 +92,8 @@ static int fail_start(struct branch *b, const struct stmt *s, const char *why,
 	return -1;
 }
 
-static int start(struct branch *b, const struct stmt *s,
-		 const struct vm_plan *plan, const struct config *cfg)
+static int start_machine(struct branch *b, const struct stmt *s,
+			 const struct vm_plan *plan, const struct config *cfg)
 {
 	struct player *p = b->p;
 	struct err e;
@@ -260,7 +260,7 @@ int run_vm(struct branch *b, const struct stmt *s)
 	if (player_finish(b, s))
 		return -1;
 	b->place = 0;
-	return start(b, s, &plan, s->cfg);
+	return start_machine(b, s, &plan, s->cfg);
 }
 
 int player_begin(struct branch *b)
@@ -276,7 +276,7 @@ int player_begin(struct branch *b)
 	struct err e;
 
 	if (p->o->given)
-		return start(b, NULL, &plan, NULL);
+		return start_machine(b, NULL, &plan, NULL);
 	if (!p->o->control)
 		return 0;
 	watch_mark(&p->watch);

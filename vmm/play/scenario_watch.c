@@ -52,7 +52,7 @@ void watch_close(struct watch *w)
 }
 
 /* With the lock held. */
-static void add(struct watch *w, const char *message)
+static void add_message(struct watch *w, const char *message)
 {
 	if (w->nr == MAX_MESSAGES)
 		return;
@@ -73,7 +73,7 @@ static void add(struct watch *w, const char *message)
 void watch_add(struct watch *w, const char *message)
 {
 	pthread_mutex_lock(&w->lock);
-	add(w, message);
+	add_message(w, message);
 	pthread_mutex_unlock(&w->lock);
 }
 
@@ -87,7 +87,7 @@ void watch_read(struct watch *w)
 	pthread_mutex_lock(&w->lock);
 	errno = EAGAIN; /* that there is no more: a pipe's end, in tests */
 	while ((text = kmsg_next(w->kmsg, buf)))
-		add(w, text);
+		add_message(w, text);
 	if (errno != EAGAIN) {
 		w->kmsg_errno = errno;
 		close(w->kmsg);

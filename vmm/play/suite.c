@@ -140,7 +140,7 @@ static void add_dir(struct play_list *l, const struct scenario_source *from)
 }
 
 /* @from: its name is yet to be found. */
-static void add(struct play_list *l, struct scenario_source from)
+static void add_path_or_dir(struct play_list *l, struct scenario_source from)
 {
 	const char *path = from.path;
 	const char *slash = strrchr(path, '/');
@@ -201,8 +201,8 @@ struct player_process {
 	const char *why; /* it was ended: NULL: it ended */
 };
 
-static int start(struct player_process *pp, const struct scenario *s,
-		 const struct play_options *o, struct err *e)
+static int start_player(struct player_process *pp, const struct scenario *s,
+			const struct play_options *o, struct err *e)
 {
 	pid_t parent = getpid();
 	int fds[2];
@@ -347,7 +347,7 @@ static void play_one(const struct scenario *s, const struct play_options *o,
 		snprintf(out->why, sizeof(out->why), "%s", e.msg);
 		return;
 	}
-	if (start(&pp, s, o, &e)) {
+	if (start_player(&pp, s, o, &e)) {
 		snprintf(out->why, sizeof(out->why), "%s", e.msg);
 	} else {
 		follow(&pp, &h);
@@ -372,11 +372,12 @@ int suite_main(int argc, char **argv, const struct command_table *commands)
 	if (status >= 0)
 		return status;
 	for (int i = optind; i < argc; i++)
-		add(&l, (struct scenario_source){
-				.path = argv[i],
-				.machine = o.control ? MACHINE_RUNNING
-						     : MACHINE_OF_FILE,
-				.commands = commands });
+		add_path_or_dir(&l,
+				(struct scenario_source){
+					.path = argv[i],
+					.machine = o.control ? MACHINE_RUNNING
+							     : MACHINE_OF_FILE,
+					.commands = commands });
 	if (l.wrong)
 		status = STATUS_USAGE;
 	else if (play_list_unique(&l))

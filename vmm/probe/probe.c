@@ -27,7 +27,8 @@ static void fill_row(const struct probe_def *d, const struct probe_ctx *c,
 }
 
 /* All rows, or the one that is called @only. */
-static void fill(struct probe *p, const struct probe_ctx *c, const char *only)
+static void fill_rows(struct probe *p, const struct probe_ctx *c,
+		      const char *only)
 {
 	const struct probe_group *g;
 	const struct probe_def *d;
@@ -52,7 +53,7 @@ static void resolve(struct probe_row *r, const struct probe_ctx *c)
 
 	if (!see)
 		return;
-	fill(&other, c, see + strlen(SEE_ROW));
+	fill_rows(&other, c, see + strlen(SEE_ROW));
 	if (!other.nr)
 		return;
 	*see = '\0';
@@ -60,8 +61,8 @@ static void resolve(struct probe_row *r, const struct probe_ctx *c)
 		*other.rows[0].detail ? ": " : "", other.rows[0].detail);
 }
 
-static int run(struct probe *p, const char *dev, const char *only,
-	       struct err *e)
+static int run_probe(struct probe *p, const char *dev, const char *only,
+		     struct err *e)
 {
 	struct err why = { 0 };
 	struct probe_ctx c = { .dev = dev, .why = &why };
@@ -70,7 +71,7 @@ static int run(struct probe *p, const char *dev, const char *only,
 	c.kvm = kvm_open_device(dev, &why);
 	if (c.kvm >= 0)
 		gmem_offer_get(c.kvm, NULL, &c.offer);
-	fill(p, &c, only);
+	fill_rows(p, &c, only);
 	if (only && p->nr)
 		resolve(&p->rows[0], &c);
 	if (c.kvm < 0) {
@@ -87,13 +88,13 @@ static int run(struct probe *p, const char *dev, const char *only,
 
 int probe_run(struct probe *p, const char *dev, struct err *e)
 {
-	return run(p, dev, NULL, e);
+	return run_probe(p, dev, NULL, e);
 }
 
 int probe_run_row(struct probe *p, const char *dev, const char *row,
 		  struct err *e)
 {
-	return run(p, dev, row, e);
+	return run_probe(p, dev, row, e);
 }
 
 void probe_json(const struct probe *p, struct json *j)

@@ -241,7 +241,7 @@ static void change_bad(struct model *m, const struct mem_change *ch)
 }
 
 /* A memory watcher's begin and end: the lock of memory is held. */
-static void begin(void *arg, struct mem_change *ch)
+static void model_on_begin(void *arg, struct mem_change *ch)
 {
 	struct model *m = arg;
 
@@ -256,7 +256,7 @@ static void begin(void *arg, struct mem_change *ch)
 	pthread_mutex_unlock(&m->lock);
 }
 
-static void end(void *arg, struct mem_change *ch)
+static void model_on_end(void *arg, struct mem_change *ch)
 {
 	struct model *m = arg;
 	struct mem_change **p = &m->flying;
@@ -300,7 +300,7 @@ int model_init(struct model *m, struct memory *mem, unsigned int nr,
 			      nr);
 	m->nr = nr;
 	pthread_mutex_init(&m->lock, NULL);
-	mem->watch = (struct mem_watch){ m, begin, end };
+	mem->watch = (struct mem_watch){ m, model_on_begin, model_on_end };
 	return 0;
 }
 

@@ -63,7 +63,7 @@ static bool may_be(const struct pv_page *p, uint64_t gpa, bool alias)
 }
 
 /* memory_scan()'s: the lock of memory is held. */
-static bool look(void *arg, uint64_t gpa, const uint8_t *bytes)
+static bool look_at_page(void *arg, uint64_t gpa, const uint8_t *bytes)
 {
 	struct search *s = arg;
 	const struct pv_page *p = s->page;
@@ -106,7 +106,7 @@ static void search(struct pv_page *p, struct vcpu *v, struct search *s)
 				   p->kind->wrote(p, bytes);
 	}
 	if (!s->found && p->kind->wrote)
-		memory_scan(p->vm->memory, SCAN_PAGES, look, s);
+		memory_scan(p->vm->memory, SCAN_PAGES, look_at_page, s);
 }
 
 /* The place in a word, and for people. */

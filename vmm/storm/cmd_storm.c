@@ -15,7 +15,7 @@
 #define load(p)	    __atomic_load_n(p, __ATOMIC_ACQUIRE)
 #define store(p, x) __atomic_store_n(p, x, __ATOMIC_RELEASE)
 
-static int list(struct request *rq)
+static int list_ops(struct request *rq)
 {
 	json_array(&rq->reply, "ops");
 	for (unsigned int i = 0; i < storm_ops_nr; i++) {
@@ -29,7 +29,7 @@ static int list(struct request *rq)
 	return 0;
 }
 
-static int stop(struct request *rq)
+static int stop_storm(struct request *rq)
 {
 	if (!load(&rq->s->storm))
 		return err_state(&rq->err, "no storm runs");
@@ -175,7 +175,7 @@ static uint64_t draw_seed(void)
 	return seed;
 }
 
-static int begin(struct request *rq, struct storm *s)
+static int begin_storm(struct request *rq, struct storm *s)
 {
 	const struct config *cfg = rq->m->cfg;
 	int r;
@@ -201,9 +201,9 @@ int cmd_storm(struct request *rq)
 	int r;
 
 	if (rq->argc == 1 && !strcmp(rq->argv[0], "help"))
-		return list(rq);
+		return list_ops(rq);
 	if (rq->argc == 1 && !strcmp(rq->argv[0], "stop"))
-		return stop(rq);
+		return stop_storm(rq);
 	if (load(&rq->s->storm))
 		return err_state(&rq->err,
 				 "a storm runs: storm stop ends it, from "
@@ -211,7 +211,7 @@ int cmd_storm(struct request *rq)
 	s = calloc(1, sizeof(*s));
 	if (!s)
 		return err_os(&rq->err, ENOMEM, "memory for a storm");
-	r = begin(rq, s);
+	r = begin_storm(rq, s);
 	if (r < 0) {
 		storm_free(s);
 		free(s);

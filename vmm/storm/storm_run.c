@@ -27,7 +27,7 @@
 /* ---- a worker's thread -------------------------------------------------- */
 
 /* On the worker's thread, or on a vCPU's that it waits for. */
-static bool meet(struct storm_thread *t)
+static bool meet_group(struct storm_thread *t)
 {
 	t->meeting = false;
 	t->quit = !storm_barrier_wait(t->barrier, t->member, &t->s->stop);
@@ -60,7 +60,7 @@ static int meet_and_do(void *arg, struct vcpu *v, struct err *e)
 {
 	const struct ask *a = arg;
 
-	if (a->t->meeting && !meet(a->t))
+	if (a->t->meeting && !meet_group(a->t))
 		return 0;
 	work_begin(a->t);
 	return work_end(a->t, a->fn(a->arg, v, e));
@@ -79,7 +79,7 @@ int storm_ask(struct storm_thread *t, const struct storm_step *st,
 
 	/* It did not get that far: the others are not to wait for ever. */
 	if (t->meeting)
-		meet(t);
+		meet_group(t);
 	return r;
 }
 
@@ -90,7 +90,7 @@ static bool run_step(struct storm_thread *t, unsigned int index)
 	uint64_t len, gpa = storm_place(t, st, &len);
 	int r;
 
-	if (t->meeting && !st->meets && !meet(t))
+	if (t->meeting && !st->meets && !meet_group(t))
 		return false;
 	relaxed(&t->now_gpa, gpa);
 	relaxed(&t->now, st);

@@ -300,7 +300,7 @@ static void answer_poll(struct vcpu *v)
 	}
 }
 
-static void end(struct vcpu *v)
+static void vcpu_end(struct vcpu *v)
 {
 	struct vcpu_job *job, *next;
 
@@ -335,7 +335,7 @@ static void *thread(void *arg)
 		if (load(&v->stop) || enter(v) == STEP_END)
 			break;
 	}
-	end(v);
+	vcpu_end(v);
 	return NULL;
 }
 
