@@ -38,7 +38,7 @@ static void words(const char *line)
 	char *first[LINE_MAX_WORDS];
 	char *again[LINE_MAX_WORDS];
 	char *copy = strdup(line);
-	static struct request q;
+	static struct ctl_request q;
 	struct err e = { 0 };
 	int at = 0;
 	int n;
@@ -86,7 +86,7 @@ static void through_json(const char *s, size_t n)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *line = malloc(size + 1);
-	static struct request q;
+	static struct ctl_request q;
 
 	if (!line)
 		return 0;

@@ -23,7 +23,7 @@ static struct {
 	unsigned int spins;
 } kvm;
 
-/* In place of devices/doorbell.c's: the guest spins, and is preempted. */
+/* In place of vmm/vcpu/agent.c's: the guest spins, and is preempted. */
 int agent_do(struct vcpu *v, struct agent_op *op, struct err *e)
 {
 	(void)v;

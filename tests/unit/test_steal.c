@@ -7,7 +7,7 @@
 #include "devices/pv_steal.h"
 #include "pv/pv.h"
 
-/* In place of those of devices/doorbell.c; agent_call() is below. */
+/* In place of those of vmm/vcpu/agent.c; agent_call() is below. */
 int agent_do(struct vcpu *v, struct agent_op *op, struct err *e)
 {
 	return agent_call(v, op, e);

@@ -400,5 +400,5 @@ int main(void)
 		TEST(unevictable_pages_are_counted_on_this_kernel),
 	};
 
-	return cmocka_run_group_tests_name("scenario_leak", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("teardown", tests, NULL, NULL);
 }

@@ -67,7 +67,7 @@ enum step {
 /* Room for what a vCPU is doing, in a message. */
 #define VCPU_DOING 288
 
-/* The doorbell's side of a vCPU; devices/doorbell.c. */
+/* The doorbell's side of a vCPU: agent.c. */
 struct agent {
 	bool there;    /* DB_READY came: this guest runs an agent */
 	bool waiting;  /* DB_NEXT: the guest stands at the doorbell, blocked */
