@@ -45,8 +45,8 @@ static void control(struct pm *pm)
 	pm->regs[CONTROL_REG + 1] &= (uint8_t) ~(SLP_EN >> 8);
 }
 
-static void port_access(void *arg, struct vcpu *v, uint16_t port,
-			unsigned int size, bool write, uint8_t *data)
+static void acpi_pm_access(void *arg, struct vcpu *v, uint16_t port,
+			   unsigned int size, bool write, uint8_t *data)
 {
 	struct pm *pm = arg;
 	unsigned int at = port - ACPI_PM_PORT;
@@ -103,7 +103,7 @@ static int acpi_pm_init(struct board *b, void **state, struct err *e)
 {
 	struct pm *pm = calloc(1, sizeof(*pm));
 	struct bus_range regs = { ACPI_PM_PORT, LEN, "acpi pm", pm,
-				  port_access };
+				  acpi_pm_access };
 	struct bus_range timer = { ACPI_TIMER_PORT, ACPI_TIMER_LEN, "pm timer",
 				   NULL, timer_access };
 	struct bus_range reset = { ACPI_RESET_PORT, 1, "reset", pm,
@@ -123,7 +123,7 @@ static int acpi_pm_init(struct board *b, void **state, struct err *e)
 	return 0;
 }
 
-static void release(struct board *b, void *state)
+static void acpi_pm_free(struct board *b, void *state)
 {
 	struct pm *pm = state;
 
@@ -145,7 +145,7 @@ static int node(void *fdt, const char *name, const char *compatible,
 	return r ? r : fdt_end_node(fdt);
 }
 
-static int fdt_node(void *fdt)
+static int acpi_pm_fdt(void *fdt)
 {
 	int r = node(fdt, "acpi-pm@600", "gpcvm,acpi-pm", ACPI_PM_PORT, LEN);
 
@@ -160,6 +160,6 @@ const struct device acpi_pm_device = {
 	.name = "acpi_pm",
 	.boards = BOARD_PC,
 	.init = acpi_pm_init,
-	.free = release,
-	.fdt = fdt_node,
+	.free = acpi_pm_free,
+	.fdt = acpi_pm_fdt,
 };

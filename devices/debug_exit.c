@@ -8,8 +8,8 @@
 
 #define PORT 0xf4
 
-static void port_access(void *arg, struct vcpu *v, uint16_t port,
-			unsigned int size, bool write, uint8_t *data)
+static void debug_exit_access(void *arg, struct vcpu *v, uint16_t port,
+			      unsigned int size, bool write, uint8_t *data)
 {
 	struct board *b = arg;
 	uint32_t value = 0;
@@ -27,7 +27,7 @@ static void port_access(void *arg, struct vcpu *v, uint16_t port,
 
 static int debug_exit_init(struct board *b, void **state, struct err *e)
 {
-	struct bus_range r = { PORT, 4, "debug-exit", b, port_access };
+	struct bus_range r = { PORT, 4, "debug-exit", b, debug_exit_access };
 
 	*state = NULL;
 	if (bus_claim(&b->bus, &r))
@@ -35,7 +35,7 @@ static int debug_exit_init(struct board *b, void **state, struct err *e)
 	return 0;
 }
 
-static int fdt_node(void *fdt)
+static int debug_exit_fdt(void *fdt)
 {
 	fdt32_t reg[] = { cpu_to_fdt32(PORT), cpu_to_fdt32(4) };
 	int r = fdt_begin_node(fdt, "debug-exit@f4");
@@ -51,5 +51,5 @@ const struct device debug_exit_device = {
 	.name = "debug-exit",
 	.boards = BOARD_TINY | BOARD_PC,
 	.init = debug_exit_init,
-	.fdt = fdt_node,
+	.fdt = debug_exit_fdt,
 };

@@ -230,8 +230,8 @@ static void call(struct doorbell *d, struct vcpu *v,
 	}
 }
 
-static void port_access(void *arg, struct vcpu *v, uint16_t port,
-			unsigned int size, bool write, uint8_t *data)
+static void doorbell_access(void *arg, struct vcpu *v, uint16_t port,
+			    unsigned int size, bool write, uint8_t *data)
 {
 	struct kvm_regs regs;
 
@@ -249,7 +249,7 @@ static void port_access(void *arg, struct vcpu *v, uint16_t port,
 static int claim(struct board *b, void **state, uint16_t port, struct err *e)
 {
 	struct doorbell *d = calloc(1, sizeof(*d));
-	struct bus_range r = { port, 4, "doorbell", d, port_access };
+	struct bus_range r = { port, 4, "doorbell", d, doorbell_access };
 
 	*state = d;
 	if (!d)
@@ -296,7 +296,7 @@ static int node(void *fdt, uint32_t port)
 	return r ? r : fdt_end_node(fdt);
 }
 
-static int fdt_node(void *fdt)
+static int doorbell_fdt(void *fdt)
 {
 	return node(fdt, DB_PORT);
 }
@@ -311,7 +311,7 @@ const struct device doorbell_device = {
 	.boards = BOARD_TINY,
 	.init = doorbell_init,
 	.free = doorbell_free,
-	.fdt = fdt_node,
+	.fdt = doorbell_fdt,
 };
 
 /* For the agent under Linux: guest/linux. */

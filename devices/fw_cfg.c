@@ -51,8 +51,8 @@ static void choose(struct fw_cfg *f, unsigned int key)
 	f->at = 0;
 }
 
-static void port_access(void *arg, struct vcpu *v, uint16_t port,
-			unsigned int size, bool write, uint8_t *data)
+static void fw_cfg_access(void *arg, struct vcpu *v, uint16_t port,
+			  unsigned int size, bool write, uint8_t *data)
 {
 	struct fw_cfg *f = arg;
 
@@ -70,7 +70,7 @@ static void port_access(void *arg, struct vcpu *v, uint16_t port,
 static int fw_cfg_init(struct board *b, void **state, struct err *e)
 {
 	struct fw_cfg *f = calloc(1, sizeof(*f));
-	struct bus_range r = { PORT, 2, "fw_cfg", f, port_access };
+	struct bus_range r = { PORT, 2, "fw_cfg", f, fw_cfg_access };
 
 	*state = f;
 	if (!f)
@@ -84,7 +84,7 @@ static int fw_cfg_init(struct board *b, void **state, struct err *e)
 	return 0;
 }
 
-static void release(struct board *b, void *state)
+static void fw_cfg_free(struct board *b, void *state)
 {
 	struct fw_cfg *f = state;
 
@@ -93,7 +93,7 @@ static void release(struct board *b, void *state)
 	free(f);
 }
 
-static int fdt_node(void *fdt)
+static int fw_cfg_fdt(void *fdt)
 {
 	fdt32_t reg[] = { cpu_to_fdt32(PORT), cpu_to_fdt32(2) };
 	int r = fdt_begin_node(fdt, "fw-cfg@510");
@@ -109,6 +109,6 @@ const struct device fw_cfg_device = {
 	.name = "fw_cfg",
 	.boards = BOARD_PC,
 	.init = fw_cfg_init,
-	.free = release,
-	.fdt = fdt_node,
+	.free = fw_cfg_free,
+	.fdt = fw_cfg_fdt,
 };

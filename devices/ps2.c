@@ -15,8 +15,8 @@
 #define COMMAND	    0x64
 #define PULSE_RESET 0xfe
 
-static void port_access(void *arg, struct vcpu *v, uint16_t port,
-			unsigned int size, bool write, uint8_t *data)
+static void ps2_access(void *arg, struct vcpu *v, uint16_t port,
+		       unsigned int size, bool write, uint8_t *data)
 {
 	struct board *b = arg;
 
@@ -31,8 +31,8 @@ static void port_access(void *arg, struct vcpu *v, uint16_t port,
 static int ps2_init(struct board *b, void **state, struct err *e)
 {
 	struct bus_range r[] = {
-		{ DATA, 1, "ps2 data", b, port_access },
-		{ COMMAND, 1, "ps2 command", b, port_access },
+		{ DATA, 1, "ps2 data", b, ps2_access },
+		{ COMMAND, 1, "ps2 command", b, ps2_access },
 	};
 
 	*state = NULL;
@@ -43,7 +43,7 @@ static int ps2_init(struct board *b, void **state, struct err *e)
 }
 
 /* It is absent. */
-static int fdt_node(void *fdt)
+static int ps2_fdt(void *fdt)
 {
 	(void)fdt;
 	return 0;
@@ -53,5 +53,5 @@ const struct device ps2_device = {
 	.name = "ps2",
 	.boards = BOARD_PC,
 	.init = ps2_init,
-	.fdt = fdt_node,
+	.fdt = ps2_fdt,
 };

@@ -69,7 +69,7 @@ enum pv_verdict runstate_judge(const struct agent_op *op, uint64_t set,
 	return VERDICT_FRESH;
 }
 
-static void seen_json(const struct agent_op *op, struct json *j)
+static void runstate_json(const struct agent_op *op, struct json *j)
 {
 	json_object(j, "seen");
 	json_num(j, "state", op->out[1]);
@@ -106,7 +106,7 @@ static int read_and_judge(struct pv_page *p, struct vcpu *v, struct json *j,
 		return -1;
 	*verdict = runstate_judge(&op, f->set, f->limit, why);
 	if (op.out[0] == ST_OK || op.out[0] == ST_TORN)
-		seen_json(&op, j);
+		runstate_json(&op, j);
 	return 0;
 }
 

@@ -100,7 +100,7 @@ enum pv_verdict shinfo_judge_look(const uint32_t wc[3], char why[static 160])
 	return VERDICT_STALE;
 }
 
-static void seen_json(const struct agent_op *op, struct json *j)
+static void shinfo_json(const struct agent_op *op, struct json *j)
 {
 	json_object(j, "seen");
 	json_num(j, "port", op->in[1]);
@@ -150,7 +150,7 @@ static int shinfo_check(struct pv_page *p, struct vcpu *v, struct json *j,
 		return -1;
 	*verdict = shinfo_judge(&first, &second, why);
 	if (second.out[0] == ST_OK)
-		seen_json(&second, j);
+		shinfo_json(&second, j);
 	return 0;
 }
 

@@ -28,8 +28,8 @@ static int steal_poke(struct pv_page *p, struct vcpu *v, struct json *j,
 	return agent_do(v, &nop, e);
 }
 
-static void seen_json(const char *key, const struct agent_op *op,
-		      struct json *j)
+static void steal_json(const char *key, const struct agent_op *op,
+		       struct json *j)
 {
 	json_object(j, key);
 	json_num(j, "version", op->out[1]);
@@ -253,10 +253,10 @@ static int steal_check(struct pv_page *p, struct vcpu *v, struct json *j,
 	if (*verdict == VERDICT_FRESH)
 		*verdict = r.preempted;
 	if (r.first.out[0] == ST_OK)
-		seen_json("before", &r.first, j);
+		steal_json("before", &r.first, j);
 	json_num(j, "left", r.left);
 	if (r.second.out[0] == ST_OK)
-		seen_json("seen", &r.second, j);
+		steal_json("seen", &r.second, j);
 	delay_json(&r.delay, j);
 	return 0;
 }
@@ -320,9 +320,9 @@ static int steal_look(struct pv_page *p, struct vcpu *v, struct json *j,
 	if (*verdict == VERDICT_FRESH && pv_readable(&op, verdict, why))
 		*verdict = judge_running(&op, why);
 	if (seen)
-		seen_json("before", &host, j);
+		steal_json("before", &host, j);
 	if (op.out[0] == ST_OK)
-		seen_json("seen", &op, j);
+		steal_json("seen", &op, j);
 	return 0;
 }
 

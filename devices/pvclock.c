@@ -107,7 +107,7 @@ int pvclock_poke(struct pv_page *p, struct vcpu *v, struct json *j,
 	return 0;
 }
 
-static void seen_json(const struct agent_op *op, struct json *j)
+static void pvclock_json(const struct agent_op *op, struct json *j)
 {
 	json_object(j, "seen");
 	json_num(j, "version", op->out[1]);
@@ -273,7 +273,7 @@ int pvclock_check(struct pv_page *p, struct vcpu *v, uint64_t gpa,
 	}
 	json_num(j, "set", f->set);
 	if (op.out[0] == ST_OK || op.out[0] == ST_TORN)
-		seen_json(&op, j);
+		pvclock_json(&op, j);
 	if (p->vm->trace)
 		ask_kernel(p, v, &mark, &op, f->here, j);
 	return 0;
@@ -291,6 +291,6 @@ int pvclock_look(struct pv_page *p, struct vcpu *v, uint64_t gpa,
 	*verdict = pvclock_judge_look(&op, &t, why);
 	json_num(j, "clock", t.to);
 	if (op.out[0] == ST_OK || op.out[0] == ST_TORN)
-		seen_json(&op, j);
+		pvclock_json(&op, j);
 	return 0;
 }

@@ -44,7 +44,7 @@ struct rtc {
 	uint8_t cmos[REGS];
 };
 
-static uint8_t number(const struct rtc *r, int n)
+static uint8_t rtc_number(const struct rtc *r, int n)
 {
 	return (uint8_t)(r->cmos[REG_B] & B_BINARY ? n : n / 10 << 4 | n % 10);
 }
@@ -52,8 +52,8 @@ static uint8_t number(const struct rtc *r, int n)
 static uint8_t hours(const struct rtc *r, int h)
 {
 	if (r->cmos[REG_B] & B_24H)
-		return number(r, h);
-	return number(r, (h + 11) % 12 + 1) | (h >= 12 ? PM : 0);
+		return rtc_number(r, h);
+	return rtc_number(r, (h + 11) % 12 + 1) | (h >= 12 ? PM : 0);
 }
 
 static uint8_t read_reg(const struct rtc *r)
@@ -64,21 +64,21 @@ static uint8_t read_reg(const struct rtc *r)
 	gmtime_r(&now, &t);
 	switch (r->index) {
 	case SECONDS:
-		return number(r, t.tm_sec);
+		return rtc_number(r, t.tm_sec);
 	case MINUTES:
-		return number(r, t.tm_min);
+		return rtc_number(r, t.tm_min);
 	case HOURS:
 		return hours(r, t.tm_hour);
 	case WEEKDAY:
-		return number(r, t.tm_wday + 1);
+		return rtc_number(r, t.tm_wday + 1);
 	case DAY:
-		return number(r, t.tm_mday);
+		return rtc_number(r, t.tm_mday);
 	case MONTH:
-		return number(r, t.tm_mon + 1);
+		return rtc_number(r, t.tm_mon + 1);
 	case YEAR:
-		return number(r, t.tm_year % 100);
+		return rtc_number(r, t.tm_year % 100);
 	case CENTURY:
-		return number(r, 19 + t.tm_year / 100);
+		return rtc_number(r, 19 + t.tm_year / 100);
 	case REG_C: /* no interrupt is pending */
 		return 0;
 	case REG_D:
@@ -88,8 +88,8 @@ static uint8_t read_reg(const struct rtc *r)
 	}
 }
 
-static void port_access(void *arg, struct vcpu *v, uint16_t port,
-			unsigned int size, bool write, uint8_t *data)
+static void rtc_access(void *arg, struct vcpu *v, uint16_t port,
+		       unsigned int size, bool write, uint8_t *data)
 {
 	struct rtc *r = arg;
 
@@ -109,7 +109,7 @@ static void port_access(void *arg, struct vcpu *v, uint16_t port,
 static int rtc_init(struct board *b, void **state, struct err *e)
 {
 	struct rtc *r = calloc(1, sizeof(*r));
-	struct bus_range range = { PORT, 2, "rtc", r, port_access };
+	struct bus_range range = { PORT, 2, "rtc", r, rtc_access };
 
 	*state = r;
 	if (!r)
@@ -122,7 +122,7 @@ static int rtc_init(struct board *b, void **state, struct err *e)
 	return 0;
 }
 
-static void release(struct board *b, void *state)
+static void rtc_free(struct board *b, void *state)
 {
 	struct rtc *r = state;
 
@@ -131,7 +131,7 @@ static void release(struct board *b, void *state)
 	free(r);
 }
 
-static int fdt_node(void *fdt)
+static int rtc_fdt(void *fdt)
 {
 	fdt32_t reg[] = { cpu_to_fdt32(PORT), cpu_to_fdt32(2) };
 	int r = fdt_begin_node(fdt, "rtc@70");
@@ -147,6 +147,6 @@ const struct device rtc_device = {
 	.name = "rtc",
 	.boards = BOARD_PC,
 	.init = rtc_init,
-	.free = release,
-	.fdt = fdt_node,
+	.free = rtc_free,
+	.fdt = rtc_fdt,
 };

@@ -172,8 +172,8 @@ static bool write_reg(struct serial *s, unsigned int reg, uint8_t c)
 	return false;
 }
 
-static void port_access(void *arg, struct vcpu *v, uint16_t port,
-			unsigned int size, bool write, uint8_t *data)
+static void serial_access(void *arg, struct vcpu *v, uint16_t port,
+			  unsigned int size, bool write, uint8_t *data)
 {
 	struct serial *s = arg;
 	bool send = false;
@@ -239,7 +239,7 @@ static void take_terminal(struct serial *s)
 static int serial_init(struct board *b, void **state, struct err *e)
 {
 	struct serial *s = calloc(1, sizeof(*s));
-	struct bus_range r = { PORT, 8, "serial", s, port_access };
+	struct bus_range r = { PORT, 8, "serial", s, serial_access };
 
 	*state = s;
 	if (!s)
@@ -260,7 +260,7 @@ static int serial_init(struct board *b, void **state, struct err *e)
 	return 0;
 }
 
-static void release(struct board *b, void *state)
+static void serial_free(struct board *b, void *state)
 {
 	struct serial *s = state;
 
@@ -274,7 +274,7 @@ static void release(struct board *b, void *state)
 	free(s);
 }
 
-static int fdt_node(void *fdt)
+static int serial_fdt(void *fdt)
 {
 	fdt32_t reg[] = { cpu_to_fdt32(PORT), cpu_to_fdt32(8) };
 	int r = fdt_begin_node(fdt, "serial@3f8");
@@ -290,6 +290,6 @@ const struct device serial_device = {
 	.name = "serial",
 	.boards = BOARD_TINY | BOARD_PC,
 	.init = serial_init,
-	.free = release,
-	.fdt = fdt_node,
+	.free = serial_free,
+	.fdt = serial_fdt,
 };

@@ -77,13 +77,13 @@ static int testdev_init(struct board *b, void **state, struct err *e)
 	return 0;
 }
 
-static void release(struct board *b, void *state)
+static void testdev_free(struct board *b, void *state)
 {
 	(void)b;
 	free(state);
 }
 
-static int fdt_node(void *fdt)
+static int testdev_fdt(void *fdt)
 {
 	fdt32_t reg[] = {
 		cpu_to_fdt32(ECHO),	  cpu_to_fdt32(ECHO_LEN),
@@ -103,6 +103,6 @@ const struct device testdev_device = {
 	.name = "testdev",
 	.boards = BOARD_PC,
 	.init = testdev_init,
-	.free = release,
-	.fdt = fdt_node,
+	.free = testdev_free,
+	.fdt = testdev_fdt,
 };

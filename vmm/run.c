@@ -236,7 +236,7 @@ static int dump_dtb(struct run *r, struct err *e)
 	return machine_dump_dtb(&r->m, fd, e);
 }
 
-static void finish(struct run *r, int status)
+static void tear_down(struct run *r, int status)
 {
 	bool stopped = machine_stop(&r->m) &&
 		       (!r->pending.s || pending_stop(&r->pending));
@@ -322,6 +322,6 @@ int run_main(int argc, char **argv)
 		    (status >= STATUS_TRIPLE_FAULT && status != STATUS_RESET))
 			complain("%s", r.m.reason);
 	}
-	finish(&r, status);
+	tear_down(&r, status);
 	return status;
 }

@@ -35,8 +35,8 @@ static int read_bytes(struct bytes *b, int fd, uint8_t *to, const char *what,
 	return 0;
 }
 
-static int read_all(struct bytes *b, int fd, const char *what, uint64_t max,
-		    struct err *e)
+static int read_file(struct bytes *b, int fd, const char *what, uint64_t max,
+		     struct err *e)
 {
 	char size[24];
 	struct stat st;
@@ -72,7 +72,7 @@ int bytes_read(struct bytes *b, const char *what, const char *path,
 	*b = (struct bytes){ .name = path };
 	if (fd < 0)
 		return err_os(e, errno, "%s %s", what, path);
-	r = read_all(b, fd, what, max, e);
+	r = read_file(b, fd, what, max, e);
 	close(fd);
 	if (r)
 		bytes_free(b);

@@ -60,7 +60,7 @@ static inline bool reserve(struct json *j, size_t need)
 	return grow(j, need);
 }
 
-static void put_bytes(struct json *j, const char *s, size_t n)
+static void json_put(struct json *j, const char *s, size_t n)
 {
 	if (!n || !reserve(j, n))
 		return;
@@ -115,11 +115,11 @@ static void put_escaped(struct json *j, unsigned char c)
 	char esc[6] = { '\\', 'u', '0', '0', hex[c >> 4], hex[c & 15] };
 
 	if (!at) {
-		put_bytes(j, esc, sizeof(esc));
+		json_put(j, esc, sizeof(esc));
 		return;
 	}
 	esc[1] = to[at - from];
-	put_bytes(j, esc, 2);
+	json_put(j, esc, 2);
 }
 
 static void put_string(struct json *j, const char *s, size_t n)
@@ -134,7 +134,7 @@ static void put_string(struct json *j, const char *s, size_t n)
 
 		while (i < n && is_plain((unsigned char)s[i]))
 			i++;
-		put_bytes(j, s + start, i - start);
+		json_put(j, s + start, i - start);
 		if (i == n)
 			break;
 		if ((unsigned char)s[i] < 0x80) {
@@ -147,7 +147,7 @@ static void put_string(struct json *j, const char *s, size_t n)
 			i += len;
 			continue;
 		}
-		put_bytes(j, len ? s + i : replacement, len ? len : 3);
+		json_put(j, len ? s + i : replacement, len ? len : 3);
 		i += len ? len : 1;
 	}
 	put_char(j, '"');
@@ -221,7 +221,7 @@ static void put_decimal(struct json *j, uint64_t v)
 		digits[--at] = (char)('0' + v % 10);
 		v /= 10;
 	} while (v);
-	put_bytes(j, digits + at, sizeof(digits) - at);
+	json_put(j, digits + at, sizeof(digits) - at);
 }
 
 void json_num(struct json *j, const char *key, uint64_t value)
@@ -253,7 +253,7 @@ void json_real(struct json *j, const char *key, double value)
 	if (strtod(text, NULL) != value)
 		n = snprintf(text, sizeof(text), "%.17g", value);
 	begin_value(j, key);
-	put_bytes(j, text, (size_t)n);
+	json_put(j, text, (size_t)n);
 }
 
 void json_hex(struct json *j, const char *key, uint64_t value)
@@ -262,7 +262,7 @@ void json_hex(struct json *j, const char *key, uint64_t value)
 	int n = snprintf(text, sizeof(text), "\"0x%" PRIx64 "\"", value);
 
 	begin_value(j, key);
-	put_bytes(j, text, (size_t)n);
+	json_put(j, text, (size_t)n);
 }
 
 void json_bytes(struct json *j, const char *key, const void *data, size_t len)
@@ -275,7 +275,7 @@ void json_bytes(struct json *j, const char *key, const void *data, size_t len)
 	for (size_t i = 0; i < len; i++) {
 		char pair[2] = { hex[p[i] >> 4], hex[p[i] & 15] };
 
-		put_bytes(j, pair, sizeof(pair));
+		json_put(j, pair, sizeof(pair));
 	}
 	put_char(j, '"');
 }
@@ -283,13 +283,13 @@ void json_bytes(struct json *j, const char *key, const void *data, size_t len)
 void json_bool(struct json *j, const char *key, bool value)
 {
 	begin_value(j, key);
-	put_bytes(j, value ? "true" : "false", value ? 4 : 5);
+	json_put(j, value ? "true" : "false", value ? 4 : 5);
 }
 
 void json_null(struct json *j, const char *key)
 {
 	begin_value(j, key);
-	put_bytes(j, "null", 4);
+	json_put(j, "null", 4);
 }
 
 void json_newline(struct json *j)
@@ -300,5 +300,5 @@ void json_newline(struct json *j)
 
 void json_raw(struct json *j, const char *text, size_t len)
 {
-	put_bytes(j, text, len);
+	json_put(j, text, len);
 }

@@ -54,7 +54,7 @@ static size_t digits(const char *p, const char *end)
 }
 
 /* RFC 8259, section 6. */
-static enum json_token number(struct json_read *r)
+static enum json_token read_number(struct json_read *r)
 {
 	const char *p = r->at;
 	size_t n;
@@ -154,7 +154,7 @@ static enum json_token value(struct json_read *r)
 	case 'n':
 		return word(r, "null", JSON_NULL);
 	default:
-		return number(r);
+		return read_number(r);
 	}
 }
 

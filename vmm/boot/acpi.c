@@ -174,8 +174,8 @@ static uint8_t checksum(const void *table, size_t len)
 }
 
 /* The last thing: it makes the checksum. */
-static void finish(struct header *h, const char *signature, uint8_t revision,
-		   size_t len)
+static void finish_table(struct header *h, const char *signature,
+			 uint8_t revision, size_t len)
 {
 	memcpy(h->signature, signature, sizeof(h->signature));
 	h->length = (uint32_t)len;
@@ -231,7 +231,7 @@ static void make_fadt(struct fadt *f)
 		   NO_FIX_RTC | RESET_REG_SUP | HEADLESS;
 	f->reset = port(ACPI_RESET_PORT, 1);
 	f->reset_value = ACPI_RESET_VALUE;
-	finish(&f->h, "FACP", 3, sizeof(*f));
+	finish_table(&f->h, "FACP", 3, sizeof(*f));
 }
 
 static void make_madt(struct madt *m, unsigned int vcpus)
@@ -250,8 +250,8 @@ static void make_madt(struct madt *m, unsigned int vcpus)
 	for (unsigned int i = 0; i < vcpus; i++)
 		m->cpus[i] = (struct madt_cpu){ 0, sizeof(m->cpus[i]),
 						(uint8_t)i, (uint8_t)i, 1 };
-	finish(&m->h, "APIC", 3,
-	       offsetof(struct madt, cpus) + vcpus * sizeof(m->cpus[0]));
+	finish_table(&m->h, "APIC", 3,
+		     offsetof(struct madt, cpus) + vcpus * sizeof(m->cpus[0]));
 }
 
 int acpi_put(struct boot *b, uint64_t *rsdp, struct err *e)
@@ -272,13 +272,13 @@ int acpi_put(struct boot *b, uint64_t *rsdp, struct err *e)
 	t->facs.length = sizeof(t->facs);
 	t->xsdt.fadt = AT(fadt);
 	t->xsdt.madt = AT(madt);
-	finish(&t->xsdt.h, "XSDT", 1, sizeof(t->xsdt));
+	finish_table(&t->xsdt.h, "XSDT", 1, sizeof(t->xsdt));
 	t->rsdt.fadt = AT(fadt);
 	t->rsdt.madt = AT(madt);
-	finish(&t->rsdt.h, "RSDT", 1, sizeof(t->rsdt));
+	finish_table(&t->rsdt.h, "RSDT", 1, sizeof(t->rsdt));
 	make_fadt(&t->fadt);
 	memcpy(t->dsdt.aml, aml, sizeof(aml));
-	finish(&t->dsdt.h, "DSDT", 2, sizeof(t->dsdt));
+	finish_table(&t->dsdt.h, "DSDT", 2, sizeof(t->dsdt));
 	make_madt(&t->madt, b->vcpus);
 	*rsdp = AT(rsdp);
 	return boot_put(b, &p, e);

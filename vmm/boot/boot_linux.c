@@ -41,7 +41,7 @@ _Static_assert(sizeof(struct boot_params) == 4096, "zero page");
 
 /* ---- the file ----------------------------------------------------------- */
 
-static bool match(const struct boot *b)
+static bool linux_match(const struct boot *b)
 {
 	const struct bytes *im = &b->kernel;
 
@@ -66,8 +66,8 @@ static int read_header(const struct bytes *im, struct setup_header *h,
 	return 0;
 }
 
-static int check_header(const struct bytes *im, const struct setup_header *h,
-			struct err *e)
+static int check_setup(const struct bytes *im, const struct setup_header *h,
+		       struct err *e)
 {
 	if (h->boot_flag != BOOT_FLAG)
 		return err_range(e,
@@ -114,8 +114,8 @@ static int find_place(const struct boot *b, const struct setup_header *h,
 	return 0;
 }
 
-static int put_kernel(struct boot *b, const struct setup_header *h,
-		      uint64_t *end, uint64_t *entry, struct err *e)
+static int linux_put(struct boot *b, const struct setup_header *h,
+		     uint64_t *end, uint64_t *entry, struct err *e)
 {
 	const struct bytes *im = &b->kernel;
 	uint64_t at = ((h->setup_sects ?: 4U) + 1) * SECTOR;
@@ -258,8 +258,8 @@ static int linux_load(struct boot *b, struct err *e)
 	struct setup_header h;
 	uint64_t end, entry, zero_page;
 
-	if (read_header(&b->kernel, &h, e) || check_header(&b->kernel, &h, e) ||
-	    put_kernel(b, &h, &end, &entry, e) || put_initrd(b, &h, end, e) ||
+	if (read_header(&b->kernel, &h, e) || check_setup(&b->kernel, &h, e) ||
+	    linux_put(b, &h, &end, &entry, e) || put_initrd(b, &h, end, e) ||
 	    put_zero_page(b, &h, &zero_page, e) ||
 	    put_tables(b, &b->lm.cr3, e) || put_gdt(b, &b->lm.gdt, e))
 		return -1;
@@ -274,6 +274,6 @@ static int linux_load(struct boot *b, struct err *e)
 const struct boot_loader linux_loader = {
 	.name = "linux",
 	.help = "a Linux bzImage for x86-64 (boot protocol 2.12 and later)",
-	.match = match,
+	.match = linux_match,
 	.load = linux_load,
 };

@@ -72,7 +72,7 @@ static uint64_t find_header(const struct bytes *im)
 	return im->len;
 }
 
-static bool match(const struct boot *b)
+static bool multiboot_match(const struct boot *b)
 {
 	return find_header(&b->kernel) != b->kernel.len;
 }
@@ -147,8 +147,8 @@ static int put_by_addresses(struct boot *b, uint64_t header, uint64_t *entry,
 	return 0;
 }
 
-static int put_kernel(struct boot *b, uint64_t header, uint32_t flags,
-		      uint64_t *entry, struct err *e)
+static int multiboot_put(struct boot *b, uint64_t header, uint32_t flags,
+			 uint64_t *entry, struct err *e)
 {
 	const char *name = b->kernel.name;
 
@@ -342,8 +342,9 @@ static int multiboot_load(struct boot *b, struct err *e)
 	uint64_t rsdp; /* which the kernel has to look for */
 
 	if (check_flags(&b->kernel, flags, e) ||
-	    put_kernel(b, header, flags, &entry, e) || acpi_put(b, &rsdp, e) ||
-	    put_modules(b, places, e) || put_info(b, places, &info, e))
+	    multiboot_put(b, header, flags, &entry, e) ||
+	    acpi_put(b, &rsdp, e) || put_modules(b, places, e) ||
+	    put_info(b, places, &info, e))
 		return -1;
 	b->regs = (struct kvm_regs){
 		.rax = BOOTED,
@@ -358,6 +359,6 @@ const struct boot_loader multiboot_loader = {
 	.name = "multiboot",
 	.help = "a Multiboot 1 image (32-bit ELF, or with addresses in its "
 		"header, magic 0x1badb002 in the first 8192 bytes)",
-	.match = match,
+	.match = multiboot_match,
 	.load = multiboot_load,
 };

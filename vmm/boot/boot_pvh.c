@@ -42,7 +42,7 @@ struct told {
 	struct start_range map[BOOT_MAX_RANGES];
 };
 
-static bool match(const struct boot *b)
+static bool pvh_match(const struct boot *b)
 {
 	return elf_bits(&b->kernel) == 64;
 }
@@ -71,7 +71,7 @@ static int find_entry(const struct bytes *im, uint64_t *entry, struct err *e)
 	return 0;
 }
 
-static int put_kernel(struct boot *b, uint64_t *entry, struct err *e)
+static int pvh_put(struct boot *b, uint64_t *entry, struct err *e)
 {
 	if (find_entry(&b->kernel, entry, e) || elf_put_segments(b, 64, e))
 		return -1;
@@ -129,7 +129,7 @@ static int pvh_load(struct boot *b, struct err *e)
 {
 	uint64_t entry, info;
 
-	if (put_kernel(b, &entry, e) ||
+	if (pvh_put(b, &entry, e) ||
 	    boot_put_initrd(b, end_of_all(b), 4 * GIB, e) ||
 	    put_told(b, &info, e))
 		return -1;
@@ -145,6 +145,6 @@ const struct boot_loader pvh_loader = {
 	.name = "pvh",
 	.help = "a 64-bit ELF file with a PVH note (Linux's vmlinux with "
 		"CONFIG_PVH)",
-	.match = match,
+	.match = pvh_match,
 	.load = pvh_load,
 };

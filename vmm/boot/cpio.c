@@ -9,7 +9,7 @@
 #define HEAD  110 /* bytes: the magic and 13 numbers of 8 digits */
 #define ALIGN 4
 
-static void put_bytes(struct cpio *c, const void *data, size_t len)
+static void cpio_put(struct cpio *c, const void *data, size_t len)
 {
 	size_t want = c->len + align_up(len, ALIGN);
 
@@ -45,8 +45,8 @@ void cpio_add(struct cpio *c, const char *name, uint32_t mode, const void *data,
 		c->failed = true;
 		return;
 	}
-	put_bytes(c, head, (size_t)n + 1);
-	put_bytes(c, data, len);
+	cpio_put(c, head, (size_t)n + 1);
+	cpio_put(c, data, len);
 }
 
 int cpio_finish(struct cpio *c)

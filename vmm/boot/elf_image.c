@@ -46,8 +46,8 @@ static int read_header(const struct bytes *im, int bits, struct header *h,
 	return 0;
 }
 
-static int check_header(const struct bytes *im, int bits,
-			const struct header *h, struct err *e)
+static int check_elf(const struct bytes *im, int bits, const struct header *h,
+		     struct err *e)
 {
 	unsigned int machine = bits == 64 ? EM_X86_64 : EM_386;
 	size_t size = bits == 64 ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr);
@@ -128,8 +128,8 @@ static int open_image(const struct bytes *im, int bits, struct header *h,
 	if (elf_bits(im) != bits)
 		return err_unsupported(e, "%s: not a %d-bit ELF file", im->name,
 				       bits);
-	return read_header(im, bits, h, e) || check_header(im, bits, h, e) ? -1
-									   : 0;
+	return read_header(im, bits, h, e) || check_elf(im, bits, h, e) ? -1
+									: 0;
 }
 
 static int put_segments(struct boot *b, int bits, const struct header *h,

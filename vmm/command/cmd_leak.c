@@ -33,8 +33,8 @@ static void guess_all(struct machine *m, const struct leak_page *pages,
 
 /* What was measured against what was expected, where nothing was done to memory
  * or to a cache in between that gpcvm knows of. */
-static void compare(struct machine *m, const struct leak_page *p,
-		    const struct guess *g, struct json *j)
+static void note_disagreement(struct machine *m, const struct leak_page *p,
+			      const struct guess *g, struct json *j)
 {
 	uint64_t changes;
 	enum model_map map = model_direct_map(&m->pv.model, p->gpa, &changes);
@@ -89,7 +89,7 @@ static int leak_one(struct request *rq)
 	if (rq->page)
 		json_str(&rq->reply, "name", rq->page->name);
 	page_json(&page, &rq->reply);
-	compare(rq->m, &page, &guess, &rq->reply);
+	note_disagreement(rq->m, &page, &guess, &rq->reply);
 	result_json(&res, &rq->reply);
 	return 0;
 }
@@ -110,7 +110,7 @@ static int leak_off(struct request *rq)
 	guess_all(rq->m, &page, 1, &guess);
 	json_str(&rq->reply, "name", rq->page->name);
 	page_json(&page, &rq->reply);
-	compare(rq->m, &page, &guess, &rq->reply);
+	note_disagreement(rq->m, &page, &guess, &rq->reply);
 	result_json(&res, &rq->reply);
 	return 0;
 }
@@ -180,7 +180,7 @@ static int leak_all(struct request *rq)
 		json_object(j, NULL);
 		json_str(j, "name", rows[i].name);
 		page_json(p, j);
-		compare(rq->m, p, &guesses[rows[i].page], j);
+		note_disagreement(rq->m, p, &guesses[rows[i].page], j);
 		json_object_end(j);
 		worst = p->state > worst ? p->state : worst;
 	}

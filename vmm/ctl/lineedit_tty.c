@@ -12,7 +12,7 @@
 #define DEFAULT_WIDTH 80
 #define MIN_ROOM      8
 
-static void put_bytes(const struct lineedit_tty *t, const char *s, size_t n)
+static void tty_put(const struct lineedit_tty *t, const char *s, size_t n)
 {
 	while (n) {
 		ssize_t done = write(t->out, s, n);
@@ -34,7 +34,7 @@ static void put_bytes(const struct lineedit_tty *t, const char *s, size_t n)
 
 static void put_str(const struct lineedit_tty *t, const char *s)
 {
-	put_bytes(t, s, strlen(s));
+	tty_put(t, s, strlen(s));
 }
 
 void lineedit_tty_init(struct lineedit_tty *t, int in, int out,
@@ -136,7 +136,7 @@ void lineedit_tty_draw(struct lineedit_tty *t, const struct lineedit *le)
 	shown = skip_chars(le->buf + skip, le->len - skip, room);
 	n = snprintf(out, sizeof(out), "\r%.64s%.*s\033[K\r\033[%zuC",
 		     t->prompt, (int)shown, le->buf + skip, prompt + column);
-	put_bytes(t, out, (size_t)n);
+	tty_put(t, out, (size_t)n);
 	t->shown = true;
 }
 

@@ -138,7 +138,7 @@ int delays_check(const struct delays *d, struct err *e)
 
 /* They are there once, for all of the kernel. Two that set them would not only
  * disturb each other: the last to end would put back what the other had set. */
-static int take(struct delays *d, struct err *e)
+static int take_lock(struct delays *d, struct err *e)
 {
 	int fd;
 
@@ -168,7 +168,8 @@ static int take(struct delays *d, struct err *e)
 
 int delays_set(struct delays *d, enum delay which, uint32_t us, struct err *e)
 {
-	if (delays_check(d, e) || take(d, e) || write_delay(d, which, us, e))
+	if (delays_check(d, e) || take_lock(d, e) ||
+	    write_delay(d, which, us, e))
 		return -1;
 	return read_number(d, "hit", which, &d->hits[which], e);
 }
@@ -176,7 +177,7 @@ int delays_set(struct delays *d, enum delay which, uint32_t us, struct err *e)
 int delays_take(struct delays *d, const uint32_t us[static DELAYS],
 		struct err *e)
 {
-	if (delays_check(d, e) || take(d, e))
+	if (delays_check(d, e) || take_lock(d, e))
 		return -1;
 	memcpy(d->before, us, sizeof(d->before));
 	return 0;

@@ -18,7 +18,7 @@
 /* ---- reading ------------------------------------------------------------ */
 
 /* All of it: 0, or -1 with errno (ENODATA: the file ends before). */
-static int read_all(int fd, void *buf, uint64_t len, uint64_t offset)
+static int read_at(int fd, void *buf, uint64_t len, uint64_t offset)
 {
 	char *to = buf;
 
@@ -40,7 +40,7 @@ static int read_all(int fd, void *buf, uint64_t len, uint64_t offset)
 
 /* ---- segments ----------------------------------------------------------- */
 
-static int check_header(const Elf64_Ehdr *h, struct err *e)
+static int check_core(const Elf64_Ehdr *h, struct err *e)
 {
 	if (memcmp(h->e_ident, ELFMAG, SELFMAG) != 0 ||
 	    h->e_ident[EI_CLASS] != ELFCLASS64 ||
@@ -123,15 +123,15 @@ int kcore_map_read(int fd, struct kcore_map *map, struct err *e)
 	int r = -1;
 
 	memset(map, 0, sizeof(*map));
-	if (read_all(fd, &h, sizeof(h), 0))
+	if (read_at(fd, &h, sizeof(h), 0))
 		return err_os(e, errno, "reading the header of /proc/kcore");
-	if (check_header(&h, e))
+	if (check_core(&h, e))
 		return -1;
 	ph = calloc(h.e_phnum, sizeof(*ph));
 	map->segments = calloc(h.e_phnum, sizeof(*map->segments));
 	if (!ph || !map->segments)
 		err_os(e, ENOMEM, "memory for %u segments", h.e_phnum);
-	else if (read_all(fd, ph, h.e_phnum * sizeof(*ph), h.e_phoff))
+	else if (read_at(fd, ph, h.e_phnum * sizeof(*ph), h.e_phoff))
 		err_os(e, errno, "reading %u program headers of /proc/kcore",
 		       h.e_phnum);
 	else
@@ -244,7 +244,7 @@ static void scan_segment(int fd, const struct kcore_segment *g,
 			s->stopped = s->stop && s->stop(s->arg);
 		if (s->stopped || s->found == s->nr)
 			return;
-		if (!read_all(fd, w->buf, w->len, g->offset + at + w->from)) {
+		if (!read_at(fd, w->buf, w->len, g->offset + at + w->from)) {
 			s->scanned += PAGE_SIZE;
 			search_page(s, w, g->phys + at);
 		} else if (errno == ENODATA) { /* and so is all the rest */
@@ -298,8 +298,8 @@ bool kcore_holds(int fd, const struct kcore_map *map, uint64_t phys,
 
 		if (phys < g->phys || phys - g->phys >= g->size)
 			continue;
-		r = !read_all(fd, words, sizeof(words),
-			      g->offset + (phys - g->phys)) &&
+		r = !read_at(fd, words, sizeof(words),
+			     g->offset + (phys - g->phys)) &&
 		    same(words, masked, mask);
 	}
 	explicit_bzero(words, sizeof(words));

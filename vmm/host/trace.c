@@ -122,7 +122,7 @@ struct drain {
 	enum trace_point point;
 };
 
-static void keep(void *arg, const uint8_t *raw, uint32_t size)
+static void keep_record(void *arg, const uint8_t *raw, uint32_t size)
 {
 	struct drain *d = arg;
 	struct trace *t = d->t;
@@ -141,7 +141,7 @@ static void drain_all(struct trace *t)
 	for (unsigned int i = 0; i < t->nr_rings; i++) {
 		struct drain d = { t, t->rings[i].point };
 
-		trace_ring_drain(&t->rings[i], keep, &d);
+		trace_ring_drain(&t->rings[i], keep_record, &d);
 	}
 }
 

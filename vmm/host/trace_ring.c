@@ -49,7 +49,7 @@ void trace_ring_close(struct trace_ring *r)
 }
 
 /* Out of the ring, around whose end it may lie. */
-static void take(const uint8_t *data, uint64_t at, void *to, size_t len)
+static void copy_out(const uint8_t *data, uint64_t at, void *to, size_t len)
 {
 	const size_t from = at % TRACE_DATA;
 	const size_t first = len < TRACE_DATA - from ? len : TRACE_DATA - from;
@@ -85,14 +85,14 @@ void trace_ring_drain(struct trace_ring *r,
 	uint8_t record[512];
 
 	for (; head - tail >= sizeof(h); tail += h.size) {
-		take(data, tail, &h, sizeof(h));
+		copy_out(data, tail, &h, sizeof(h));
 		if (h.size < sizeof(h) || h.size > head - tail)
 			break;
 		if (h.type == PERF_RECORD_LOST)
 			fn(arg, NULL, 0);
 		if (h.type != PERF_RECORD_SAMPLE || h.size > sizeof(record))
 			continue;
-		take(data, tail, record, h.size);
+		copy_out(data, tail, record, h.size);
 		one_sample(record, h.size, fn, arg);
 	}
 	__atomic_store_n(&page->data_tail, head, __ATOMIC_RELEASE);

@@ -64,7 +64,7 @@ int tracefs_open(const char **mounted, struct err *e)
 }
 
 /* All of a small file, terminated; -1 and errno. */
-static int read_all(int root, const char *path, char *buf, size_t size)
+static int read_format(int root, const char *path, char *buf, size_t size)
 {
 	int fd = openat(root, path, O_RDONLY | O_CLOEXEC);
 	size_t len = 0;
@@ -83,7 +83,7 @@ static int read_all(int root, const char *path, char *buf, size_t size)
 }
 
 /* "key:N;" at *@text, after blanks; goes on behind it. */
-static bool number(const char **text, const char *key, uint32_t *n)
+static bool find_number(const char **text, const char *key, uint32_t *n)
 {
 	const size_t len = strlen(key);
 	const char *s = *text + strspn(*text, "; \t");
@@ -110,8 +110,8 @@ bool tracefs_find_field(const char *text, const char *name,
 			return false;
 		if ((size_t)(end - text) > len && end[-(long)len - 1] == ' ' &&
 		    !strncmp(end - len, name, len))
-			return number(&end, "offset:", &f->offset) &&
-			       number(&end, "size:", &f->size);
+			return find_number(&end, "offset:", &f->offset) &&
+			       find_number(&end, "size:", &f->size);
 		text = end;
 	}
 	return false;
@@ -124,11 +124,11 @@ int tracefs_event(int root, const char *group, const char *name,
 	char path[96], text[8192];
 
 	snprintf(path, sizeof(path), "events/%.32s/%.32s/id", group, name);
-	if (read_all(root, path, text, sizeof(text)))
+	if (read_format(root, path, text, sizeof(text)))
 		return err_os(e, errno, "the tracepoint %s:%s", group, name);
 	*id = strtoull(text, NULL, 10);
 	snprintf(path, sizeof(path), "events/%.32s/%.32s/format", group, name);
-	if (read_all(root, path, text, sizeof(text)))
+	if (read_format(root, path, text, sizeof(text)))
 		return err_os(e, errno, "the tracepoint %s:%s", group, name);
 	for (unsigned int i = 0; i < nr; i++)
 		if (!tracefs_find_field(text, names[i], &fields[i]) ||

@@ -43,7 +43,7 @@ static bool make_room(struct listener *l)
 	return true;
 }
 
-static void keep(struct listener *l, uint64_t seq, int type, char *text)
+static void keep_event(struct listener *l, uint64_t seq, int type, char *text)
 {
 	pthread_mutex_lock(&l->lock);
 	if (make_room(l)) {
@@ -83,7 +83,7 @@ static void take_object(struct listener *l, struct json_read *r)
 	if (!copy)
 		return;
 	json_read_string(&text, copy, 3 * text.len + 1);
-	keep(l, seq, type, copy);
+	keep_event(l, seq, type, copy);
 }
 
 /* A line is an event, or the reply to `log`: an array of them. */

@@ -9,7 +9,7 @@
 
 /* ---- replies ------------------------------------------------------------- */
 
-static bool keep(void *arg, const struct json_read *value)
+static bool keep_value(void *arg, const struct json_read *value)
 {
 	*(struct json_read *)arg = *value;
 	return false;
@@ -19,8 +19,8 @@ static bool keep(void *arg, const struct json_read *value)
 static bool find_field(const struct reply_text *r, const char *path,
 		       struct json_read *value)
 {
-	return r->text &&
-	       field_each(r->text, r->n, path, keep, value) == FIELD_STOPPED;
+	return r->text && field_each(r->text, r->n, path, keep_value, value) ==
+				  FIELD_STOPPED;
 }
 
 static enum reply_kind kind_of(const struct reply_text *r)

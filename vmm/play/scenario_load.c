@@ -30,7 +30,7 @@ static bool wait_for_text(int fd, bool no_writer)
 	return p.revents & POLLIN;
 }
 
-static char *read_all(int fd, size_t *n)
+static char *read_text(int fd, size_t *n)
 {
 	/* One byte more than is allowed, so that more is seen to be. */
 	char *buf;
@@ -81,7 +81,7 @@ int scenario_load(struct scenario *s, const struct scenario_source *from,
 	*s = (struct scenario){ 0 };
 	if (fd < 0)
 		return cannot(e, "opened", errno);
-	text = read_all(fd, &n);
+	text = read_text(fd, &n);
 	if (!text) {
 		r = cannot(e, "read", errno);
 		close(fd);

@@ -196,8 +196,8 @@ static int differs(struct branch *b, const struct stmt *s, const char *what,
 }
 
 /* What the vm line asks for and the machine is not. */
-static int compare(struct branch *b, const struct stmt *s,
-		   const struct status *st)
+static int compare_options(struct branch *b, const struct stmt *s,
+			   const struct status *st)
 {
 	const struct config *cfg = s->cfg;
 	char got[16], want[16];
@@ -233,7 +233,7 @@ static int adopt(struct branch *b, const struct stmt *s)
 	p->adopted = true;
 	if (ask_status(b, &st))
 		return halt_poll(&p->halt, -1, 0) < 0 ? -1 : branch_lost(b, s);
-	if (compare(b, s, &st))
+	if (compare_options(b, s, &st))
 		return -1;
 	branch_note(b,
 		    "%s:%u: not played, the machine that runs is taken as it "

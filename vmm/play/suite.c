@@ -222,7 +222,7 @@ static int start_player(struct player_process *pp, const struct scenario *s,
 }
 
 /* False at the end. */
-static bool take(struct player_process *pp)
+static bool take_output(struct player_process *pp)
 {
 	size_t cap = pp->cap ? 2 * pp->cap : 16384;
 	ssize_t n;
@@ -250,7 +250,7 @@ static void follow(struct player_process *pp, struct halt *h)
 		int r = halt_poll(h, pp->fd, -1);
 
 		if (!r) {
-			if (!take(pp))
+			if (!take_output(pp))
 				return;
 			continue;
 		}

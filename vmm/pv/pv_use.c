@@ -92,8 +92,9 @@ static const char *after(const char *text, const char *mark)
 
 /* Who saw what, where they differ: the model (where it says anything), the guest,
  * the kernel (where it tells). */
-static void compare(struct pv_page *p, const struct judged *d,
-		    enum pv_verdict verdict, const char *why, struct json *j)
+static void compare_verdict(struct pv_page *p, const struct judged *d,
+			    enum pv_verdict verdict, const char *why,
+			    struct json *j)
 {
 	const char *model = model_expect_name(d->expect);
 	const bool nowhere = d->nowhere && p->found.wrote;
@@ -204,6 +205,6 @@ int pv_check(struct pv_page *p, struct vcpu *v, enum pv_how how, struct json *j,
 	json_str(j, "verdict", pv_verdict_name(*verdict));
 	if (why[0])
 		json_str(j, "why", why);
-	compare(p, &d, *verdict, why, j);
+	compare_verdict(p, &d, *verdict, why, j);
 	return 0;
 }

@@ -40,7 +40,7 @@ static int stop_storm(struct request *rq)
 
 /* ---- on its own thread -------------------------------------------------- */
 
-static int do_check(void *arg, struct vcpu *v, struct err *e)
+static int check_after(void *arg, struct vcpu *v, struct err *e)
 {
 	struct request *rq = arg;
 
@@ -75,7 +75,7 @@ static int do_check_before(void *arg, struct vcpu *v, struct err *e)
 		check_unreachable(rq);
 		return 0;
 	}
-	do_check(arg, v, e);
+	check_after(arg, v, e);
 	if (rq->page->found.as_expected)
 		rq->arg[0] = worst;
 	return 0;
@@ -139,7 +139,7 @@ static void restore_and_check(struct request *rq, struct storm *s)
 	worst = rq->arg[0];
 
 	undo_all(s, &rq->reply);
-	check_pages(rq, do_check);
+	check_pages(rq, check_after);
 	if (worst > rq->arg[0])
 		rq->arg[0] = worst;
 	check_done(rq);
@@ -175,7 +175,7 @@ static uint64_t draw_seed(void)
 	return seed;
 }
 
-static int begin_storm(struct request *rq, struct storm *s)
+static int start_storm(struct request *rq, struct storm *s)
 {
 	const struct config *cfg = rq->m->cfg;
 	int r;
@@ -211,7 +211,7 @@ int cmd_storm(struct request *rq)
 	s = calloc(1, sizeof(*s));
 	if (!s)
 		return err_os(&rq->err, ENOMEM, "memory for a storm");
-	r = begin_storm(rq, s);
+	r = start_storm(rq, s);
 	if (r < 0) {
 		storm_free(s);
 		free(s);

@@ -222,7 +222,7 @@ static int run_poke(struct storm_thread *t, const struct storm_step *st,
 	return r;
 }
 
-static int do_check(void *arg, struct vcpu *v, struct err *e)
+static int check_step(void *arg, struct vcpu *v, struct err *e)
 {
 	const struct errand *a = arg;
 
@@ -235,7 +235,7 @@ static int do_check(void *arg, struct vcpu *v, struct err *e)
 static int run_check(struct storm_thread *t, const struct storm_step *st,
 		     uint64_t gpa, uint64_t len)
 {
-	int r = errand(t, st, gpa, len, JOB_AGENT, do_check);
+	int r = errand(t, st, gpa, len, JOB_AGENT, check_step);
 
 	t->judged = !r;
 	t->used = !r;

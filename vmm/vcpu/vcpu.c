@@ -67,7 +67,7 @@ static bool agent_here(const struct vcpu *v)
 }
 
 /* Take the first job that can run now. Lock held. */
-static struct vcpu_job *take(struct vcpu *v, bool agent)
+static struct vcpu_job *take_job(struct vcpu *v, bool agent)
 {
 	struct vcpu_job **p, *job;
 
@@ -136,7 +136,7 @@ static void vcpu_set_job(struct vcpu *v, struct vcpu_job *job, uint64_t since)
 	pthread_mutex_unlock(&v->lock);
 }
 
-static void finish(struct vcpu_job *job, struct vcpu *v, bool agent)
+static void finish_job(struct vcpu_job *job, struct vcpu *v, bool agent)
 {
 	bool run = !load(&job->cancelled) && (job->kind == JOB_HOST || agent);
 	struct vcpu_job *outer = v->job;
@@ -170,7 +170,7 @@ static void service(struct vcpu *v, bool agent)
 
 		if (v->wait && !v->wait())
 			v->wait = NULL;
-		job = take(v, can);
+		job = take_job(v, can);
 		/* A halted vCPU wakes for the job, which will find the agent
 		 * at the doorbell once the guest has gone on after HLT. */
 		if (!job && v->halted && v->queue && !v->pause && agent) {
@@ -179,7 +179,7 @@ static void service(struct vcpu *v, bool agent)
 		}
 		if (job) {
 			pthread_mutex_unlock(&v->lock);
-			finish(job, v, can);
+			finish_job(job, v, can);
 			if (agent && v->agent.waiting && v->spin_ns)
 				spin(v);
 			pthread_mutex_lock(&v->lock);
