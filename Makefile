@@ -37,10 +37,12 @@ LIBS	:= -lfdt -lcap
 
 SRCS	:= $(filter-out vmm/main.c,$(wildcard vmm/*.c vmm/*/*.c)) $(wildcard devices/*.c)
 OBJS	:= $(SRCS:%.c=$(O)/%.o) $(O)/filters/filters.o
-# Rooms that run without a machine, and what these stand on: vmm/rooms.
+# Rooms that run without a machine, and what these stand on: vmm/rooms. They make
+# an archive, the monitor another, which may take from the first.
 CLIENT_ROOMS := base config kvm host boot probe ctl play
-CLIENT_PARTS := $(filter $(foreach r,$(CLIENT_ROOMS),$(O)/vmm/$(r)/%),$(OBJS)) \
-	$(O)/filters/filters.o
+CLIENT	:= $(filter $(foreach r,$(CLIENT_ROOMS),$(O)/vmm/$(r)/%),$(OBJS)) \
+	$(O)/filters/filters.o $(O)/guest/image.o
+MONITOR	:= $(filter-out $(O)/vmm/run.o $(CLIENT),$(OBJS))
 
 .PHONY: all demo check test bench install clean format lint help deps
 all: $(O)/gpcvm
@@ -50,7 +52,15 @@ include guest/build.mk
 include guest/linux/build.mk
 include tests/build.mk
 
-$(O)/gpcvm: $(O)/vmm/main.o $(OBJS) $(O)/guest/image.o
+# Made anew each time: ar would keep the members whose sources are gone.
+$(O)/libmonitor.a: $(MONITOR)
+$(O)/libclient.a: $(CLIENT)
+$(O)/libmonitor.a $(O)/libclient.a:
+	$(call say,AR,$@)
+	$(Q)rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
+$(O)/gpcvm: $(O)/vmm/main.o $(O)/vmm/run.o $(O)/libmonitor.a $(O)/libclient.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LINK) $(LDFLAGS) -o $@ $^ $(LIBS)
 

@@ -23,11 +23,6 @@ lint:
 	$(Q)tests/tidy $(O)/tidy $(C_FILES)
 
 # The client, linked without the monitor: nothing of that may be missing.
-$(O)/libclient.a: $(CLIENT_PARTS) $(O)/guest/image.o
-	$(call say,AR,$@)
-	$(Q)rm -f $@
-	$(Q)$(AR) rcs $@ $^
-
 $(O)/client: $(O)/libclient.a
 	$(call say,LD,$@)
 	$(Q)echo 'int main(void) { return 0; }' | $(CC) $(CFLAGS) $(LINK) \
