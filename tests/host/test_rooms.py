@@ -30,14 +30,14 @@ HOUSE = {
 
 
 def rooms(lab, table=TABLE, **changed):
-    """Status and words of tests/rooms over HOUSE with the files that are changed
-    (named as in vmm/, with __ for /, and without .c or .h for both)."""
+    """Status and words of tests/rooms over HOUSE with changed files: base__num__c is
+    vmm/base/num.c."""
     top = os.path.join(lab.dir, "house")
     files = dict(HOUSE, **{"vmm/rooms": table})
     files.update((name.replace("__", "/", 1).replace("__", "."), text)
                  for name, text in changed.items())
     for name, text in files.items():
-        path = os.path.join(top, name if name.startswith("devices/") or name.startswith("vmm/")
+        path = os.path.join(top, name if name.startswith(("devices/", "vmm/"))
                             else "vmm/" + name)
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "w") as f:
@@ -126,3 +126,13 @@ def test_house_of_gpcvm_is_in_order(lab):
     r = subprocess.run([os.path.join(lab.root, "tests", "rooms"), build], cwd=lab.root,
                        text=True, capture_output=True, timeout=60)
     assert (r.returncode, r.stderr) == (0, ""), r.stderr
+
+
+@lib.short
+def test_object_that_was_not_built_fails(lab):
+    assert rooms(lab) == (0, "")
+    top = os.path.join(lab.dir, "house")
+    os.unlink(os.path.join(top, "build", "vmm", "base", "num.o"))
+    r = subprocess.run([os.path.join(lab.root, "tests", "rooms"), "build"],
+                       cwd=top, text=True, capture_output=True, timeout=60)
+    assert r.returncode == 1 and "num.o" in r.stderr, r

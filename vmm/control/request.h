@@ -13,11 +13,12 @@
 struct session;
 
 /*
- * A command_fn is run on the main thread: it fills rq->reply with fields and returns 0, or
- * fills rq->err and returns -1, or hands the rest to a vCPU or to a thread with
- * request_on_vcpu() or request_on_thread() and returns what that returns. One
- * whose reply may be long sets rq->part and returns REQUEST_PARTS.
+ * A command_fn is run on the main thread: it fills rq->reply with fields and
+ * returns 0, or fills rq->err and returns -1, or hands the rest to a vCPU or to a
+ * thread with request_on_vcpu() or request_on_thread() and returns what that
+ * returns. One whose reply may be long sets rq->part and returns REQUEST_PARTS.
  */
+
 typedef int (*request_vcpu_fn)(struct request *rq, struct vcpu *v);
 /* What a request's own thread asks of a vCPU. */
 typedef int (*request_agent_fn)(void *arg, struct vcpu *v, struct err *e);
@@ -93,9 +94,9 @@ struct request {
 
 /*
  * Parse rq->line (changed) and run it. Returns 0 or -1 when it is over, with
- * the reply complete in rq->reply, or REQUEST_PENDING: rq->client->finished() is called
- * later, or REQUEST_PARTS: what is in rq->reply is the beginning of it, and
- * request_part() adds the rest. @line_len: bytes of rq->line, without newline.
+ * the reply complete in rq->reply, or REQUEST_PENDING: rq->client->finished() is
+ * called later, or REQUEST_PARTS: what is in rq->reply is the beginning of it,
+ * and request_part() adds the rest. @line_len: bytes of rq->line, without newline.
  */
 int request_run(struct request *rq, size_t line_len);
 /* Add a part to rq->reply. 0: the reply is complete; REQUEST_PARTS: not yet. */
