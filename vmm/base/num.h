@@ -4,23 +4,9 @@
 #define GPCVM_NUM_H
 
 #include <stdbool.h>
-#include <stdint.h>
 
 #include "base/err.h"
-
-#define PAGE_SHIFT    12
-#define PAGE_SIZE     (UINT64_C(1) << PAGE_SHIFT)
-#define KIB	      (UINT64_C(1) << 10)
-#define MIB	      (UINT64_C(1) << 20)
-#define GIB	      (UINT64_C(1) << 30)
-#define TIB	      (UINT64_C(1) << 40)
-
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
-
-static inline uint64_t align_up(uint64_t v, uint64_t a)
-{
-	return (v + a - 1) & ~(a - 1);
-}
+#include "base/units.h"
 
 /*
  * Parse all of @s: decimal or 0x hexadecimal, with an optional suffix K, M, G

@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/num.h"
 #include "base/out.h"
+#include "base/units.h"
 
 #define GUEST_SIZE	(256 * KIB)
 #define MESSAGES_SIZE	(64 * KIB)

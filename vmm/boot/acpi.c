@@ -50,7 +50,7 @@ struct rsdp {
 	uint8_t checksum_all, reserved[3];
 } __attribute__((packed));
 
-struct header {
+struct acpi_header {
 	char signature[4];
 	uint32_t length;
 	uint8_t revision, checksum;
@@ -61,12 +61,12 @@ struct header {
 } __attribute__((packed));
 
 struct xsdt {
-	struct header h;
+	struct acpi_header h;
 	uint64_t fadt, madt;
 } __attribute__((packed));
 
 struct rsdt {
-	struct header h;
+	struct acpi_header h;
 	uint32_t fadt, madt;
 } __attribute__((packed));
 
@@ -82,7 +82,7 @@ struct address {
 } __attribute__((packed));
 
 struct fadt {
-	struct header h;
+	struct acpi_header h;
 	uint32_t facs, dsdt;
 	uint8_t reserved, profile;
 	uint16_t sci;
@@ -127,7 +127,7 @@ struct madt_nmi {
 } __attribute__((packed));
 
 struct madt {
-	struct header h;
+	struct acpi_header h;
 	uint32_t local_apic, flags;
 	struct madt_io_apic io_apic;
 	struct madt_override pit, sci;
@@ -140,7 +140,7 @@ static const uint8_t aml[] = { 0x08, '_',  'S',	    '5',  '_',	   0x12, 8,
 			       4,    0x0a, ACPI_S5, 0x0a, ACPI_S5, 0,	 0 };
 
 struct dsdt {
-	struct header h;
+	struct acpi_header h;
 	uint8_t aml[sizeof(aml)];
 } __attribute__((packed));
 
@@ -174,7 +174,7 @@ static uint8_t checksum(const void *table, size_t len)
 }
 
 /* The last thing: it makes the checksum. */
-static void finish_table(struct header *h, const char *signature,
+static void finish_table(struct acpi_header *h, const char *signature,
 			 uint8_t revision, size_t len)
 {
 	memcpy(h->signature, signature, sizeof(h->signature));

@@ -52,7 +52,7 @@ struct mb_range {
 } __attribute__((packed));
 
 /* All that the kernel is told, in one piece of memory. */
-struct told {
+struct multiboot_told {
 	uint8_t *buf;
 	uint32_t gpa, len, cap;
 };
@@ -176,7 +176,7 @@ static int multiboot_put(struct boot *b, uint64_t header, uint32_t flags,
 
 /* Room for @len bytes; its address in the guest. NULL @data: zeros. The sum was
  * counted before, in told_size(). */
-static uint32_t tell(struct told *t, const void *data, size_t len)
+static uint32_t tell(struct multiboot_told *t, const void *data, size_t len)
 {
 	uint32_t at = t->len;
 
@@ -214,8 +214,8 @@ static int told_size(const struct boot *b, uint64_t *size, struct err *e)
 	return 0;
 }
 
-static int tell_string(struct told *t, const char *name, const char *args,
-		       uint32_t *gpa, struct err *e)
+static int tell_string(struct multiboot_told *t, const char *name,
+		       const char *args, uint32_t *gpa, struct err *e)
 {
 	char *s = boot_cmdline(name, args);
 
@@ -228,7 +228,7 @@ static int tell_string(struct told *t, const char *name, const char *args,
 
 /* Section 3.3, mem_lower and mem_upper, in KiB: up to the first hole, from 0
  * and from 1 MiB on. */
-static void tell_memory(const struct boot *b, struct told *t,
+static void tell_memory(const struct boot *b, struct multiboot_told *t,
 			struct mb_info *info)
 {
 	for (unsigned int i = 0; i < b->nr_ranges; i++) {
@@ -250,7 +250,8 @@ static void tell_memory(const struct boot *b, struct told *t,
 }
 
 static int tell_modules(const struct boot *b, const uint64_t *places,
-			struct told *t, struct mb_info *info, struct err *e)
+			struct multiboot_told *t, struct mb_info *info,
+			struct err *e)
 {
 	struct mb_module list[CONFIG_MAX_MODULES] = { 0 };
 
@@ -292,7 +293,7 @@ static int put_modules(struct boot *b, uint64_t *places, struct err *e)
 }
 
 static int write_info(const struct boot *b, const uint64_t *places,
-		      struct told *t, struct err *e)
+		      struct multiboot_told *t, struct err *e)
 {
 	static const char name[] = "gpcvm " GPCVM_VERSION;
 	struct mb_info info = { .flags = INFO_MEMORY | INFO_CMDLINE |
@@ -312,7 +313,7 @@ static int put_info(struct boot *b, const uint64_t *places, uint32_t *gpa,
 		    struct err *e)
 {
 	struct boot_piece p = { .what = "the Multiboot information" };
-	struct told t = { 0 };
+	struct multiboot_told t = { 0 };
 
 	if (told_size(b, &p.size, e))
 		return -1;

@@ -36,7 +36,7 @@ struct start_range {
 };
 
 /* All that the kernel is told, in one piece. */
-struct told {
+struct pvh_told {
 	struct start_info info;
 	struct start_module module;
 	struct start_range map[BOOT_MAX_RANGES];
@@ -93,7 +93,7 @@ static uint64_t end_of_all(const struct boot *b)
 	return end;
 }
 
-static void fill_told(const struct boot *b, struct told *t, uint64_t gpa)
+static void fill_told(const struct boot *b, struct pvh_told *t, uint64_t gpa)
 {
 	struct start_info *s = &t->info;
 
@@ -101,11 +101,11 @@ static void fill_told(const struct boot *b, struct told *t, uint64_t gpa)
 	s->version = START_VERSION;
 	if (b->initrd.len) {
 		s->nr_modules = 1;
-		s->modlist = gpa + offsetof(struct told, module);
+		s->modlist = gpa + offsetof(struct pvh_told, module);
 		t->module.gpa = b->initrd.gpa;
 		t->module.len = b->initrd.len;
 	}
-	s->memmap = gpa + offsetof(struct told, map);
+	s->memmap = gpa + offsetof(struct pvh_told, map);
 	s->memmap_entries = b->nr_ranges;
 	for (unsigned int i = 0; i < b->nr_ranges; i++)
 		t->map[i] = (struct start_range){ b->map[i].gpa, b->map[i].len,
@@ -114,7 +114,7 @@ static void fill_told(const struct boot *b, struct told *t, uint64_t gpa)
 
 static int put_told(struct boot *b, uint64_t *gpa, struct err *e)
 {
-	struct told t = { 0 };
+	struct pvh_told t = { 0 };
 
 	if (boot_put_append(b, BOOT_MAX_CMDLINE - 1, &t.info.cmdline, e) ||
 	    acpi_put(b, &t.info.rsdp, e) ||

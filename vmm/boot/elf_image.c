@@ -7,7 +7,7 @@
 #include "boot/elf_image.h"
 
 /* What matters of both forms. */
-struct header {
+struct elf_header {
 	uint64_t entry, phoff;
 	unsigned int phnum, phentsize, machine, type;
 };
@@ -24,7 +24,7 @@ int elf_bits(const struct bytes *image)
 	return image->data[EI_CLASS] == ELFCLASS64 ? 64 : 32;
 }
 
-static int read_header(const struct bytes *im, int bits, struct header *h,
+static int read_header(const struct bytes *im, int bits, struct elf_header *h,
 		       struct err *e)
 {
 	Elf32_Ehdr a;
@@ -36,18 +36,22 @@ static int read_header(const struct bytes *im, int bits, struct header *h,
 		return -1;
 	if (bits == 64) {
 		memcpy(&b, p, sizeof(b));
-		*h = (struct header){ b.e_entry,     b.e_phoff,	  b.e_phnum,
-				      b.e_phentsize, b.e_machine, b.e_type };
+		*h =
+			(struct elf_header){ b.e_entry,	  b.e_phoff,
+					     b.e_phnum,	  b.e_phentsize,
+					     b.e_machine, b.e_type };
 	} else {
 		memcpy(&a, p, sizeof(a));
-		*h = (struct header){ a.e_entry,     a.e_phoff,	  a.e_phnum,
-				      a.e_phentsize, a.e_machine, a.e_type };
+		*h =
+			(struct elf_header){ a.e_entry,	  a.e_phoff,
+					     a.e_phnum,	  a.e_phentsize,
+					     a.e_machine, a.e_type };
 	}
 	return 0;
 }
 
-static int check_elf(const struct bytes *im, int bits, const struct header *h,
-		     struct err *e)
+static int check_elf(const struct bytes *im, int bits,
+		     const struct elf_header *h, struct err *e)
 {
 	unsigned int machine = bits == 64 ? EM_X86_64 : EM_386;
 	size_t size = bits == 64 ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr);
@@ -73,7 +77,7 @@ static int check_elf(const struct bytes *im, int bits, const struct header *h,
 }
 
 static int read_segment(const struct bytes *im, int bits,
-			const struct header *h, unsigned int i,
+			const struct elf_header *h, unsigned int i,
 			struct segment *s, struct err *e)
 {
 	Elf32_Phdr a;
@@ -122,7 +126,7 @@ static int put_segment(struct boot *b, const struct segment *s, unsigned int i,
 	return p.data ? boot_put(b, &p, e) : -1;
 }
 
-static int open_image(const struct bytes *im, int bits, struct header *h,
+static int open_image(const struct bytes *im, int bits, struct elf_header *h,
 		      struct err *e)
 {
 	if (elf_bits(im) != bits)
@@ -132,7 +136,7 @@ static int open_image(const struct bytes *im, int bits, struct header *h,
 									: 0;
 }
 
-static int put_segments(struct boot *b, int bits, const struct header *h,
+static int put_segments(struct boot *b, int bits, const struct elf_header *h,
 			struct err *e)
 {
 	struct segment s;
@@ -148,7 +152,7 @@ static int put_segments(struct boot *b, int bits, const struct header *h,
 
 int elf_put_segments(struct boot *b, int bits, struct err *e)
 {
-	struct header h;
+	struct elf_header h;
 
 	return open_image(&b->kernel, bits, &h, e) ||
 			       put_segments(b, bits, &h, e)
@@ -158,7 +162,7 @@ int elf_put_segments(struct boot *b, int bits, struct err *e)
 
 int elf_put(struct boot *b, int bits, uint64_t *entry, struct err *e)
 {
-	struct header h;
+	struct elf_header h;
 
 	if (open_image(&b->kernel, bits, &h, e) || put_segments(b, bits, &h, e))
 		return -1;
@@ -206,7 +210,7 @@ static int look_at_notes(const uint8_t *p, uint64_t len, const char *name,
 int elf_find_note(const struct bytes *im, const char *name, uint32_t type,
 		  struct elf_note *note, struct err *e)
 {
-	struct header h;
+	struct elf_header h;
 	struct segment s;
 	const void *p;
 

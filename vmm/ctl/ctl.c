@@ -37,12 +37,12 @@ static const char usage[] =
 	"  gpcvm ctl /tmp/vm < commands.txt\n"
 	"  gpcvm ctl /tmp/vm\n";
 
-struct options {
+struct ctl_options {
 	unsigned int wait_s;
 	bool json, help;
 };
 
-static int parse_options(int argc, char **argv, struct options *o,
+static int parse_options(int argc, char **argv, struct ctl_options *o,
 			 struct err *e)
 {
 	static const struct option longs[] = {
@@ -54,7 +54,7 @@ static int parse_options(int argc, char **argv, struct options *o,
 	uint64_t seconds;
 	int c;
 
-	*o = (struct options){ 0 };
+	*o = (struct ctl_options){ 0 };
 	optind = 0; /* main() may have parsed options before (getopt(3)) */
 	opterr = 0;
 	/* '+': the words of a command are not ours, whatever they look like */
@@ -256,7 +256,7 @@ static int run_input(struct ctl_link *l)
 
 int ctl_main(int argc, char **argv)
 {
-	struct options o;
+	struct ctl_options o;
 	struct ctl_link l;
 	struct err e;
 	int ret;

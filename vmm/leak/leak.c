@@ -26,20 +26,20 @@ struct leak_turn {
 };
 
 /* gpcvm's own page: anonymous memory, which the direct map has. */
-struct control {
+struct own_page {
 	uint64_t *page;
 	uint64_t masked[SECRET_WORDS];
 	bool seen;
 	uint64_t hit;
 };
 
-struct run {
+struct measurement {
 	struct request *rq;
 	struct leak *leak;
 	struct leak_batch batch;
 	struct leak_result *res;
 	struct kcore_map map;
-	struct control control;
+	struct own_page control;
 	struct kcore_secret *secrets;
 	uint64_t ram; /* of the host, at the end of the scan */
 };
@@ -160,7 +160,7 @@ static int take_turn(struct request *rq, struct leak_turn *t)
 /* ---- the control page --------------------------------------------------- */
 
 /* As the guest does it, guest/ops_secret.c: no register holds a clear word. */
-static void plant_control(struct run *r)
+static void plant_control(struct measurement *r)
 {
 	uint64_t *p = r->control.page + CONTROL_OFFSET / 8;
 
@@ -180,7 +180,7 @@ static int random_bytes(void *buf, size_t len, struct err *e)
 }
 
 /* Another mask, and the control page's words with it. */
-static int new_mask(struct run *r)
+static int new_mask(struct measurement *r)
 {
 	if (random_bytes(&r->batch.mask, 8, &r->rq->err) ||
 	    random_bytes(r->control.masked, sizeof(r->control.masked),
@@ -191,16 +191,16 @@ static int new_mask(struct run *r)
 	return 0;
 }
 
-static int control_unknown(struct run *r, const char *why)
+static int control_unknown(struct measurement *r, const char *why)
 {
 	r->res->control = LEAK_UNKNOWN;
 	snprintf(r->res->control_why, sizeof(r->res->control_why), "%s", why);
 	return -1;
 }
 
-static int judge_control(struct run *r)
+static int judge_control(struct measurement *r)
 {
-	struct control *c = &r->control;
+	struct own_page *c = &r->control;
 	struct leak_result *res = r->res;
 	uint64_t pfn;
 
@@ -239,7 +239,7 @@ static bool may_move(struct machine *m, uint64_t gpa)
 }
 
 /* It was not seen: is it not there? */
-static void judge_absent(struct run *r, struct leak_page *p)
+static void judge_absent(struct measurement *r, struct leak_page *p)
 {
 	if (r->res->unreadable) {
 		snprintf(p->why, sizeof(p->why),
@@ -262,7 +262,7 @@ static void judge_absent(struct run *r, struct leak_page *p)
 	}
 }
 
-static void judge_page(struct run *r, struct leak_page *p)
+static void judge_page(struct measurement *r, struct leak_page *p)
 {
 	p->state = LEAK_UNKNOWN;
 	p->settled = !p->planted; /* then p->why says why not */
@@ -295,7 +295,7 @@ static bool given_up(void *arg)
 	return request_given_up(arg);
 }
 
-static unsigned int list_secrets(struct run *r)
+static unsigned int list_secrets(struct measurement *r)
 {
 	struct leak_batch *b = &r->batch;
 	unsigned int n = 0;
@@ -317,7 +317,7 @@ static unsigned int list_secrets(struct run *r)
 	return n + 1;
 }
 
-static void note_found(struct run *r, unsigned int n)
+static void note_found(struct measurement *r, unsigned int n)
 {
 	r->control.seen = false;
 	for (unsigned int i = 0; i < n; i++) {
@@ -333,7 +333,7 @@ static void note_found(struct run *r, unsigned int n)
 	}
 }
 
-static int scan(struct run *r)
+static int scan(struct measurement *r)
 {
 	struct kcore_scan s = { .mask = r->batch.mask,
 				.secrets = r->secrets,
@@ -356,7 +356,7 @@ static int scan(struct run *r)
 }
 
 /* Plant, look, change, look again. */
-static int measure_once(struct run *r)
+static int measure_once(struct measurement *r)
 {
 	struct leak_batch *b = &r->batch;
 
@@ -380,7 +380,7 @@ static bool all_settled(const struct leak_batch *b)
 }
 
 /* Whatever became of it, the guest gets its memory back. */
-static void restore(struct run *r)
+static void restore(struct measurement *r)
 {
 	struct err e = r->rq->err;
 
@@ -392,7 +392,7 @@ static void restore(struct run *r)
 	r->rq->err = e;
 }
 
-static int measure(struct run *r)
+static int measure(struct measurement *r)
 {
 	struct leak_batch *b = &r->batch;
 	int result = 0;
@@ -421,7 +421,7 @@ static int measure(struct run *r)
 }
 
 /* Without the map nothing is planted, and nothing known. */
-static int no_map(struct run *r)
+static int no_map(struct measurement *r)
 {
 	control_unknown(r, r->rq->err.msg);
 	for (unsigned int i = 0; i < r->batch.nr; i++)
@@ -429,7 +429,7 @@ static int no_map(struct run *r)
 	return 0;
 }
 
-static int with_turn(struct run *r)
+static int with_turn(struct measurement *r)
 {
 	void *page = mmap(NULL, PAGE_SIZE, PROT_READ | PROT_WRITE,
 			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
@@ -456,10 +456,12 @@ static int with_turn(struct run *r)
 int leak_measure(struct request *rq, struct leak_page *pages, unsigned int nr,
 		 struct leak_result *res)
 {
-	struct run r = { .rq = rq,
-			 .leak = rq->s->leak,
-			 .batch = { .rq = rq, .pages = pages, .nr = nr },
-			 .res = res };
+	struct measurement r = {
+		.rq = rq,
+		.leak = rq->s->leak,
+		.batch = { .rq = rq, .pages = pages, .nr = nr },
+		.res = res
+	};
 	struct leak_turn turn;
 	int result;
 

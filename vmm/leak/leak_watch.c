@@ -19,7 +19,7 @@
 #define WATCHERS_MAX 64
 #define BEGIN_NS     (10 * NS_PER_SEC)
 
-struct watch {
+struct page_watch {
 	struct request *rq;
 	const struct leak_page *page;
 	const struct kcore_map *map;
@@ -28,7 +28,7 @@ struct watch {
 
 /* A thread that stays on a CPU and reads. */
 struct watcher {
-	struct watch *w;
+	struct page_watch *w;
 	pthread_t thread;
 	int cpu;
 	bool reads, sees; /* atomic: has read; what it saw last */
@@ -56,7 +56,7 @@ static void *watch_run(void *arg)
 	return NULL;
 }
 
-static unsigned int start_watchers(struct watch *w, struct watcher *t)
+static unsigned int start_watchers(struct page_watch *w, struct watcher *t)
 {
 	unsigned int n = 0;
 	cpu_set_t mine;
@@ -109,7 +109,7 @@ static int switch_off(void *arg, struct vcpu *v, struct err *e)
 	return pv_switch(p, v, &to, e);
 }
 
-static unsigned int stop_watchers(struct watch *w, struct watcher *t,
+static unsigned int stop_watchers(struct page_watch *w, struct watcher *t,
 				  unsigned int n)
 {
 	unsigned int sees = 0;
@@ -125,7 +125,7 @@ static unsigned int stop_watchers(struct watch *w, struct watcher *t,
 int leak_watch_off(struct request *rq, struct leak_page *page,
 		   const struct kcore_map *map)
 {
-	struct watch w = { .rq = rq, .page = page, .map = map };
+	struct page_watch w = { .rq = rq, .page = page, .map = map };
 	struct watcher *t = calloc(WATCHERS_MAX, sizeof(*t));
 	struct pv_page *p = rq->page;
 	unsigned int n, sees;

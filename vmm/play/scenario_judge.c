@@ -125,14 +125,14 @@ bool judge_agreement(const struct reply_text *r, bool may_disagree,
 	return false;
 }
 
-struct search {
+struct text_search {
 	const char *text; /* NULL: any */
 	bool any, found;
 };
 
 static bool is_sought(void *arg, const struct json_read *value)
 {
-	struct search *s = arg;
+	struct text_search *s = arg;
 
 	if (value->last != JSON_STRING)
 		return true;
@@ -145,7 +145,7 @@ static bool is_sought(void *arg, const struct json_read *value)
 bool judge_disagreement(const struct reply_text *r, const char *text,
 			char why[static JUDGE_WHY])
 {
-	struct search s = { .text = text };
+	struct text_search s = { .text = text };
 
 	if (r->text)
 		field_each_named(r->text, r->n, "disagreement", is_sought, &s);

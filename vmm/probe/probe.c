@@ -178,7 +178,7 @@ static void usage(FILE *f)
 		default_dev);
 }
 
-struct options {
+struct probe_options {
 	bool json;
 	const char *dev;
 };
@@ -201,7 +201,7 @@ static int wrong_usage(char **argv, int got)
 }
 
 /* -1 to go on, else the exit status. */
-static int parse(int argc, char **argv, struct options *o)
+static int parse(int argc, char **argv, struct probe_options *o)
 {
 	enum { JSON = 256, DEVICE, HELP, VERSION };
 	static const struct option longs[] = {
@@ -248,7 +248,7 @@ static int parse(int argc, char **argv, struct options *o)
 
 int probe_main(int argc, char **argv)
 {
-	struct options o = { .dev = default_dev };
+	struct probe_options o = { .dev = default_dev };
 	int status = parse(argc, argv, &o);
 	struct err e = { 0 };
 	struct probe p;

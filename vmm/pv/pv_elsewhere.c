@@ -14,7 +14,7 @@
 /* What is written is aligned to this at least, unless KVM takes it anywhere. */
 #define STEP	   4
 
-struct search {
+struct wrote_search {
 	const struct pv_page *page;
 	bool found;
 	uint64_t gpa;
@@ -65,7 +65,7 @@ static bool may_be(const struct pv_page *p, uint64_t gpa, bool alias)
 /* memory_scan()'s: the lock of memory is held. */
 static bool look_at_page(void *arg, uint64_t gpa, const uint8_t *bytes)
 {
-	struct search *s = arg;
+	struct wrote_search *s = arg;
 	const struct pv_page *p = s->page;
 	const struct memory *m = p->vm->memory;
 	const uint64_t step = p->kind->align < STEP ? 1 : STEP;
@@ -90,7 +90,7 @@ static bool candidate(const struct pv_page *p, unsigned int i, uint64_t *gpa)
 	return i == 0 || (i == 1 && p->moved);
 }
 
-static void search(struct pv_page *p, struct vcpu *v, struct search *s)
+static void search(struct pv_page *p, struct vcpu *v, struct wrote_search *s)
 {
 	uint8_t bytes[PAGE_SIZE];
 	uint64_t pages;
@@ -130,7 +130,7 @@ static const char *place(const struct pv_page *p, uint64_t gpa, char text[48])
 void pv_elsewhere(struct pv_page *p, struct vcpu *v, struct json *j,
 		  char why[static 160])
 {
-	struct search s = { .page = p };
+	struct wrote_search s = { .page = p };
 	const size_t n = strlen(why);
 	char text[48];
 
