@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <libfdt.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,7 +50,7 @@ static void report(struct board *b, struct vcpu *v, const uint64_t *w)
 		[REPORT_CLOCK_BEHIND] = { "clock is behind KVM_GET_CLOCK", 2 },
 	};
 
-	__atomic_add_fetch(&v->reports, 1, __ATOMIC_RELAXED);
+	v->reports++;
 
 	if (!w[0] || w[0] >= sizeof(rows) / sizeof(rows[0]))
 		event_add(b->events, EVENT_GUEST,
@@ -152,7 +153,7 @@ static void at_door(struct vcpu *v, const struct kvm_regs *regs, bool wait)
 	a->back = (uint16_t)(regs->rax >> DB_SEQ_SHIFT);
 	a->waiting = wait;
 	a->polling = !wait;
-	__atomic_store_n(&a->lost, false, __ATOMIC_RELEASE);
+	a->lost = false;
 }
 
 static void agent_ready(struct board *b, struct vcpu *v, const uint64_t *w)
@@ -166,7 +167,7 @@ static void agent_ready(struct board *b, struct vcpu *v, const uint64_t *w)
 		       v->index, w[0], w[1], DB_VERSION);
 		return;
 	}
-	again = __atomic_exchange_n(&v->agent.there, true, __ATOMIC_ACQ_REL);
+	again = atomic_exchange(&v->agent.there, true);
 	b->ready(b->machine, v, again);
 }
 

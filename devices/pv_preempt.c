@@ -23,28 +23,25 @@
 #define SPIN_TICKS  2000000
 #define STACK_BYTES (64 * KIB)
 
-#define load(p)	    __atomic_load_n(p, __ATOMIC_ACQUIRE)
-#define store(p, x) __atomic_store_n(p, x, __ATOMIC_RELEASE)
-
 struct observer {
 	struct pv_page *page;
 	struct vcpu *vcpu;
-	uint64_t gpa;	    /* of the byte */
-	unsigned int turns; /* odd while the guest spins; atomic */
+	uint64_t gpa;		    /* of the byte */
+	_Atomic unsigned int turns; /* odd while the guest spins */
 	unsigned int looks, proofs, told, untold;
 	bool set;
 	bool unseen; /* the host cannot read the byte */
-	bool over;   /* atomic */
+	_Atomic bool over;
 };
 
 /* The vCPU's thread is off this CPU for as long as this one runs. */
 static void observer_look(struct observer *o)
 {
 	const struct memory *m = o->page->vm->memory;
-	const uint64_t changes = load(&m->changes);
-	const bool still = !load(&o->page->vm->model.under_way);
+	const uint64_t changes = m->changes;
+	const bool still = !o->page->vm->model.under_way;
 	const struct timespec nap = { .tv_nsec = NAP_NS };
-	const unsigned int turn = load(&o->turns);
+	const unsigned int turn = o->turns;
 	struct vcpu_preempted before, now;
 	uint64_t pages;
 	uint8_t byte;
@@ -65,9 +62,8 @@ static void observer_look(struct observer *o)
 	o->untold += now.elsewhere != before.elsewhere;
 	/* Preempted in one turn, and each time where the guest is told; but KVM
 	 * leaves out a cache that is from before a change of a slot. */
-	o->proofs += still && !load(&o->page->vm->model.under_way) &&
-		     changes == load(&m->changes) && turn & 1 &&
-		     turn == load(&o->turns) &&
+	o->proofs += still && !o->page->vm->model.under_way &&
+		     changes == m->changes && turn & 1 && turn == o->turns &&
 		     now.in_guest != before.in_guest &&
 		     now.elsewhere == before.elsewhere;
 }
@@ -78,14 +74,13 @@ static void *observer_main(void *arg)
 
 	const unsigned int untold = o->vcpu->untold ? 1 : UNTOLD;
 
-	while (!load(&o->over) && !o->set &&
-	       o->looks < (o->unseen ? BLIND : LOOKS) && o->proofs < PROOFS &&
-	       (o->told || o->untold < untold)) {
+	while (!o->over && !o->set && o->looks < (o->unseen ? BLIND : LOOKS) &&
+	       o->proofs < PROOFS && (o->told || o->untold < untold)) {
 		o->looks++;
 		observer_look(o);
 	}
 	o->vcpu->untold = !o->told && o->untold >= untold;
-	store(&o->over, true);
+	o->over = true;
 	return NULL;
 }
 
@@ -109,14 +104,14 @@ static int observer_feed(struct observer *o, struct err *e)
 {
 	int r = 0;
 
-	while (!r && !load(&o->over)) {
+	while (!r && !o->over) {
 		struct agent_op op = { .op = OP_SPIN, .in = { SPIN_TICKS } };
 
-		__atomic_add_fetch(&o->turns, 1, __ATOMIC_ACQ_REL);
+		o->turns++;
 		r = agent_do(o->vcpu, &op, e);
-		__atomic_add_fetch(&o->turns, 1, __ATOMIC_ACQ_REL);
+		o->turns++;
 	}
-	store(&o->over, true);
+	o->over = true;
 	return r;
 }
 
@@ -144,7 +139,7 @@ static enum preempt_seen preempt_judge(const struct observer *o,
  * somebody has pinned it anew. */
 static int on_one_cpu(struct observer *o, int *failed, struct err *e)
 {
-	const unsigned int pins = load(&o->vcpu->pins);
+	const unsigned int pins = o->vcpu->pins;
 	const int cpu = sched_getcpu();
 	cpu_set_t was, here;
 	pthread_t thread;
@@ -163,7 +158,7 @@ static int on_one_cpu(struct observer *o, int *failed, struct err *e)
 		r = observer_feed(o, e);
 		pthread_join(thread, NULL);
 	}
-	if (load(&o->vcpu->pins) == pins)
+	if (o->vcpu->pins == pins)
 		sched_setaffinity(0, sizeof(was), &was);
 	return r;
 }
@@ -171,7 +166,7 @@ static int on_one_cpu(struct observer *o, int *failed, struct err *e)
 int preempt_look(struct pv_page *p, struct vcpu *v, uint64_t offset,
 		 enum preempt_seen *seen, char why[static 160], struct err *e)
 {
-	const uint64_t gpa = __atomic_load_n(&p->gpa, __ATOMIC_ACQUIRE);
+	const uint64_t gpa = p->gpa;
 	struct observer o = {
 		.page = p,
 		.vcpu = v,

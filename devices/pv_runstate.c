@@ -98,7 +98,7 @@ static int read_and_judge(struct pv_page *p, struct vcpu *v, struct json *j,
 {
 	struct agent_op op = {
 		.op = OP_RUNSTATE,
-		.in = { __atomic_load_n(&p->gpa, __ATOMIC_ACQUIRE) },
+		.in = { p->gpa },
 	};
 	struct pv_found *f = &p->found;
 

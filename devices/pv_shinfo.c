@@ -129,7 +129,7 @@ static int shinfo_check(struct pv_page *p, struct vcpu *v, struct json *j,
 			enum pv_verdict *verdict, char why[static 160],
 			struct err *e)
 {
-	uint64_t gpa = __atomic_load_n(&p->gpa, __ATOMIC_ACQUIRE);
+	uint64_t gpa = p->gpa;
 	uint32_t one = xen_event_port(p->vm), two = xen_event_port(p->vm);
 	struct agent_op first = { .op = OP_EVTCHN, .in = { gpa, one, two } };
 	struct agent_op second = { .op = OP_EVTCHN, .in = { gpa, two } };
@@ -162,7 +162,7 @@ static int shinfo_look(struct pv_page *p, struct vcpu *v, struct json *j,
 		       enum pv_verdict *verdict, char why[static 160],
 		       struct err *e)
 {
-	uint64_t gpa = __atomic_load_n(&p->gpa, __ATOMIC_ACQUIRE);
+	uint64_t gpa = p->gpa;
 	struct agent_op op = { .op = OP_READ, .in = { gpa + WALL_CLOCK, 16 } };
 	uint32_t wc[3]; /* version, sec, nsec */
 

@@ -125,7 +125,7 @@ static int vcpuinfo_check(struct pv_page *p, struct vcpu *v, struct json *j,
 			  enum pv_verdict *verdict, char why[static 160],
 			  struct err *e)
 {
-	uint64_t gpa = __atomic_load_n(&p->gpa, __ATOMIC_ACQUIRE);
+	uint64_t gpa = p->gpa;
 	struct vcpuinfo_event events[2];
 
 	if (xen_event_raise(p->vm, v, &events[0].ev, e) ||
@@ -144,7 +144,7 @@ static int vcpuinfo_look(struct pv_page *p, struct vcpu *v, struct json *j,
 			 enum pv_verdict *verdict, char why[static 160],
 			 struct err *e)
 {
-	uint64_t gpa = __atomic_load_n(&p->gpa, __ATOMIC_ACQUIRE);
+	uint64_t gpa = p->gpa;
 
 	return pvclock_look(p, v, gpa + TIME, j, verdict, why, e);
 }

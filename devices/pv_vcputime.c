@@ -25,16 +25,14 @@ static int vcputime_check(struct pv_page *p, struct vcpu *v, struct json *j,
 			  enum pv_verdict *verdict, char why[static 160],
 			  struct err *e)
 {
-	return pvclock_check(p, v, __atomic_load_n(&p->gpa, __ATOMIC_ACQUIRE),
-			     j, verdict, why, e);
+	return pvclock_check(p, v, p->gpa, j, verdict, why, e);
 }
 
 static int vcputime_look(struct pv_page *p, struct vcpu *v, struct json *j,
 			 enum pv_verdict *verdict, char why[static 160],
 			 struct err *e)
 {
-	return pvclock_look(p, v, __atomic_load_n(&p->gpa, __ATOMIC_ACQUIRE), j,
-			    verdict, why, e);
+	return pvclock_look(p, v, p->gpa, j, verdict, why, e);
 }
 
 const struct pv_kind pv_vcputime_kind = {

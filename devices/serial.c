@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <libfdt.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <termios.h>
@@ -45,9 +46,9 @@ struct serial {
 	bool thri; /* the transmitter has become empty since IIR told */
 	bool line; /* as it was last raised */
 	struct loop_source in;
-	bool listening;	 /* stdin is in the loop */
-	bool out_failed; /* said once; atomic */
-	bool raw;	 /* the terminal is ours: restore it */
+	bool listening;		 /* stdin is in the loop */
+	_Atomic bool out_failed; /* said once */
+	bool raw;		 /* the terminal is ours: restore it */
 	struct termios saved;
 };
 
@@ -58,8 +59,7 @@ static void serial_put(struct serial *s, struct vcpu *v, uint8_t c)
 	out_guest(&c, 1);
 	if (out_full())
 		v->wait = out_full;
-	if (out_error() &&
-	    !__atomic_exchange_n(&s->out_failed, true, __ATOMIC_RELAXED))
+	if (out_error() && !atomic_exchange(&s->out_failed, true))
 		event_add(s->board->events, EVENT_MACHINE,
 			  "serial output is lost: %s",
 			  strerrordesc_np(out_error()));

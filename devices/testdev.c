@@ -22,7 +22,7 @@
 
 struct testdev {
 	struct board *board;
-	uint8_t echo[ECHO_LEN]; /* atomic, each */
+	_Atomic uint8_t echo[ECHO_LEN];
 };
 
 static void lines_access(void *arg, struct vcpu *v, uint16_t port,
@@ -51,11 +51,9 @@ static void echo_access(void *arg, struct vcpu *v, uint16_t port,
 		memset(data, 0xff, size);
 	for (unsigned int i = 0; i < size && at + i < ECHO_LEN; i++)
 		if (write)
-			__atomic_store_n(&t->echo[at + i], data[i],
-					 __ATOMIC_RELAXED);
+			t->echo[at + i] = data[i];
 		else
-			data[i] = __atomic_load_n(&t->echo[at + i],
-						  __ATOMIC_RELAXED);
+			data[i] = t->echo[at + i];
 }
 
 static int testdev_init(struct board *b, void **state, struct err *e)

@@ -10,7 +10,7 @@ uint32_t xen_event_port(struct pv_vm *pv)
 	uint32_t n, port;
 
 	do {
-		n = __atomic_add_fetch(&pv->events, 1, __ATOMIC_RELAXED);
+		n = ++pv->events;
 		port = n % 64 * 64 + n / 64 % 64;
 	} while (!port); /* KVM takes no port 0 */
 	return port;
@@ -44,9 +44,9 @@ int xen_event_raise(struct pv_vm *pv, struct vcpu *v, struct xen_event *ev,
 	struct agent_op op;
 
 	memset(ev, 0, sizeof(*ev));
-	if (!s || !__atomic_load_n(&s->on, __ATOMIC_ACQUIRE))
+	if (!s || !s->on)
 		return 0;
-	ev->shinfo = __atomic_load_n(&s->gpa, __ATOMIC_ACQUIRE);
+	ev->shinfo = s->gpa;
 	ev->port = xen_event_port(pv);
 	if (look_for_event(v, ev, &op, &ev->armed, e))
 		return -1;

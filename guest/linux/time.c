@@ -4,6 +4,7 @@
  * before what any CPU has seen, and it goes on. CLOCK_MONOTONIC_RAW is the
  * clocksource's, slewed by nobody.
  */
+#include <stdatomic.h>
 #include <time.h>
 
 #include "linux.h"
@@ -11,7 +12,7 @@
 /* Of the TSC, without a step of the time: a second at 4 GHz and less. */
 #define FROZEN_TSC (1ULL << 32)
 
-static uint64_t newest; /* ns; of all CPUs */
+static _Atomic uint64_t newest; /* ns; of all CPUs */
 
 static uint64_t now_raw(void)
 {
@@ -45,15 +46,14 @@ static void watch_frozen(struct time_watch *t, uint64_t now)
 
 void time_round(struct time_watch *t)
 {
-	uint64_t seen = __atomic_load_n(&newest, __ATOMIC_SEQ_CST);
+	uint64_t seen = newest;
 	uint64_t now = now_raw();
 
 	if (now < seen && !t->went_back)
 		clockwatch_report(REPORT_TIME_BACKWARDS, seen, now);
 	t->went_back = now < seen;
 	while (seen < now &&
-	       !__atomic_compare_exchange_n(&newest, &seen, now, false,
-					    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+	       !atomic_compare_exchange_strong(&newest, &seen, now))
 		;
 	watch_frozen(t, now);
 }

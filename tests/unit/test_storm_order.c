@@ -98,8 +98,8 @@ static void without_any_the_steps_come_in_turn(void **state)
 #define ROUNDS	300
 
 static struct storm_barrier barrier;
-static unsigned int at[MEMBERS], ahead; /* atomic */
-static bool stop;
+static _Atomic unsigned int at[MEMBERS], ahead;
+static _Atomic bool stop;
 
 /* Nobody may be two rounds from anybody. */
 static void *member(void *arg)
@@ -109,13 +109,12 @@ static void *member(void *arg)
 	for (unsigned int r = 1; r <= ROUNDS; r++) {
 		if (!storm_barrier_wait(&barrier, me, &stop))
 			break;
-		__atomic_store_n(&at[me], r, __ATOMIC_SEQ_CST);
+		at[me] = r;
 		for (unsigned int i = 0; i < MEMBERS; i++) {
-			unsigned int other =
-				__atomic_load_n(&at[i], __ATOMIC_SEQ_CST);
+			unsigned int other = at[i];
 
 			if (other + 1 < r || other > r + 1)
-				__atomic_add_fetch(&ahead, 1, __ATOMIC_SEQ_CST);
+				ahead++;
 		}
 	}
 	return NULL;
@@ -201,10 +200,9 @@ static void who_waits_in_vain_is_released_by_stop(void **state)
 	(void)state;
 	reset(true);
 	run_members(threads, MEMBERS - 1);
-	while (__atomic_load_n(&barrier.asleep, __ATOMIC_SEQ_CST) !=
-	       MEMBERS - 1)
+	while (barrier.asleep != MEMBERS - 1)
 		sched_yield();
-	__atomic_store_n(&stop, true, __ATOMIC_SEQ_CST);
+	stop = true;
 	storm_barrier_wake(&barrier);
 	for (unsigned int i = 0; i < MEMBERS - 1; i++)
 		pthread_join(threads[i], NULL);

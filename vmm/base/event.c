@@ -61,7 +61,7 @@ static struct event *next_slot(struct events *ev, enum event_type type)
 	struct event *slot = &r->events[r->put++ % r->size];
 
 	if (type == EVENT_KERNEL)
-		__atomic_add_fetch(&ev->kernel, 1, __ATOMIC_RELEASE);
+		ev->kernel++;
 	slot->seq = ++ev->last;
 	slot->ns = now_ns();
 	slot->type = type;
@@ -213,7 +213,7 @@ uint64_t events_last(struct events *ev)
 
 uint64_t events_kernel(struct events *ev)
 {
-	return __atomic_load_n(&ev->kernel, __ATOMIC_ACQUIRE);
+	return ev->kernel;
 }
 
 void event_json(const struct event *e, struct json *j, const char *key)

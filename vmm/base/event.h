@@ -51,10 +51,10 @@ struct events {
 	pthread_mutex_t lock;
 	struct event_ring rings[2]; /* [1]: what a guest caused */
 	struct limits limits;
-	uint64_t last;	 /* seq of the newest; 0: none yet */
-	uint64_t kernel; /* how many EVENT_KERNEL there were; atomic */
-	int wake;	 /* eventfd, owned: signalled while armed */
-	bool armed;	 /* somebody subscribes */
+	uint64_t last;		 /* seq of the newest; 0: none yet */
+	_Atomic uint64_t kernel; /* how many EVENT_KERNEL there were */
+	int wake;		 /* eventfd, owned: signalled while armed */
+	bool armed;		 /* somebody subscribes */
 };
 
 int events_init(struct events *ev, struct err *e);

@@ -40,7 +40,7 @@ struct stream {
 	uint64_t written;    /* successful or not */
 	uint64_t messages;   /* that were dropped and not yet told of */
 	uint64_t lost;	     /* bytes of the guest's output, ever */
-	int error;	     /* of a write; atomic */
+	_Atomic int error;   /* of a write */
 	bool hurry;	     /* the end is near: gather no more */
 	bool end;	     /* nothing more is taken in */
 	bool begun;	     /* there is a thread: from the first byte on */
@@ -51,7 +51,7 @@ struct stream {
 static struct {
 	struct stream streams[2];
 	struct stream *guest, *messages; /* may be the same; NULL: not begun */
-	bool begun;			 /* atomic */
+	_Atomic bool begun;
 } out;
 
 static void *writer_main(void *arg);
@@ -71,7 +71,7 @@ static bool writer_start(struct stream *s)
 	r = pthread_create(&s->thread, &attr, writer_main, s);
 	pthread_attr_destroy(&attr);
 	if (r)
-		__atomic_store_n(&s->error, r, __ATOMIC_RELAXED);
+		s->error = r;
 	s->begun = !r;
 	return s->begun;
 }
@@ -182,7 +182,7 @@ static void *writer_main(void *arg)
 		error = write_all(s->fd, buf, len);
 		pthread_mutex_lock(&s->lock);
 		if (error) {
-			__atomic_store_n(&s->error, error, __ATOMIC_RELAXED);
+			s->error = error;
 			s->lost += len;
 		}
 		s->taken += len;
@@ -249,7 +249,7 @@ int out_start(unsigned int vcpus)
 	}
 	out.guest = &out.streams[0];
 	out.messages = &out.streams[!same];
-	__atomic_store_n(&out.begun, !r, __ATOMIC_RELEASE);
+	out.begun = !r;
 	return r;
 }
 
@@ -376,7 +376,7 @@ bool out_full(void)
 
 int out_error(void)
 {
-	return __atomic_load_n(&out.guest->error, __ATOMIC_RELAXED);
+	return out.guest->error;
 }
 
 bool out_message(const char *text, size_t len)
@@ -384,7 +384,7 @@ bool out_message(const char *text, size_t len)
 	struct stream *s;
 	bool taken;
 
-	if (!__atomic_load_n(&out.begun, __ATOMIC_ACQUIRE))
+	if (!out.begun)
 		return false;
 	s = out.messages;
 	pthread_mutex_lock(&s->lock);

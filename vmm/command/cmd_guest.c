@@ -131,7 +131,7 @@ static int chunks(struct request *rq, struct vcpu *v, struct agent_op *op,
 			*sum += op->out[1];
 		else
 			op->in[2] = op->out[1]; /* hash goes on from there */
-		if (__atomic_load_n(&rq->job.cancelled, __ATOMIC_ACQUIRE))
+		if (rq->job.cancelled)
 			return err_state(&rq->err, "given up at gpa 0x%" PRIx64,
 					 rq->arg[0] + at);
 	}
@@ -331,7 +331,7 @@ static int run_wrmsr(struct request *rq, struct vcpu *v)
 			       .in = { rq->arg[0], rq->arg[1] } };
 
 	if (agent_do(v, &op, &rq->err)) {
-		if (__atomic_load_n(&v->agent.lost, __ATOMIC_ACQUIRE))
+		if (v->agent.lost)
 			pv_doubt_msr(&rq->m->pv, v->index,
 				     (uint32_t)rq->arg[0]);
 		return -1;

@@ -100,14 +100,10 @@ static void vcpus_json(struct machine *m, struct json *j)
 		json_object(j, NULL);
 		json_num(j, "vcpu", i);
 		json_str(j, "state", vcpu_state_name(vcpu_state(v)));
-		json_bool(j, "agent",
-			  __atomic_load_n(&v->agent.there, __ATOMIC_ACQUIRE));
-		json_num(j, "reports",
-			 __atomic_load_n(&v->reports, __ATOMIC_RELAXED));
-		json_num(j, "runs",
-			 __atomic_load_n(&v->runs, __ATOMIC_RELAXED));
-		json_num(j, "exits",
-			 __atomic_load_n(&v->exits, __ATOMIC_RELAXED));
+		json_bool(j, "agent", v->agent.there);
+		json_num(j, "reports", v->reports);
+		json_num(j, "runs", v->runs);
+		json_num(j, "exits", v->exits);
 		json_object_end(j);
 	}
 	json_array_end(j);
@@ -119,15 +115,12 @@ static void faults_json(struct session *s, struct json *j)
 
 	json_object(j, "memory_fault");
 	json_str(j, "policy", fault_policy_name(m->cfg->fault));
-	json_num(j, "reported", __atomic_load_n(&m->faults, __ATOMIC_RELAXED));
-	json_num(j, "converted",
-		 __atomic_load_n(&m->faults_set, __ATOMIC_RELAXED));
-	json_num(j, "retried",
-		 __atomic_load_n(&m->faults_again, __ATOMIC_RELAXED));
+	json_num(j, "reported", m->faults);
+	json_num(j, "converted", m->faults_set);
+	json_num(j, "retried", m->faults_again);
 	json_object_end(j);
 	json_bool(j, "poison", s->poisoner);
-	json_num(j, "poisoned",
-		 __atomic_load_n(&s->poisoned, __ATOMIC_RELAXED));
+	json_num(j, "poisoned", s->poisoned);
 }
 
 static void landlock_json(struct json *j, int abi)
@@ -178,7 +171,7 @@ int cmd_status(struct request *rq)
 {
 	struct machine *m = rq->m;
 	struct json *j = &rq->reply;
-	uint64_t ready = __atomic_load_n(&m->ready_ns, __ATOMIC_ACQUIRE);
+	uint64_t ready = m->ready_ns;
 
 	json_str(j, "version", GPCVM_VERSION);
 	json_num(j, "pid", (uint64_t)getpid());
@@ -207,7 +200,7 @@ int cmd_status(struct request *rq)
 	json_num(j, "events", events_last(&m->events));
 	json_num(j, "events_left_out", events_left_out(&m->events));
 	json_num(j, "kernel_messages", events_kernel(&m->events));
-	json_bool(j, "storm", __atomic_load_n(&rq->s->storm, __ATOMIC_ACQUIRE));
+	json_bool(j, "storm", rq->s->storm);
 	faults_json(rq->s, j);
 	sandbox_json(rq->s, j);
 	slots_json(m, j);
@@ -259,8 +252,8 @@ static void backing(struct machine *m, uint64_t gpa, char *buf, size_t len)
 static void page_json(struct machine *m, const struct pv_page *p,
 		      struct json *j)
 {
-	uint64_t gpa = __atomic_load_n(&p->gpa, __ATOMIC_ACQUIRE), first;
-	bool by_hva = __atomic_load_n(&p->by_hva, __ATOMIC_ACQUIRE);
+	uint64_t gpa = p->gpa, first;
+	bool by_hva = p->by_hva;
 	char text[80];
 
 	backing(m, gpa, text, sizeof(text));
@@ -274,8 +267,8 @@ static void page_json(struct machine *m, const struct pv_page *p,
 	json_hex(j, "gpa", gpa);
 	json_str(j, "by", by_hva ? "hva" : "gpa");
 	if (by_hva)
-		json_hex(j, "hva", __atomic_load_n(&p->hva, __ATOMIC_ACQUIRE));
-	json_bool(j, "on", __atomic_load_n(&p->on, __ATOMIC_ACQUIRE));
+		json_hex(j, "hva", p->hva);
+	json_bool(j, "on", p->on);
 	json_str(j, "cached_by", pv_cached_by(p));
 	json_num(j, "caches", pv_span(p, &first) / PAGE_SIZE);
 	json_str(j, "backing", text);

@@ -102,7 +102,7 @@ static int leak_off(struct request *rq)
 
 	if (leak_measure(rq, &page, 1, &res))
 		return -1;
-	if (__atomic_load_n(&rq->page->on, __ATOMIC_ACQUIRE))
+	if (rq->page->on)
 		return err_state(&rq->err,
 				 "%s is %s before it is switched off: %s",
 				 rq->page->name, leak_state_name(page.state),
@@ -140,9 +140,9 @@ static unsigned int list_pages(struct machine *m, struct row *rows,
 
 	for (unsigned int i = 0; i < m->pv.nr; i++) {
 		const struct pv_page *p = &m->pv.pages[i];
-		uint64_t gpa = __atomic_load_n(&p->gpa, __ATOMIC_ACQUIRE);
+		uint64_t gpa = p->gpa;
 
-		if (!__atomic_load_n(&p->on, __ATOMIC_ACQUIRE))
+		if (!p->on)
 			continue;
 		rows[n].name = p->name;
 		rows[n++].page = page_of(pages, nr, gpa);
@@ -213,7 +213,7 @@ int cmd_leak(struct request *rq)
 	if (off && !rq->page)
 		return err_usage(&rq->err, "leak %s off: not a pv page's name",
 				 rq->argv[0]);
-	if (off && !__atomic_load_n(&rq->page->on, __ATOMIC_ACQUIRE))
+	if (off && !rq->page->on)
 		return err_state(&rq->err, "%s is off already", rq->page->name);
 	rq->arg[0] &= ~(PAGE_SIZE - 1);
 	if (memory_check(&m->memory, rq->arg[0], PAGE_SIZE, PAGE_SIZE,

@@ -86,7 +86,7 @@ static int poison_private(struct request *rq)
 				 gpa);
 	if (r)
 		return -1;
-	__atomic_add_fetch(&rq->s->poisoned, 1, __ATOMIC_RELAXED);
+	rq->s->poisoned++;
 	reply(rq, gpa, &done);
 	return 0;
 }
@@ -115,7 +115,7 @@ int cmd_poison(struct request *rq)
 	}
 	if (memory_poison(&m->memory, gpa, rq->s->poisoner, &done, &rq->err))
 		return -1;
-	__atomic_add_fetch(&rq->s->poisoned, 1, __ATOMIC_RELAXED);
+	rq->s->poisoned++;
 	reply(rq, gpa, &done);
 	return 0;
 }

@@ -31,7 +31,7 @@ static int parse_by(struct request *rq, const struct pv_page *p)
 	const char *word = rq->argv[rq->argc - 1];
 	bool hva = !strcmp(word, "hva");
 
-	rq->arg[2] = __atomic_load_n(&p->by_hva, __ATOMIC_ACQUIRE);
+	rq->arg[2] = p->by_hva;
 	if (rq->argc < 3 || (!hva && strcmp(word, "gpa")))
 		return rq->argc;
 	if (hva && !p->kind->hva_too)
@@ -63,7 +63,7 @@ int cmd_pv(struct request *rq)
 				 off	? ""
 				 : move ? " GPA [gpa|hva]"
 					: " [gpa|hva]");
-	rq->arg[0] = __atomic_load_n(&p->gpa, __ATOMIC_ACQUIRE);
+	rq->arg[0] = p->gpa;
 	rq->arg[1] = !off;
 	rq->page = p;
 	if (move && (request_gpa(rq, 2, &rq->arg[0], &other) ||

@@ -314,7 +314,7 @@ static void note_needs(struct record *r, const struct request *rq,
 static void failed(struct request *rq, struct record_entry *e,
 		   const struct err *why, FILE *out)
 {
-	if (__atomic_load_n(&rq->m->ending, __ATOMIC_ACQUIRE))
+	if (rq->m->ending)
 		e->why = strdup("cut short by the machine's end");
 	else if (!rq->owner)
 		e->why = strdup("cut short, its client went");

@@ -328,7 +328,7 @@ static int put_body(FILE *f, const struct record *r, const struct machine *m)
 	}
 	if (r->full)
 		fputs("# Cut here: gpcvm play takes no more.\n", f);
-	else if (__atomic_load_n(&m->ending, __ATOMIC_ACQUIRE))
+	else if (m->ending)
 		put_end(f, m);
 	return 0;
 }

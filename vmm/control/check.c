@@ -20,7 +20,7 @@ int pv_check_target(struct machine *m, const struct pv_page *p, uint64_t gpa,
 	if (memory_check_open(&m->memory, gpa, p->kind->size, e))
 		return -1;
 	/* Back to where its guest had it. */
-	if (gpa && gpa == __atomic_load_n(&p->placed, __ATOMIC_ACQUIRE))
+	if (gpa && gpa == p->placed)
 		return 0;
 	return machine_guard(m, gpa, p->kind->size, e);
 }

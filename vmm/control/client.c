@@ -10,7 +10,7 @@
 
 static bool ending(const struct client *cl)
 {
-	return __atomic_load_n(&cl->ctl->m->ending, __ATOMIC_ACQUIRE);
+	return cl->ctl->m->ending;
 }
 
 static struct request *new_request(struct control *ctl)

@@ -5,8 +5,6 @@
 #include "control/operate.h"
 #include "vcpu/agent.h"
 
-#define load(p)	     __atomic_load_n(p, __ATOMIC_ACQUIRE)
-
 #define PREFAULT_MAX (2 * MIB)
 #define TOUCH_MAX    (256 * PAGE_SIZE) /* the agent answers in time */
 
@@ -42,7 +40,7 @@ static int prefault_some(struct memory *m, struct vcpu *v, uint64_t *gpa,
 
 static uint64_t changes(struct memory *m)
 {
-	return __atomic_load_n(&m->changes, __ATOMIC_ACQUIRE);
+	return m->changes;
 }
 
 static int prefault_failed(struct machine *m, uint64_t gpa, int os_errno,
@@ -60,7 +58,7 @@ static int prefault_failed(struct machine *m, uint64_t gpa, int os_errno,
 }
 
 int operate_prefault(struct machine *m, struct vcpu *v, uint64_t gpa,
-		     uint64_t len, const bool *give_up, struct err *e)
+		     uint64_t len, const _Atomic bool *give_up, struct err *e)
 {
 	/* The kernel does a part at a time and says how far it came. */
 	while (len) {
@@ -69,14 +67,14 @@ int operate_prefault(struct machine *m, struct vcpu *v, uint64_t gpa,
 
 		if (r < 0 && r != -EINTR && r != -EAGAIN)
 			return prefault_failed(m, gpa, -r, now, e);
-		if (len && (load(give_up) || load(&v->stop)))
+		if (len && (*give_up || v->stop))
 			return err_state(e, "given up at gpa 0x%" PRIx64, gpa);
 	}
 	return 0;
 }
 
 int operate_touch(struct vcpu *v, uint64_t gpa, uint64_t len, bool write,
-		  const bool *give_up, uint64_t *pages, struct err *e)
+		  const _Atomic bool *give_up, uint64_t *pages, struct err *e)
 {
 	*pages = 0;
 	for (uint64_t at = 0, n; at < len; at += n) {
@@ -87,7 +85,7 @@ int operate_touch(struct vcpu *v, uint64_t gpa, uint64_t len, bool write,
 		if (agent_do(v, &op, e))
 			return -1;
 		*pages += op.out[1];
-		if (at + n < len && load(give_up))
+		if (at + n < len && *give_up)
 			return err_state(e, "given up at gpa 0x%" PRIx64,
 					 gpa + at);
 	}

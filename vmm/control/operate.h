@@ -13,9 +13,9 @@
 int operate_can_prefault(struct machine *m, struct err *e);
 /* In a JOB_HOST job of @v; between two parts it looks at *@give_up. */
 int operate_prefault(struct machine *m, struct vcpu *v, uint64_t gpa,
-		     uint64_t len, const bool *give_up, struct err *e);
+		     uint64_t len, const _Atomic bool *give_up, struct err *e);
 /* In a JOB_AGENT job of @v, likewise: one access to each page. */
 int operate_touch(struct vcpu *v, uint64_t gpa, uint64_t len, bool write,
-		  const bool *give_up, uint64_t *pages, struct err *e);
+		  const _Atomic bool *give_up, uint64_t *pages, struct err *e);
 
 #endif

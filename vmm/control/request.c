@@ -2,6 +2,7 @@
 /* The life of a request: parsed, run here, on a vCPU or on a thread of its own,
  * replied to. */
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -16,9 +17,6 @@
 
 /* request.stuck */
 enum { STUCK_NO, STUCK_SAYING, STUCK_YES };
-
-#define load(p)	     __atomic_load_n(p, __ATOMIC_ACQUIRE)
-#define store(p, x)  __atomic_store_n(p, x, __ATOMIC_RELEASE)
 
 #define JOIN_S	     10 /* for a thread to end */
 #define TICK_NS	     (200 * NS_PER_MS)
@@ -174,7 +172,7 @@ static void job_run(struct vcpu_job *job, struct vcpu *v)
 {
 	struct request *rq = of_job(job);
 
-	store(&rq->started, true);
+	rq->started = true;
 	rq->result = rq->on_vcpu(rq, v);
 }
 
@@ -183,7 +181,7 @@ static void set_over(struct request *rq, bool ran)
 	int fd = rq->s->pending->done_fd;
 
 	rq->ran = ran;
-	store(&rq->over, true); /* it may be freed from here on */
+	rq->over = true; /* it may be freed from here on */
 	loop_wake(fd);
 }
 
@@ -261,7 +259,7 @@ int request_on_thread(struct request *rq, enum sandbox_kind sandbox,
 	rq->on_thread = fn;
 	rq->sandbox = sandbox;
 	rq->stuck = STUCK_NO;
-	store(&rq->job.cancelled, false);
+	rq->job.cancelled = false;
 	begin_pending(rq, then);
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, THREAD_STACK);
@@ -276,29 +274,28 @@ int request_on_thread(struct request *rq, enum sandbox_kind sandbox,
 
 bool request_given_up(const struct request *rq)
 {
-	return load(&rq->job.cancelled) || load(&rq->m->ending);
+	return rq->job.cancelled || rq->m->ending;
 }
 
 void request_stuck(struct request *rq, const struct err *why)
 {
 	int no = STUCK_NO;
 
-	if (!__atomic_compare_exchange_n(&rq->stuck, &no, STUCK_SAYING, false,
-					 __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+	if (!atomic_compare_exchange_strong(&rq->stuck, &no, STUCK_SAYING))
 		return;
 	rq->stuck_why = *why;
-	store(&rq->stuck, STUCK_YES);
+	rq->stuck = STUCK_YES;
 }
 
 bool request_is_stuck(const struct request *rq)
 {
-	return load(&rq->stuck) != STUCK_NO;
+	return rq->stuck != STUCK_NO;
 }
 
 void request_abandon(struct request *rq)
 {
 	rq->owner = NULL;
-	store(&rq->job.cancelled, true);
+	rq->job.cancelled = true;
 	if (!rq->on_thread)
 		vcpu_kick(rq->vcpu);
 }
@@ -306,7 +303,7 @@ void request_abandon(struct request *rq)
 int request_not_run(struct machine *m, struct vcpu *v, const struct patience *p,
 		    struct err *e)
 {
-	if (load(&m->ending))
+	if (m->ending)
 		return err_state(e, "the machine ends");
 	return err_state(e, "vCPU %u did not come to the doorbell: %s",
 			 v->index,
@@ -355,7 +352,7 @@ static void on_done(void *arg, uint32_t events)
 		return;
 	/* Take them out first: complete() may put some back. */
 	while ((rq = *at)) {
-		if (load(&rq->over)) {
+		if (rq->over) {
 			*at = rq->next;
 			rq->next = over;
 			over = rq;
@@ -398,23 +395,22 @@ static void check_deadline(struct request *rq, uint64_t now)
 	enum patience_state state;
 	uint64_t since;
 
-	if (load(&rq->over))
+	if (rq->over)
 		return;
 	if (rq->on_thread) { /* it watches what it waits for by itself */
-		if (load(&rq->stuck) == STUCK_YES && rq->owner)
+		if (rq->stuck == STUCK_YES && rq->owner)
 			detach(rq);
 		return;
 	}
-	since = load(&rq->started) ? load(&rq->vcpu->agent.op_since)
-				   : rq->job.queued_ns;
+	since = rq->started ? rq->vcpu->agent.op_since : rq->job.queued_ns;
 	state = since ? patience_look(&rq->patience, rq->vcpu, since, now)
 		      : PATIENCE_YET;
 	if (state == PATIENCE_YET)
 		return;
-	if (load(&rq->started)) {
+	if (rq->started) {
 		agent_give_up(rq->vcpu, rq->patience.doing);
 	} else {
-		store(&rq->job.cancelled, true);
+		rq->job.cancelled = true;
 		vcpu_kick(rq->vcpu);
 	}
 	if (state == PATIENCE_STUCK && rq->owner)
@@ -463,7 +459,7 @@ bool pending_stop(struct pending *p)
 
 	for (struct request *rq = p->first; rq; rq = rq->next)
 		if (rq->on_thread)
-			store(&rq->job.cancelled, true);
+			rq->job.cancelled = true;
 	clock_gettime(CLOCK_REALTIME, &t);
 	t.tv_sec += JOIN_S;
 	for (struct request *rq = p->first; rq; rq = rq->next) {

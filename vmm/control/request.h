@@ -71,14 +71,14 @@ struct request {
 	command_fn on_thread; /* NULL: on a vCPU */
 	enum sandbox_kind sandbox;
 	pthread_t thread;
-	/* The thread waits for what does not leave the kernel: request_stuck();
-	 * atomic. */
-	int stuck;
+	/* The thread waits for what does not leave the kernel: request_stuck(). */
+	_Atomic int stuck;
 	struct err stuck_why;
 	command_fn part; /* adds to rq->reply, cannot fail; REQUEST_PARTS: not
 			     the last */
 	command_fn then; /* main thread, after it; NULL: finished */
-	bool started, over, ran; /* started, over: atomic */
+	_Atomic bool started, over;
+	bool ran;
 	int result;
 	struct request *next; /* in the list of pending ones */
 
@@ -148,11 +148,11 @@ int request_ask_agent(struct request *rq, request_agent_fn fn, void *arg,
 		      bool must);
 /*
  * On that thread, or on one that it has started and waits for: run @fn on @v,
- * and wait. While it has not begun, *@give_up (atomic; NULL: none) ends it early.
+ * and wait. While it has not begun, *@give_up (NULL: none) ends it early.
  */
 int request_ask_vcpu(struct request *rq, struct vcpu *v, enum job_kind kind,
-		     request_agent_fn fn, void *arg, const bool *give_up,
-		     struct err *e);
+		     request_agent_fn fn, void *arg,
+		     const _Atomic bool *give_up, struct err *e);
 /* The same: the client is told why (the first counts), and no longer waits. */
 void request_stuck(struct request *rq, const struct err *why);
 bool request_is_stuck(const struct request *rq);

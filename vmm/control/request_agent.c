@@ -4,10 +4,7 @@
 #include "control/request.h"
 #include "vcpu/agent.h"
 
-#define load(p)	    __atomic_load_n(p, __ATOMIC_ACQUIRE)
-#define store(p, x) __atomic_store_n(p, x, __ATOMIC_RELEASE)
-
-#define TICK_NS	    (10 * NS_PER_MS)
+#define TICK_NS (10 * NS_PER_MS)
 
 struct asked {
 	struct vcpu_job job;
@@ -15,7 +12,7 @@ struct asked {
 	void *arg;
 	struct err *err;
 	int result;
-	bool started; /* atomic */
+	_Atomic bool started;
 	struct patience patience;
 	pthread_mutex_t lock;
 	pthread_cond_t cond;
@@ -26,7 +23,7 @@ static void asked_run(struct vcpu_job *job, struct vcpu *v)
 {
 	struct asked *a = (struct asked *)job;
 
-	store(&a->started, true);
+	a->started = true;
 	a->result = a->fn(a->arg, v, a->err);
 }
 
@@ -60,17 +57,17 @@ static bool wait_tick(struct asked *a)
 /* As check_deadline() in request.c; the job is this thread's, so it is waited
  * for even where the client has been told that the vCPU is stuck. */
 static void watch_asked(struct request *rq, struct asked *a, struct vcpu *v,
-			const bool *give_up)
+			const _Atomic bool *give_up)
 {
-	bool started = load(&a->started), no_more = give_up && load(give_up);
-	uint64_t since = started ? load(&v->agent.op_since) : a->job.queued_ns;
+	bool started = a->started, no_more = give_up && *give_up;
+	uint64_t since = started ? v->agent.op_since : a->job.queued_ns;
 	enum patience_state state = PATIENCE_YET;
 	struct err why;
 
 	if (since)
 		state = patience_look(&a->patience, v, since, now_ns());
 	if (!started && (no_more || state != PATIENCE_YET)) {
-		store(&a->job.cancelled, true);
+		a->job.cancelled = true;
 		vcpu_kick(v);
 	} else if (started && state != PATIENCE_YET) {
 		agent_give_up(v, a->patience.doing);
@@ -86,8 +83,8 @@ static void watch_asked(struct request *rq, struct asked *a, struct vcpu *v,
 }
 
 int request_ask_vcpu(struct request *rq, struct vcpu *v, enum job_kind kind,
-		     request_agent_fn fn, void *arg, const bool *give_up,
-		     struct err *e)
+		     request_agent_fn fn, void *arg,
+		     const _Atomic bool *give_up, struct err *e)
 {
 	struct asked a = {
 		.job = { .kind = kind,
@@ -114,7 +111,7 @@ int request_ask_vcpu(struct request *rq, struct vcpu *v, enum job_kind kind,
 int request_ask_agent(struct request *rq, request_agent_fn fn, void *arg,
 		      bool must)
 {
-	const bool *give_up = must ? NULL : &rq->job.cancelled;
+	const _Atomic bool *give_up = must ? NULL : &rq->job.cancelled;
 	struct err first;
 
 	for (unsigned int i = 0; i < rq->m->nr_vcpus; i++) {
@@ -123,7 +120,7 @@ int request_ask_agent(struct request *rq, request_agent_fn fn, void *arg,
 			return 0;
 		if (!i)
 			first = rq->err;
-		if (load(&rq->m->ending) || (!must && request_given_up(rq)))
+		if (rq->m->ending || (!must && request_given_up(rq)))
 			break;
 	}
 	rq->err = first;

@@ -55,7 +55,7 @@ int arg_gpa(struct machine *m, const char *word, uint64_t *gpa,
 			"'%.64s' is neither a gpa nor the name of a pv page "
 			"(gpc lists them)",
 			word);
-	*gpa = __atomic_load_n(&(*page)->gpa, __ATOMIC_ACQUIRE);
+	*gpa = (*page)->gpa;
 	return 0;
 }
 

@@ -3,8 +3,6 @@
 #include "config/guests.h"
 #include "control/request.h"
 
-#define load(p) __atomic_load_n(p, __ATOMIC_ACQUIRE)
-
 int request_has_agent(struct machine *m, struct err *e)
 {
 	const struct config *cfg = m->cfg;
@@ -25,7 +23,7 @@ int request_may_agent(struct machine *m, struct vcpu *v, struct err *e)
 	if (vcpu_pausing(v))
 		return err_state(e, "vCPU %u is paused: vcpu %u resume",
 				 v->index, v->index);
-	if (load(&v->agent.lost))
+	if (v->agent.lost)
 		return err_state(e,
 				 "vCPU %u has not come back from an operation "
 				 "that was given up",

@@ -30,10 +30,10 @@ struct session {
 
 	struct leak *leak;
 	struct poisoner *poisoner; /* --poison; NULL. Main thread */
-	uint64_t poisoned;	   /* pages; atomic */
+	_Atomic uint64_t poisoned; /* pages */
 
-	/* A storm: there is at most one. Atomic. */
-	bool storm, storm_stop; /* runs; was told to end */
+	/* A storm: there is at most one. */
+	_Atomic bool storm, storm_stop; /* runs; was told to end */
 
 	struct time_base time_base; /* under pv.clock_lock */
 	struct record *record;	    /* NULL; main thread, as the next one */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -7,7 +8,7 @@
 
 /* A signal handler gets no argument of ours: what it may write to has to be
  * found from the thread. */
-static _Thread_local uintptr_t *caught;
+static _Thread_local _Atomic uintptr_t *caught;
 
 static void on_sigbus(int sig, siginfo_t *info, void *context)
 {
@@ -17,9 +18,8 @@ static void on_sigbus(int sig, siginfo_t *info, void *context)
 	if (info->si_code == BUS_MCEERR_AO)
 		return; /* a page that nobody waits for */
 	if (info->si_code == BUS_MCEERR_AR && caught &&
-	    __atomic_compare_exchange_n(caught, &none, (uintptr_t)info->si_addr,
-					false, __ATOMIC_RELEASE,
-					__ATOMIC_RELAXED))
+	    atomic_compare_exchange_strong(caught, &none,
+					   (uintptr_t)info->si_addr))
 		return;
 	signal(sig, SIG_DFL);
 	raise(sig); /* when the handler returns */
@@ -34,7 +34,7 @@ void sigbus_init(void)
 	sigaction(SIGBUS, &sa, NULL);
 }
 
-void sigbus_catch(uintptr_t *hva)
+void sigbus_catch(_Atomic uintptr_t *hva)
 {
 	*hva = 0;
 	caught = hva;

@@ -18,6 +18,6 @@ void sigbus_init(void);
  * 0, or one in any other thread, ends the process, as any other SIGBUS does:
  * gpcvm itself touched what it may not.
  */
-void sigbus_catch(uintptr_t *hva);
+void sigbus_catch(_Atomic uintptr_t *hva);
 
 #endif

@@ -385,7 +385,7 @@ static void restore(struct measurement *r)
 	struct err e = r->rq->err;
 
 	if (request_ask_agent(r->rq, leak_restore, &r->batch, true) &&
-	    !__atomic_load_n(&r->rq->m->ending, __ATOMIC_ACQUIRE))
+	    !r->rq->m->ending)
 		event_add(&r->rq->m->events, EVENT_GUEST,
 			  "leak could not put everything back: %s",
 			  r->rq->err.msg);

@@ -13,10 +13,9 @@ static bool is_free(const struct pv_vm *pv, uint64_t gpa)
 {
 	for (unsigned int i = 0; i < pv->nr; i++) {
 		const struct pv_page *p = &pv->pages[i];
-		uint64_t at = __atomic_load_n(&p->gpa, __ATOMIC_ACQUIRE);
+		uint64_t at = p->gpa;
 
-		if (__atomic_load_n(&p->on, __ATOMIC_ACQUIRE) &&
-		    gpa < at + p->kind->size &&
+		if (p->on && gpa < at + p->kind->size &&
 		    at + p->kind->lead < gpa + SECRET_BYTES)
 			return false;
 	}

@@ -23,7 +23,7 @@ struct page_watch {
 	struct request *rq;
 	const struct leak_page *page;
 	const struct kcore_map *map;
-	bool stop; /* atomic: the page is to be out of reach now */
+	_Atomic bool stop; /* the page is to be out of reach now */
 };
 
 /* A thread that stays on a CPU and reads. */
@@ -31,7 +31,7 @@ struct watcher {
 	struct page_watch *w;
 	pthread_t thread;
 	int cpu;
-	bool reads, sees; /* atomic: has read; what it saw last */
+	_Atomic bool reads, sees; /* has read; what it saw last */
 };
 
 static void *watch_run(void *arg)
@@ -45,13 +45,10 @@ static void *watch_run(void *arg)
 	CPU_SET((size_t)t->cpu, &set);
 	sched_setaffinity(0, sizeof(set), &set);
 	do {
-		last = __atomic_load_n(&t->w->stop, __ATOMIC_ACQUIRE);
-		__atomic_store_n(&t->sees,
-				 kcore_holds(t->w->rq->s->leak->kcore,
-					     t->w->map, p->phys + p->offset,
-					     p->masked, p->mask),
-				 __ATOMIC_RELEASE);
-		__atomic_store_n(&t->reads, true, __ATOMIC_RELEASE);
+		last = t->w->stop;
+		t->sees = kcore_holds(t->w->rq->s->leak->kcore, t->w->map,
+				      p->phys + p->offset, p->masked, p->mask);
+		t->reads = true;
 	} while (!last);
 	return NULL;
 }
@@ -81,8 +78,8 @@ static int wait_begun(struct request *rq, const struct watcher *t,
 	uint64_t end = now_ns() + BEGIN_NS;
 
 	for (unsigned int i = 0; i < n;) {
-		if (__atomic_load_n(&t[i].reads, __ATOMIC_ACQUIRE)) {
-			if (!__atomic_load_n(&t[i].sees, __ATOMIC_ACQUIRE))
+		if (t[i].reads) {
+			if (!t[i].sees)
 				return err_state(&rq->err,
 						 "the page went before it was "
 						 "switched off");
@@ -102,8 +99,8 @@ static int switch_off(void *arg, struct vcpu *v, struct err *e)
 {
 	struct pv_page *p = arg;
 	struct pv_where to = {
-		.gpa = __atomic_load_n(&p->gpa, __ATOMIC_ACQUIRE),
-		.by_hva = __atomic_load_n(&p->by_hva, __ATOMIC_ACQUIRE),
+		.gpa = p->gpa,
+		.by_hva = p->by_hva,
 	};
 
 	return pv_switch(p, v, &to, e);
@@ -114,7 +111,7 @@ static unsigned int stop_watchers(struct page_watch *w, struct watcher *t,
 {
 	unsigned int sees = 0;
 
-	__atomic_store_n(&w->stop, true, __ATOMIC_RELEASE);
+	w->stop = true;
 	for (unsigned int i = 0; i < n; i++) {
 		pthread_join(t[i].thread, NULL);
 		sees += t[i].sees;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <stdatomic.h>
 #include <string.h>
 
 #include "machine/bus.h"
@@ -33,7 +34,7 @@ bool bus_access(struct bus *b, struct vcpu *v, uint16_t port, unsigned int size,
 		unsigned int count, bool write, uint8_t *data)
 {
 	const struct bus_range *r = find_range(b, port);
-	uint64_t bit = UINT64_C(1) << (port % 64), old;
+	uint64_t bit = UINT64_C(1) << (port % 64);
 
 	if (r) {
 		for (; count; count--, data += size)
@@ -42,6 +43,5 @@ bool bus_access(struct bus *b, struct vcpu *v, uint16_t port, unsigned int size,
 	}
 	if (!write)
 		memset(data, 0xff, (size_t)size * count);
-	old = __atomic_fetch_or(&b->seen[port / 64], bit, __ATOMIC_RELAXED);
-	return old & bit;
+	return atomic_fetch_or(&b->seen[port / 64], bit) & bit;
 }

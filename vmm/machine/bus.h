@@ -26,7 +26,8 @@ struct bus_range {
 struct bus {
 	struct bus_range ranges[BUS_MAX];
 	unsigned int nr;
-	uint64_t seen[65536 / 64]; /* unclaimed ports that were logged */
+	/* A bit for each unclaimed port that was logged. */
+	_Atomic uint64_t seen[65536 / 64];
 };
 
 /* -1 when the table is full or the ports are taken. */

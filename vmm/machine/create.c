@@ -67,10 +67,10 @@ static void board_ready(void *machine, struct vcpu *v, bool again)
 	pv_look(&m->pv, v);
 	if (again)
 		return;
-	if (__atomic_add_fetch(&m->ready, 1, __ATOMIC_ACQ_REL) != m->nr_vcpus)
+	if (++m->ready != m->nr_vcpus)
 		return;
 	ns = now_ns();
-	__atomic_store_n(&m->ready_ns, ns, __ATOMIC_RELEASE);
+	m->ready_ns = ns;
 	event_add(&m->events, EVENT_MACHINE,
 		  "guest ready: %u vCPUs, %" PRIu64 " us after the start",
 		  m->nr_vcpus, (ns - m->born_ns) / 1000);

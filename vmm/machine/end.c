@@ -18,7 +18,7 @@ void machine_end(struct machine *m, int status, const char *fmt, ...)
 		va_end(ap);
 		event_add(&m->events, EVENT_MACHINE, "ends with status %d: %s",
 			  status, m->reason);
-		__atomic_store_n(&m->ending, true, __ATOMIC_RELEASE);
+		m->ending = true;
 		loop_wake(m->end_fd);
 	}
 	pthread_mutex_unlock(&m->end_lock);

@@ -46,20 +46,20 @@ struct machine {
 	struct boot *boot;	   /* --kernel; NULL: a built-in guest */
 	struct feed *feed;	   /* how it gets through the window; NULL */
 	uint32_t start, copy_list; /* where vCPU 0 begins; see image.h */
-	uint64_t born_ns,
-		ready_ns;	 /* ready_ns: the last vCPU's agent; atomic */
-	unsigned int ready;	 /* vCPUs whose agent is there; atomic */
-	unsigned int steps_done; /* that were taken, for machine_destroy */
+	uint64_t born_ns;
+	_Atomic uint64_t ready_ns; /* when the last agent came up; 0: not yet */
+	_Atomic unsigned int ready; /* vCPUs whose agent is there */
+	unsigned int steps_done;    /* that were taken, for machine_destroy */
 
-	/* Memory faults: that were reported, converted, tried again; atomic. */
-	uint64_t faults, faults_set, faults_again;
+	/* Memory faults: that were reported, converted, tried again. */
+	_Atomic uint64_t faults, faults_set, faults_again;
 	bool tsc_deadline; /* the local APICs have that timer */
 
 	struct sandbox sandbox;
 
 	pthread_mutex_t end_lock;
-	bool ending; /* atomic; set once */
-	int status;  /* of the process, once ending */
+	_Atomic bool ending; /* set once */
+	int status;	     /* of the process, once ending */
 	char reason[256];
 	int end_fd; /* eventfd: wakes the main thread */
 	struct loop_source end_source;

@@ -28,8 +28,7 @@ static enum step on_mmio(struct machine *m, struct vcpu *v)
 	struct kvm_run *run = v->run;
 
 	if (seen_is_news(&v->mmio_seen, run->mmio.phys_addr,
-			 __atomic_load_n(&m->memory.generation,
-					 __ATOMIC_ACQUIRE)))
+			 m->memory.generation))
 		event_add(&m->events, EVENT_EXIT,
 			  "vcpu %u: %s %u bytes at gpa 0x%" PRIx64 ", where %s",
 			  v->index, run->mmio.is_write ? "writes" : "reads",
@@ -159,5 +158,5 @@ enum step machine_exit(struct vcpu *v, void *arg)
 		fault_progress(&v->faults);
 	s = dispatch(m, v);
 
-	return __atomic_load_n(&m->ending, __ATOMIC_ACQUIRE) ? STEP_END : s;
+	return m->ending ? STEP_END : s;
 }

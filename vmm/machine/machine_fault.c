@@ -10,8 +10,6 @@
 
 #define VECTOR_GP 13
 
-#define count(p)  __atomic_add_fetch(p, 1, __ATOMIC_RELAXED)
-
 static void reason_in_slot(struct machine *m, const struct mem_slot *s,
 			   uint64_t gpa, bool private, char *buf, size_t len)
 {
@@ -120,7 +118,7 @@ static enum step report(struct machine *m, struct vcpu *v,
 
 	snprintf(v->fault_why, sizeof(v->fault_why), "%s", what);
 	v->fault_why_errno = f->os_errno;
-	count(&m->faults);
+	m->faults++;
 	why_not = inject(v);
 	if (why_not)
 		return end_by_fault(m, v, v->fault_why, why_not);
@@ -148,7 +146,7 @@ static enum step convert(struct machine *m, struct vcpu *v,
 			  v->index, to, e.msg);
 		return STEP_GO;
 	}
-	count(&m->faults_set);
+	m->faults_set++;
 	event_add(&m->events, EVENT_EXIT,
 		  "vcpu %u: memory fault: gpa 0x%" PRIx64 " converted to %s",
 		  v->index, gpa, to);
@@ -167,11 +165,11 @@ enum step machine_memory_fault(struct machine *m, struct vcpu *v)
 	/* In this order: where nothing has changed since the last fault, what
 	 * is described is what this one met. */
 	describe(m, &f, what, sizeof(what));
-	changes = __atomic_load_n(&m->memory.changes, __ATOMIC_ACQUIRE);
+	changes = m->memory.changes;
 	switch (fault_decide(&v->faults, m->cfg->fault, &f, changes,
 			     m->memory.mode == MEM_GMEM_PRIVATE)) {
 	case FAULT_AGAIN:
-		count(&m->faults_again);
+		m->faults_again++;
 		return STEP_GO;
 	case FAULT_SET:
 		return convert(m, v, &f);

@@ -80,10 +80,10 @@ struct memory {
 	struct mem_slot slots[MEM_MAX_SLOTS];
 	struct mem_file files[MEM_MAX_FILES];
 	struct attrs attrs;
-	uint64_t generation; /* of the slots: how often they changed; atomic */
+	_Atomic uint64_t generation; /* of the slots: how often they changed */
 	/* Of slots, attributes and files, counted once KVM has them, and
-	 * punches, before; atomic. */
-	uint64_t changes;
+	 * punches, before. */
+	_Atomic uint64_t changes;
 	struct mem_watch watch; /* set before anything runs; may be empty */
 	pthread_rwlock_t lock;
 };

@@ -116,7 +116,7 @@ static int punch_piece(struct memory *m, const struct mem_piece *p)
 {
 	const struct mem_file *f = memory_file(m, p->slot);
 
-	__atomic_add_fetch(&m->changes, 1, __ATOMIC_RELEASE);
+	m->changes++;
 	if (!f)
 		return madvise(p->hva, p->len, MADV_DONTNEED);
 	if (fallocate(f->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
@@ -206,7 +206,7 @@ int memory_set_private(struct memory *m, uint64_t gpa, uint64_t len,
 	else if (attrs_set(&m->attrs, gpa, gpa + len, private))
 		r = err_os(e, ENOMEM,
 			   "remembering the attribute of gpa 0x%" PRIx64, gpa);
-	__atomic_add_fetch(&m->changes, 1, __ATOMIC_RELEASE);
+	m->changes++;
 	if (!same)
 		memory_end(m, &ch, r);
 	pthread_rwlock_unlock(&m->lock);

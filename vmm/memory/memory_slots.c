@@ -56,8 +56,8 @@ static int bind(struct memory *m, unsigned int id, uint64_t gpa, uint64_t size,
 		return err_kvm(e, -r,
 			       "KVM refuses %s of slot %u at gpa 0x%" PRIx64,
 			       size ? "the creation" : "the deletion", id, gpa);
-	__atomic_add_fetch(&m->generation, 1, __ATOMIC_RELEASE);
-	__atomic_add_fetch(&m->changes, 1, __ATOMIC_RELEASE);
+	m->generation++;
+	m->changes++;
 	return 0;
 }
 
@@ -224,7 +224,7 @@ int memory_slot_close(struct memory *m, unsigned int id, struct err *e)
 		close(f->fd);
 		f->fd = -1;
 		f->closed = true;
-		__atomic_add_fetch(&m->changes, 1, __ATOMIC_RELEASE);
+		m->changes++;
 	}
 	memory_end(m, &ch, r);
 out:

@@ -7,9 +7,6 @@
 #include "base/num.h"
 #include "pv/model.h"
 
-#define load(p)	    __atomic_load_n(p, __ATOMIC_SEQ_CST)
-#define store(p, x) __atomic_store_n(p, x, __ATOMIC_SEQ_CST)
-
 static void lock(struct model *m)
 {
 	pthread_rwlock_rdlock(&m->memory->lock);
@@ -245,8 +242,8 @@ static void model_on_begin(void *arg, struct mem_change *ch)
 {
 	struct model *m = arg;
 
-	__atomic_add_fetch(&m->under_way, 1, __ATOMIC_SEQ_CST);
-	ch->told = !load(&m->suspended);
+	m->under_way++;
+	ch->told = !m->suspended;
 	if (!ch->told)
 		return;
 	pthread_mutex_lock(&m->lock);
@@ -261,7 +258,7 @@ static void model_on_end(void *arg, struct mem_change *ch)
 	struct model *m = arg;
 	struct mem_change **p = &m->flying;
 
-	if (ch->told || !load(&m->suspended) || ch->kind == MEM_POISONED) {
+	if (ch->told || !m->suspended || ch->kind == MEM_POISONED) {
 		pthread_mutex_lock(&m->lock);
 		while (ch->told && *p != ch)
 			p = &(*p)->next;
@@ -273,12 +270,12 @@ static void model_on_end(void *arg, struct mem_change *ch)
 		m->changes++;
 		pthread_mutex_unlock(&m->lock);
 	}
-	__atomic_sub_fetch(&m->under_way, 1, __ATOMIC_SEQ_CST);
+	m->under_way--;
 }
 
 bool model_busy(const struct model *m, const struct model_entry *n)
 {
-	if (load(&m->suspended) || m->unsettled)
+	if (m->suspended || m->unsettled)
 		return true;
 	for (const struct mem_change *ch = m->flying; ch; ch = ch->next)
 		for (unsigned int i = 0; i < n->nr; i++)
@@ -377,7 +374,7 @@ void model_scribble(struct model *m, uint64_t gpa, uint64_t len)
 /* Whatever was under way at the end of a storm has ended. */
 static void settle(struct model *m)
 {
-	if (!load(&m->under_way))
+	if (!m->under_way)
 		m->unsettled = false;
 }
 
@@ -387,7 +384,7 @@ void model_begin(struct model *m, unsigned int i, struct model_use *u)
 
 	/* Whoever changes an attribute has memory's lock meanwhile: a storm is
 	 * to use caches right then. */
-	if (load(&m->suspended)) {
+	if (m->suspended) {
 		*u = (struct model_use){ .expect = EXPECT_UNKNOWN };
 		return;
 	}
@@ -433,7 +430,7 @@ enum model_expect model_end(struct model *m, unsigned int i,
 	struct model_entry *n = &m->entries[i];
 
 	/* When it goes on all is in doubt anyway. */
-	if (load(&m->suspended)) {
+	if (m->suspended) {
 		u->clear = u->nowhere = false;
 		return EXPECT_UNKNOWN;
 	}
@@ -473,7 +470,7 @@ void model_blur(struct model *m)
 
 void model_suspend(struct model *m)
 {
-	store(&m->suspended, true);
+	m->suspended = true;
 	model_blur(m);
 }
 
@@ -482,6 +479,6 @@ void model_resume(struct model *m)
 	model_blur(m);
 	pthread_mutex_lock(&m->lock);
 	m->unsettled = true; /* until a use finds nothing under way */
-	store(&m->suspended, false);
+	m->suspended = false;
 	pthread_mutex_unlock(&m->lock);
 }

@@ -98,12 +98,12 @@ struct model {
 	pthread_mutex_t lock;
 	struct model_entry *entries; /* owned; as the pv pages are counted */
 	unsigned int nr;
-	struct mem_change *flying; /* what is being done right now */
-	unsigned int under_way;	   /* how much, those of a storm too; atomic */
-	bool suspended;		   /* atomic */
-	bool unsettled;		   /* resumed while something was under way */
-	uint64_t changes;	   /* of all that is in here */
-	unsigned int nr_bad;	   /* of MODEL_BAD; one more: too many */
+	struct mem_change *flying;	/* what is being done right now */
+	_Atomic unsigned int under_way; /* how much, those of a storm too */
+	_Atomic bool suspended;
+	bool unsettled;	     /* resumed while something was under way */
+	uint64_t changes;    /* of all that is in here */
+	unsigned int nr_bad; /* of MODEL_BAD; one more: too many */
 	struct model_page bad[MODEL_BAD]; /* poisoned, and not punched since */
 };
 

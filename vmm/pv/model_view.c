@@ -300,8 +300,8 @@ enum model_map model_map_locked(const struct model *m, uint64_t gpa)
 	struct model_page p;
 	bool maybe = false;
 
-	if (__atomic_load_n(&m->suspended, __ATOMIC_SEQ_CST) || m->unsettled ||
-	    m->flying || !model_guest_page(m, gpa, &p) || model_is_bad(m, p))
+	if (m->suspended || m->unsettled || m->flying ||
+	    !model_guest_page(m, gpa, &p) || model_is_bad(m, p))
 		return MODEL_MAP_UNKNOWN;
 	if (p.space >= MODEL_HOST || !mem->out_of_map)
 		return MODEL_MAP_PRESENT;

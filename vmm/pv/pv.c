@@ -12,9 +12,6 @@
 #define MSR_TSC	       0x10
 #define MSR_TSC_ADJUST 0x3b
 
-#define load(p)	       __atomic_load_n(p, __ATOMIC_ACQUIRE)
-#define store(p, x)    __atomic_store_n(p, x, __ATOMIC_RELEASE)
-
 const char *pv_verdict_name(enum pv_verdict v)
 {
 	static const char *const names[] = {
@@ -155,7 +152,7 @@ struct pv_page *pv_find(struct pv_vm *pv, const char *name)
 
 uint64_t pv_span(const struct pv_page *p, uint64_t *first)
 {
-	uint64_t gpa = load(&p->gpa);
+	uint64_t gpa = p->gpa;
 
 	*first = gpa & ~(PAGE_SIZE - 1);
 	return align_up(gpa + p->kind->size, PAGE_SIZE) - *first;
@@ -167,9 +164,9 @@ const struct pv_page *pv_overlap(const struct pv_page *p, uint64_t gpa)
 
 	for (unsigned int i = 0; i < pv->nr; i++) {
 		const struct pv_page *q = &pv->pages[i];
-		uint64_t at = load(&q->gpa);
+		uint64_t at = q->gpa;
 
-		if (q != p && load(&q->on) &&
+		if (q != p && q->on &&
 		    gpa + p->kind->lead < at + q->kind->size &&
 		    at + q->kind->lead < gpa + p->kind->size)
 			return q;
@@ -185,13 +182,13 @@ static void set_state(struct pv_page *p, const struct pv_where *w)
 		p->former = p->gpa;
 		p->moved = p->littered = true;
 	}
-	store(&p->gpa, w->gpa);
-	store(&p->hva, w->hva);
-	store(&p->by_hva, w->by_hva);
-	store(&p->on, w->on);
+	p->gpa = w->gpa;
+	p->hva = w->hva;
+	p->by_hva = w->by_hva;
+	p->on = w->on;
 	memset(p->pfn, 0, sizeof(p->pfn));
 	p->changes++;
-	store(&p->in_doubt, false);
+	p->in_doubt = false;
 	model_switch(&p->vm->model, pv_index(p), w->gpa, w->on, w->by_hva);
 }
 
@@ -201,7 +198,7 @@ static void note_tsc(struct pv_vm *pv, unsigned int vcpu)
 {
 	for (unsigned int i = 0; i < pv->nr; i++)
 		if (pv->pages[i].vcpu == vcpu && pv->pages[i].kind->kept)
-			model_scribble(&pv->model, load(&pv->pages[i].gpa), 1);
+			model_scribble(&pv->model, pv->pages[i].gpa, 1);
 }
 
 void pv_note_msr(struct pv_vm *pv, unsigned int vcpu, uint32_t msr,
@@ -214,7 +211,7 @@ void pv_note_msr(struct pv_vm *pv, unsigned int vcpu, uint32_t msr,
 		bool on = value & GPC_MSR_ENABLED;
 		struct pv_where w = { .on = on,
 				      .gpa = on ? value & ~GPC_MSR_ENABLED
-						: load(&p->gpa) };
+						: p->gpa };
 
 		if (p->vcpu == vcpu && p->kind->msr && p->kind->msr == msr)
 			set_state(p, &w);
@@ -228,7 +225,7 @@ void pv_doubt_msr(struct pv_vm *pv, unsigned int vcpu, uint32_t msr)
 
 		if (p->vcpu != vcpu || !p->kind->msr || p->kind->msr != msr)
 			continue;
-		store(&p->in_doubt, true);
+		p->in_doubt = true;
 		model_doubt(&pv->model, pv_index(p));
 	}
 }
@@ -238,13 +235,12 @@ static bool is_at(const struct pv_page *p, uint64_t value)
 {
 	bool on = value & GPC_MSR_ENABLED;
 
-	return on == load(&p->on) &&
-	       (!on || (value & ~GPC_MSR_ENABLED) == load(&p->gpa));
+	return on == p->on && (!on || (value & ~GPC_MSR_ENABLED) == p->gpa);
 }
 
 void pv_settle(struct pv_page *p, struct vcpu *v)
 {
-	bool doubt = load(&p->in_doubt);
+	bool doubt = p->in_doubt;
 	uint64_t value;
 
 	if (!p->kind->msr || (!doubt && !p->vm->guests) ||
@@ -262,15 +258,15 @@ void pv_look(struct pv_vm *pv, struct vcpu *v)
 		if (p->vcpu != v->index)
 			continue;
 		pv_settle(p, v);
-		store(&p->placed, load(&p->gpa));
+		p->placed = p->gpa;
 	}
 }
 
 struct pv_where pv_now(const struct pv_page *p)
 {
-	return (struct pv_where){ .on = load(&p->on),
-				  .by_hva = load(&p->by_hva),
-				  .gpa = load(&p->gpa) };
+	return (struct pv_where){ .on = p->on,
+				  .by_hva = p->by_hva,
+				  .gpa = p->gpa };
 }
 
 enum job_kind pv_switch_job(const struct pv_page *p)
@@ -288,16 +284,15 @@ static int switch_by_guest(struct pv_page *p, struct vcpu *v,
 
 	if (!agent_do(v, &op, e))
 		return 0;
-	if (load(&v->agent.lost))
-		store(&p->in_doubt, true);
+	if (v->agent.lost)
+		p->in_doubt = true;
 	return -1;
 }
 
 static int switch_by_host(struct pv_page *p, struct vcpu *v,
 			  struct pv_where *to, struct err *e)
 {
-	struct pv_where off = { .gpa = load(&p->gpa),
-				.by_hva = load(&p->by_hva) };
+	struct pv_where off = { .gpa = p->gpa, .by_hva = p->by_hva };
 
 	if (!to->on)
 		return p->kind->activate(p, v, &off, e);

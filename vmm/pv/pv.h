@@ -105,14 +105,14 @@ struct pv_page {
 	struct pv_vm *vm;
 	char name[16];
 	unsigned int vcpu;
-	uint64_t gpa;	 /* where it is, or was last; atomic */
-	uint64_t placed; /* by the guest, at its start; 0: not yet; atomic */
-	uint64_t hva;	 /* what KVM was given; 0: the gpa; atomic */
-	bool by_hva;	 /* how it is set up, or was last; atomic */
-	bool on;	 /* atomic */
+	_Atomic uint64_t gpa;	 /* where it is, or was last */
+	_Atomic uint64_t placed; /* by the guest, at its start; 0: not yet */
+	_Atomic uint64_t hva;	 /* what KVM was given; 0: the gpa */
+	_Atomic bool by_hva;	 /* how it is set up, or was last */
+	_Atomic bool on;
 	/* An operation of the guest that switches it was given up, and may yet
-	 * be done: KVM knows. Atomic. */
-	bool in_doubt;
+	 * be done: KVM knows. */
+	_Atomic bool in_doubt;
 	/* It was put on memory that may hold anything; until the next check. */
 	bool littered;	      /* vCPU thread only */
 	bool stopped;	      /* KVM_KVMCLOCK_CTRL was called for it */
@@ -126,9 +126,9 @@ struct pv_page {
 
 /* All of a machine's pv pages. */
 struct pv_vm {
-	int vm;		 /* the VM's fd, not owned */
-	uint32_t xen;	 /* what KVM_CAP_XEN_HVM answers, in that flavour */
-	uint32_t events; /* sent so far: devices/xen_event.c; atomic */
+	int vm;	      /* the VM's fd, not owned */
+	uint32_t xen; /* what KVM_CAP_XEN_HVM answers, in that flavour */
+	_Atomic uint32_t events; /* sent so far: devices/xen_event.c */
 	struct memory *memory;
 	struct events *log;  /* set once it is there; or NULL */
 	struct trace *trace; /* or NULL */

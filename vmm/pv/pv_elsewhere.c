@@ -7,8 +7,6 @@
 #include "base/num.h"
 #include "pv/pv.h"
 
-#define load(p)	   __atomic_load_n(p, __ATOMIC_ACQUIRE)
-
 /* 256 MiB: of a bigger guest the rest is not looked through. */
 #define SCAN_PAGES 65536
 /* What is written is aligned to this at least, unless KVM takes it anywhere. */
@@ -36,12 +34,12 @@ static const struct pv_page *owner(const struct pv_page *p, uint64_t gpa)
 
 	for (unsigned int i = 0; i < p->vm->nr; i++) {
 		const struct pv_page *o = &p->vm->pages[i];
-		uint64_t at = load(&o->gpa);
+		uint64_t at = o->gpa;
 
 		if (o == p || gpa >= at + o->kind->size ||
 		    at >= gpa + p->kind->size)
 			continue;
-		if (load(&o->on))
+		if (o->on)
 			return o;
 		off = o;
 	}
@@ -53,13 +51,13 @@ static const struct pv_page *owner(const struct pv_page *p, uint64_t gpa)
  * itself is what the guest has seen, unless the host sees another one there. */
 static bool may_be(const struct pv_page *p, uint64_t gpa, bool alias)
 {
-	const uint64_t own = load(&p->gpa);
+	const uint64_t own = p->gpa;
 	const struct pv_page *o;
 
 	if (gpa < own + p->kind->size && own < gpa + p->kind->size)
 		return alias;
 	o = owner(p, gpa);
-	return !(o && load(&o->on)) && gpa >= p->vm->own_end;
+	return !(o && o->on) && gpa >= p->vm->own_end;
 }
 
 /* memory_scan()'s: the lock of memory is held. */
@@ -86,7 +84,7 @@ static bool look_at_page(void *arg, uint64_t gpa, const uint8_t *bytes)
 /* The places where it would be looked for first, in turn; false after them. */
 static bool candidate(const struct pv_page *p, unsigned int i, uint64_t *gpa)
 {
-	*gpa = i ? p->former : load(&p->gpa);
+	*gpa = i ? p->former : p->gpa;
 	return i == 0 || (i == 1 && p->moved);
 }
 

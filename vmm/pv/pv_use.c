@@ -6,15 +6,13 @@
 #include "base/num.h"
 #include "pv/pv.h"
 
-#define load(p) __atomic_load_n(p, __ATOMIC_ACQUIRE)
-
 int pv_poke(struct pv_page *p, struct vcpu *v, struct json *j, struct err *e)
 {
 	struct model *m = &p->vm->model;
 	struct model_use use;
 
 	pv_settle(p, v);
-	if (!load(&p->on))
+	if (!p->on)
 		return err_state(e, "%s is off: pv %s on", p->name, p->name);
 	model_begin(m, pv_index(p), &use);
 	if (p->kind->poke(p, v, j, e)) {
@@ -65,8 +63,7 @@ static void append(char why[static 160], const char *text)
  * a private gfn shows the guest another page. */
 static void add_alias(const struct pv_page *p, char why[static 160])
 {
-	if (load(&p->by_hva) &&
-	    memory_is_private(p->vm->memory, load(&p->gpa)) &&
+	if (p->by_hva && memory_is_private(p->vm->memory, p->gpa) &&
 	    !strstr(why, "alias"))
 		append(why, "by hva KVM writes the shared alias; the gfn is "
 			    "private");
@@ -130,7 +127,7 @@ static int judge(struct pv_page *p, struct vcpu *v, enum pv_how how,
 
 	p->found = (struct pv_found){ .full = how == PV_FULL };
 	why[0] = '\0';
-	if (!load(&p->on)) {
+	if (!p->on) {
 		*verdict = VERDICT_ABSENT;
 		snprintf(why, 160, "%s is off", p->name);
 		return 0;
@@ -149,7 +146,7 @@ static int judge(struct pv_page *p, struct vcpu *v, enum pv_how how,
 	p->found = (struct pv_found){ 0 };
 	*verdict = VERDICT_ABSENT;
 	snprintf(why, 160, "the guest's access left KVM as MMIO: %s",
-		 memory_present(p->vm->memory, load(&p->gpa))
+		 memory_present(p->vm->memory, p->gpa)
 			 ? "the slot there has no page for it"
 			 : "no slot is there");
 	return 0;
@@ -197,7 +194,7 @@ int pv_check(struct pv_page *p, struct vcpu *v, enum pv_how how, struct json *j,
 
 	pv_settle(p, v);
 	json_str(j, "name", p->name);
-	json_hex(j, "gpa", load(&p->gpa));
+	json_hex(j, "gpa", p->gpa);
 	if (judge_alone(p, v, how, j, verdict, &d, why, e))
 		return -1;
 	if (p->found.reached)

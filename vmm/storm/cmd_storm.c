@@ -12,9 +12,6 @@
 #include "control/session.h"
 #include "storm/storm.h"
 
-#define load(p)	    __atomic_load_n(p, __ATOMIC_ACQUIRE)
-#define store(p, x) __atomic_store_n(p, x, __ATOMIC_RELEASE)
-
 static int list_ops(struct request *rq)
 {
 	json_array(&rq->reply, "ops");
@@ -31,9 +28,9 @@ static int list_ops(struct request *rq)
 
 static int stop_storm(struct request *rq)
 {
-	if (!load(&rq->s->storm))
+	if (!rq->s->storm)
 		return err_state(&rq->err, "no storm runs");
-	store(&rq->s->storm_stop, true);
+	rq->s->storm_stop = true;
 	json_bool(&rq->reply, "stopping", true);
 	return 0;
 }
@@ -160,7 +157,7 @@ static int storm_main(struct request *rq)
 	storm_free(s);
 	free(s);
 	/* The client has no reply yet: its next storm finds none running. */
-	store(&rq->s->storm, false);
+	rq->s->storm = false;
 	return r;
 }
 
@@ -187,11 +184,11 @@ static int start_storm(struct request *rq, struct storm *s)
 		return -1;
 	rq->own = s;
 	rq->seed = s->seed;
-	store(&rq->s->storm_stop, false);
-	store(&rq->s->storm, true);
+	rq->s->storm_stop = false;
+	rq->s->storm = true;
 	r = request_on_thread(rq, SANDBOX_VCPU, storm_main, NULL);
 	if (r < 0)
-		store(&rq->s->storm, false);
+		rq->s->storm = false;
 	return r;
 }
 
@@ -204,7 +201,7 @@ int cmd_storm(struct request *rq)
 		return list_ops(rq);
 	if (rq->argc == 1 && !strcmp(rq->argv[0], "stop"))
 		return stop_storm(rq);
-	if (load(&rq->s->storm))
+	if (rq->s->storm)
 		return err_state(&rq->err,
 				 "a storm runs: storm stop ends it, from "
 				 "another connection");

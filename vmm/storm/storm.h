@@ -120,12 +120,13 @@ struct storm_thread {
 	uint64_t pfn;
 	uint64_t from, to; /* at work in this round, TSC; 0: not yet */
 	pthread_t thread;
-	bool started, over; /* over: atomic */
+	bool started;
+	_Atomic bool over;
 	bool spread;	    /* who does its rounds has a CPU of its own */
 	cpu_set_t was, own; /* where it could run before; that CPU */
-	/* What it is at, for who waits in vain; atomic. */
-	const struct storm_step *now;
-	uint64_t now_gpa;
+	/* What it is at, for who waits in vain. */
+	const struct storm_step *_Atomic now;
+	_Atomic uint64_t now_gpa;
 } __attribute__((aligned(128)));
 
 enum storm_end {
@@ -158,7 +159,7 @@ struct storm {
 	pthread_cond_t cond;
 	unsigned int running;
 	enum { STORM_WAIT, STORM_GO, STORM_ABORT } go;
-	bool stop;	 /* atomic */
+	_Atomic bool stop;
 	uint64_t kernel; /* messages when it began */
 	enum storm_end end;
 	struct tsc_mark began;

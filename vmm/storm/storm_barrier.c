@@ -8,9 +8,6 @@
 #include "base/tsc.h"
 #include "storm/storm_barrier.h"
 
-#define load(p)	      __atomic_load_n(p, __ATOMIC_ACQUIRE)
-#define store(p, x)   __atomic_store_n(p, x, __ATOMIC_RELEASE)
-
 /* In ticks, some of which make a nanosecond or less. The moment has to reach the
  * other CPUs' caches. */
 #define AHEAD	      2000
@@ -68,25 +65,25 @@ static void sleep_in(struct storm_barrier *b, uint32_t round)
 {
 	struct timespec t = { .tv_nsec = SLEEP_NS };
 
-	__atomic_add_fetch(&b->asleep, 1, __ATOMIC_SEQ_CST);
+	b->asleep++;
 	syscall(SYS_futex, &b->round, FUTEX_WAIT_PRIVATE, round, &t, NULL, 0);
-	__atomic_sub_fetch(&b->asleep, 1, __ATOMIC_SEQ_CST);
+	b->asleep--;
 }
 
 static void begin_round(struct storm_barrier *b)
 {
 	note_round(b);
 	/* Now and then as long as ever: it may have changed. */
-	if (!load(&b->late) || b->rounds % PATIENCE_ANEW == 0)
+	if (!b->late || b->rounds % PATIENCE_ANEW == 0)
 		b->patience = PATIENCE_MAX;
 	else
 		b->patience /= 2;
-	store(&b->late, false);
-	store(&b->arrived, 0);
-	store(&b->on_cpu, 0);
-	store(&b->start, 0);
-	__atomic_add_fetch(&b->round, 1, __ATOMIC_SEQ_CST);
-	if (__atomic_load_n(&b->asleep, __ATOMIC_SEQ_CST))
+	b->late = false;
+	b->arrived = 0;
+	b->on_cpu = 0;
+	b->start = 0;
+	b->round++;
+	if (b->asleep)
 		wake(b);
 }
 
@@ -94,31 +91,31 @@ static void begin_round(struct storm_barrier *b)
  * Spin until all are here: a thread that has been woken, or has yielded, may not
  * be on a CPU for some time. With more threads than CPUs that cannot be had.
  */
-static void line_up(struct storm_barrier *b, const bool *stop)
+static void line_up(struct storm_barrier *b, const _Atomic bool *stop)
 {
 	const uint64_t since = tsc();
 
 	if (b->crowded)
 		return;
-	if (__atomic_add_fetch(&b->on_cpu, 1, __ATOMIC_ACQ_REL) == b->nr)
-		store(&b->start, tsc() + AHEAD);
-	while (!load(&b->start) && !load(stop)) {
+	if (++b->on_cpu == b->nr)
+		b->start = tsc() + AHEAD;
+	while (!b->start && !*stop) {
 		if (tsc() - since > b->patience) {
-			store(&b->late, true);
+			b->late = true;
 			return;
 		}
 		__builtin_ia32_pause();
 	}
-	while (load(&b->start) && (int64_t)(tsc() - load(&b->start)) < 0)
+	while (b->start && (int64_t)(tsc() - b->start) < 0)
 		__builtin_ia32_pause();
 }
 
 static void wait_for_round(struct storm_barrier *b, uint32_t round,
-			   const bool *stop)
+			   const _Atomic bool *stop)
 {
 	uint64_t since = tsc(), took;
 
-	while (load(&b->round) == round && !load(stop)) {
+	while (b->round == round && !*stop) {
 		took = tsc() - since;
 		if (took < LOOK && !b->crowded)
 			__builtin_ia32_pause();
@@ -130,15 +127,15 @@ static void wait_for_round(struct storm_barrier *b, uint32_t round,
 }
 
 bool storm_barrier_wait(struct storm_barrier *b, unsigned int member,
-			const bool *stop)
+			const _Atomic bool *stop)
 {
-	uint32_t round = load(&b->round);
+	uint32_t round = b->round;
 
-	if (__atomic_add_fetch(&b->arrived, 1, __ATOMIC_ACQ_REL) == b->nr)
+	if (++b->arrived == b->nr)
 		begin_round(b);
 	else
 		wait_for_round(b, round, stop);
-	if (load(stop))
+	if (*stop)
 		return false;
 	line_up(b, stop);
 	b->begun[member] = tsc();

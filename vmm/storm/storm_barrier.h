@@ -16,14 +16,14 @@
 #define BARRIER_MAX 64
 
 struct storm_barrier {
-	unsigned int nr;  /* threads */
-	bool crowded;	  /* there are more threads than CPUs */
-	uint32_t arrived; /* in this round; atomic */
-	uint32_t round;	  /* futex; atomic */
-	uint32_t asleep;  /* atomic */
-	uint32_t on_cpu;  /* members that spin for the round's start; atomic */
-	uint64_t start;	  /* of the round, TSC; 0: not named yet; atomic */
-	bool late;	  /* some did not wait until all were on one; atomic */
+	unsigned int nr;	  /* threads */
+	bool crowded;		  /* there are more threads than CPUs */
+	_Atomic uint32_t arrived; /* in this round */
+	_Atomic uint32_t round;	  /* futex */
+	_Atomic uint32_t asleep;
+	_Atomic uint32_t on_cpu; /* members that spin for the round's start */
+	_Atomic uint64_t start;	 /* of the round, TSC; 0: not named yet */
+	_Atomic bool late;	 /* some did not wait until all were on one */
 	uint64_t
 		patience; /* for how long they do, ticks; written before round */
 	/* When each thread began its last round; written by it, and read by
@@ -37,9 +37,9 @@ struct storm_barrier {
 	struct hist skew; /* first to last, ticks; of all rounds but the last */
 };
 
-/* Thread @member waits for the others. False once *@stop (atomic) is set. */
+/* Thread @member waits for the others. False once *@stop is set. */
 bool storm_barrier_wait(struct storm_barrier *b, unsigned int member,
-			const bool *stop);
+			const _Atomic bool *stop);
 /* *@stop has been set: wake who sleeps. */
 void storm_barrier_wake(struct storm_barrier *b);
 /* All threads have ended: count the last round as well. */

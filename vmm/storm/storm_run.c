@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,18 +12,14 @@
 #include "control/session.h"
 #include "storm/storm.h"
 
-#define load(p)	      __atomic_load_n(p, __ATOMIC_ACQUIRE)
-#define store(p, x)   __atomic_store_n(p, x, __ATOMIC_RELEASE)
-#define relaxed(p, x) __atomic_store_n(p, x, __ATOMIC_RELAXED)
-
-#define THREAD_STACK  (256 * KIB)
-#define TICK_NS	      (5 * NS_PER_MS)
+#define THREAD_STACK (256 * KIB)
+#define TICK_NS	     (5 * NS_PER_MS)
 /* Ticks that a worker stays on a vCPU's thread. */
-#define STAY	      2000000
+#define STAY	     2000000
 /* For a thread to come back from its last operation: an agent's has 12 s. */
-#define BACK_NS	      (15 * NS_PER_SEC)
+#define BACK_NS	     (15 * NS_PER_SEC)
 /* So long at least are the TSC and the clock compared. */
-#define COMPARE_NS    NS_PER_MS
+#define COMPARE_NS   NS_PER_MS
 
 /* ---- a worker's thread -------------------------------------------------- */
 
@@ -92,8 +89,8 @@ static bool run_step(struct storm_thread *t, unsigned int index)
 
 	if (t->meeting && !st->meets && !meet_group(t))
 		return false;
-	relaxed(&t->now_gpa, gpa);
-	relaxed(&t->now, st);
+	atomic_store_explicit(&t->now_gpa, gpa, memory_order_relaxed);
+	atomic_store_explicit(&t->now, st, memory_order_relaxed);
 	if (st->op->on_vcpu) {
 		r = st->op->run(t, st, gpa, len);
 	} else {
@@ -115,7 +112,7 @@ static bool run_round(struct storm_thread *t)
 	t->from = t->to = 0;
 	t->at = tsc();
 	for (unsigned int i = 0; i < n; i++)
-		if (load(&t->s->stop) || !run_step(t, storm_pick(t, i)))
+		if (t->s->stop || !run_step(t, storm_pick(t, i)))
 			return false;
 	if (t->barrier) {
 		t->barrier->from[t->member] = t->from;
@@ -145,8 +142,8 @@ static int do_rounds(void *arg, struct vcpu *v, struct err *e)
 	a->t->vcpu = v;
 	do {
 		a->go_on = run_round(a->t);
-	} while (a->go_on && has_rounds(a->t) && !load(&v->agent.lost) &&
-		 !load(&v->pause) && tsc() - since < STAY);
+	} while (a->go_on && has_rounds(a->t) && !v->agent.lost && !v->pause &&
+		 tsc() - since < STAY);
 	a->t->vcpu = NULL;
 	return 0;
 }
@@ -184,7 +181,7 @@ static void *thread_main(void *arg)
 	if (wait_for_go(s))
 		while (has_rounds(t) && run_rounds(t))
 			;
-	store(&t->over, true);
+	t->over = true;
 	pthread_mutex_lock(&s->lock);
 	if (!--s->running)
 		pthread_cond_broadcast(&s->cond);
@@ -317,13 +314,13 @@ static bool must_end(struct storm *s, uint64_t now)
 {
 	struct machine *m = s->m;
 
-	if (load(&m->ending))
+	if (m->ending)
 		s->end = STORM_MACHINE;
-	else if (load(&s->rq->job.cancelled))
+	else if (s->rq->job.cancelled)
 		s->end = STORM_CLIENT;
 	else if (events_kernel(&m->events) != s->kernel)
 		s->end = STORM_KERNEL;
-	else if (load(&s->rq->s->storm_stop))
+	else if (s->rq->s->storm_stop)
 		s->end = STORM_STOP;
 	else if (request_is_stuck(s->rq))
 		s->end = STORM_STUCK;
@@ -357,7 +354,7 @@ static void wait_for_end(struct storm *s)
 		now = now_ns();
 	}
 	pthread_mutex_unlock(&s->lock);
-	store(&s->stop, true);
+	s->stop = true;
 	for (unsigned int i = 0; i < s->nr_groups; i++)
 		storm_barrier_wake(&s->barriers[i]);
 }
@@ -369,16 +366,14 @@ static void tell_stuck(struct storm *s)
 
 	for (unsigned int i = 0; i < s->nr_threads; i++) {
 		struct storm_thread *t = &s->threads[i];
-		const struct storm_step *st =
-			__atomic_load_n(&t->now, __ATOMIC_RELAXED);
+		const struct storm_step *st = t->now;
 
-		if (load(&t->over) || !st)
+		if (t->over || !st)
 			continue;
 		err_state(&e,
 			  "thread %u of the storm has not come back from '%s' "
 			  "at gpa 0x%" PRIx64 " (a hang in the kernel?)",
-			  i, st->text,
-			  __atomic_load_n(&t->now_gpa, __ATOMIC_RELAXED));
+			  i, st->text, t->now_gpa);
 		request_stuck(s->rq, &e);
 		return;
 	}

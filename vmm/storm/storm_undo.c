@@ -5,8 +5,6 @@
 #include "control/operate.h"
 #include "storm/storm_undo.h"
 
-#define load(p) __atomic_load_n(p, __ATOMIC_ACQUIRE)
-
 /* ---- attributes --------------------------------------------------------- */
 
 int storm_save_attrs(struct storm *s, struct storm_step *st, struct err *e)
@@ -103,7 +101,7 @@ static bool at_home(const struct storm_step *st)
 {
 	struct pv_where now = pv_now(st->pv);
 
-	return !load(&st->pv->in_doubt) && now.on == st->home.on &&
+	return !st->pv->in_doubt && now.on == st->home.on &&
 	       now.gpa == st->home.gpa && now.by_hva == st->home.by_hva;
 }
 

@@ -47,8 +47,8 @@ static int hand_out(struct vcpu *v, const struct agent_op *op, struct err *e)
 		return err_kvm(e, -r, "KVM_SET_REGS of vCPU %u", v->index);
 	a->waiting = a->polling = false;
 	v->fault_why[0] = '\0';
-	__atomic_store_n(&a->give_up, false, __ATOMIC_RELAXED);
-	__atomic_store_n(&a->op_since, now_ns(), __ATOMIC_RELEASE);
+	a->give_up = false;
+	a->op_since = now_ns();
 	return 0;
 }
 
@@ -80,7 +80,7 @@ int agent_call(struct vcpu *v, struct agent_op *op, struct err *e)
 		return -1;
 	for (;;) {
 		if (vcpu_step(v) == STEP_END) {
-			__atomic_store_n(&v->stop, true, __ATOMIC_RELEASE);
+			v->stop = true;
 			r = err_state(e, "the machine ends");
 			break;
 		}
@@ -94,13 +94,13 @@ int agent_call(struct vcpu *v, struct agent_op *op, struct err *e)
 			memset(op->out, 0, sizeof(op->out));
 			break;
 		}
-		if (__atomic_load_n(&a->give_up, __ATOMIC_ACQUIRE)) {
-			__atomic_store_n(&a->lost, true, __ATOMIC_RELEASE);
+		if (a->give_up) {
+			a->lost = true;
 			r = gave_up(v, e);
 			break;
 		}
 	}
-	__atomic_store_n(&a->op_since, 0, __ATOMIC_RELEASE);
+	a->op_since = 0;
 	return r;
 }
 
@@ -145,11 +145,11 @@ bool agent_give_up(struct vcpu *v, const char *why)
 {
 	struct agent *a = &v->agent;
 
-	if (!__atomic_load_n(&a->op_since, __ATOMIC_ACQUIRE))
+	if (!a->op_since)
 		return false;
-	if (!__atomic_load_n(&a->give_up, __ATOMIC_ACQUIRE)) {
+	if (!a->give_up) {
 		snprintf(a->why, sizeof(a->why), "%s", why);
-		__atomic_store_n(&a->give_up, true, __ATOMIC_RELEASE);
+		a->give_up = true;
 	}
 	vcpu_kick(v);
 	return true;

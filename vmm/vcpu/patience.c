@@ -15,8 +15,7 @@
 
 static uint64_t vcpu_progress(struct vcpu *v)
 {
-	return __atomic_load_n(&v->runs, __ATOMIC_RELAXED) +
-	       __atomic_load_n(&v->jobs, __ATOMIC_RELAXED);
+	return v->runs + v->jobs;
 }
 
 static void patience_begin(struct patience *p, struct vcpu *v, uint64_t since)

@@ -2,6 +2,7 @@
 /* The vCPU's thread: run the guest, run jobs, wait. What others ask of it is in
  * vcpu_ask.c. */
 #include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -12,17 +13,13 @@
 #include "vcpu/vcpu.h"
 #include "vcpu/vcpu_sched.h"
 
-#define SIGKICK	    (SIGRTMIN + 1)
+#define SIGKICK	   (SIGRTMIN + 1)
 
 /* How long the end of a machine waits for a vCPU in the kernel. */
-#define JOIN_NS	    (10 * NS_PER_SEC)
-#define VCPU_STACK  (256 * KIB)
+#define JOIN_NS	   (10 * NS_PER_SEC)
+#define VCPU_STACK (256 * KIB)
 /* How often a device is asked whether the guest may go on. */
-#define DEVICE_NS   (10 * NS_PER_MS)
-
-#define load(p)	    __atomic_load_n(p, __ATOMIC_ACQUIRE)
-#define store(p, x) __atomic_store_n(p, x, __ATOMIC_RELEASE)
-#define count(p)    __atomic_fetch_add(p, 1, __ATOMIC_RELAXED)
+#define DEVICE_NS  (10 * NS_PER_MS)
 
 int vcpu_init(struct vcpu *v, unsigned int index, int fd, size_t run_size,
 	      bool sync_regs, struct err *e)
@@ -69,12 +66,12 @@ static bool agent_here(const struct vcpu *v)
 /* Take the first job that can run now. Lock held. */
 static struct vcpu_job *take_job(struct vcpu *v, bool agent)
 {
-	struct vcpu_job **p, *job;
+	struct vcpu_job *_Atomic *p, *job;
 
 	for (p = &v->queue; (job = *p); p = &job->next) {
-		if (job->kind == JOB_AGENT && !agent && !load(&job->cancelled))
+		if (job->kind == JOB_AGENT && !agent && !job->cancelled)
 			continue;
-		store(p, job->next);
+		*p = job->next;
 		return job;
 	}
 	return NULL;
@@ -86,7 +83,7 @@ static void spin(struct vcpu *v)
 {
 	uint64_t until = now_ns() + v->spin_ns;
 
-	while (!load(&v->queue) && !load(&v->stop) && now_ns() < until)
+	while (!v->queue && !v->stop && now_ns() < until)
 		__builtin_ia32_pause();
 }
 
@@ -103,8 +100,7 @@ static enum vcpu_state why_waiting(const struct vcpu *v)
 
 static bool must_wait(const struct vcpu *v)
 {
-	return load(&v->hold) || load(&v->pause) || v->wait || v->halted ||
-	       v->agent.waiting;
+	return v->hold || v->pause || v->wait || v->halted || v->agent.waiting;
 }
 
 /* With the lock held: until somebody asks for something, or a device may have
@@ -138,7 +134,7 @@ static void vcpu_set_job(struct vcpu *v, struct vcpu_job *job, uint64_t since)
 
 static void finish_job(struct vcpu_job *job, struct vcpu *v, bool agent)
 {
-	bool run = !load(&job->cancelled) && (job->kind == JOB_HOST || agent);
+	bool run = !job->cancelled && (job->kind == JOB_HOST || agent);
 	struct vcpu_job *outer = v->job;
 	uint64_t since = v->job_since;
 
@@ -151,7 +147,7 @@ static void finish_job(struct vcpu_job *job, struct vcpu *v, bool agent)
 	pthread_mutex_lock(&v->lock);
 	v->state = must_wait(v) ? why_waiting(v) : VCPU_RUNNING;
 	pthread_mutex_unlock(&v->lock);
-	count(&v->jobs);
+	v->jobs++;
 	job->done(job, run);
 }
 
@@ -165,7 +161,7 @@ static void service(struct vcpu *v, bool agent)
 	struct vcpu_job *job;
 
 	pthread_mutex_lock(&v->lock);
-	while (!load(&v->stop)) {
+	while (!v->stop) {
 		bool can = agent && agent_here(v) && !v->pause && !v->hold;
 
 		if (v->wait && !v->wait())
@@ -189,13 +185,13 @@ static void service(struct vcpu *v, bool agent)
 		    (!agent && !v->pause && !v->hold && !v->wait))
 			break;
 		/* The operation that this is inside of, in a pause. */
-		if (!agent && load(&v->agent.give_up))
+		if (!agent && v->agent.give_up)
 			break;
 		wait_for_work(v);
 	}
 	v->state = VCPU_RUNNING;
 	/* The kicks up to here have been answered; a later one comes after. */
-	store(&v->run->immediate_exit, 0);
+	__atomic_store_n(&v->run->immediate_exit, 0, __ATOMIC_RELEASE);
 	pthread_mutex_unlock(&v->lock);
 }
 
@@ -231,8 +227,7 @@ bool seen_is_news(struct seen_pages *s, uint64_t gpa, uint64_t generation)
 
 uintptr_t vcpu_take_bus(struct vcpu *v)
 {
-	return load(&v->bus) ? __atomic_exchange_n(&v->bus, 0, __ATOMIC_ACQ_REL)
-			     : 0;
+	return v->bus ? atomic_exchange(&v->bus, 0) : 0;
 }
 
 /* An exit that KVM reports as an error of the ioctl: which one is it? */
@@ -253,20 +248,20 @@ static enum step enter(struct vcpu *v)
 {
 	int r;
 
-	__atomic_store_n(&v->in_run, true, __ATOMIC_SEQ_CST);
-	r = load(&v->stop) ? -EINTR : kvm_run(v->fd);
-	store(&v->in_run, false);
+	v->in_run = true;
+	r = v->stop ? -EINTR : kvm_run(v->fd);
+	v->in_run = false;
 	/* An exchange: who cleared a kick sees what it was about. */
 	__atomic_exchange_n(&v->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
 	v->entered = true;
-	count(&v->runs);
+	v->runs++;
 	if (r == -EINTR || r == -EAGAIN) {
-		if (!load(&v->bus))
+		if (!v->bus)
 			return STEP_GO;
 		v->run->exit_reason = VCPU_EXIT_SIGBUS;
 		r = 0;
 	}
-	count(&v->exits);
+	v->exits++;
 	v->fault_errno = EFAULT;
 	if (r < 0)
 		failed_run(v, r);
@@ -275,12 +270,12 @@ static enum step enter(struct vcpu *v)
 
 enum step vcpu_step(struct vcpu *v)
 {
-	/* A relaxed look is enough: a kick repeats itself as immediate_exit. */
-	if (load(&v->queue) || load(&v->pause) || load(&v->stop) || v->wait)
+	/* A kick that comes after this look sets immediate_exit. */
+	if (v->queue || v->pause || v->stop || v->wait)
 		service(v, false);
-	if (load(&v->stop))
+	if (v->stop)
 		return STEP_END;
-	if ((load(&v->pause) || v->wait) && load(&v->agent.give_up))
+	if ((v->pause || v->wait) && v->agent.give_up)
 		return STEP_GO;
 	return enter(v);
 }
@@ -328,11 +323,11 @@ static void *thread(void *arg)
 		v->state = VCPU_RUNNING;
 	pthread_mutex_unlock(&v->lock);
 	pthread_cond_broadcast(&v->cond);
-	while (!load(&v->stop)) {
-		if (load(&v->queue) || load(&v->pause) || must_wait(v))
+	while (!v->stop) {
+		if (v->queue || v->pause || must_wait(v))
 			service(v, true);
 		answer_poll(v);
-		if (load(&v->stop) || enter(v) == STEP_END)
+		if (v->stop || enter(v) == STEP_END)
 			break;
 	}
 	vcpu_end(v);

@@ -42,8 +42,8 @@ struct vcpu_job {
 	 * first (@ran false). The job is the caller's again from here on. */
 	void (*done)(struct vcpu_job *job, bool ran);
 	uint64_t queued_ns;
-	bool cancelled; /* asked to end early; atomic */
-	struct vcpu_job *next;
+	_Atomic bool cancelled; /* asked to end early */
+	struct vcpu_job *_Atomic next;
 };
 
 #define VCPU_STATS_NONE	 (-2) /* this KVM has no such statistics */
@@ -69,15 +69,15 @@ enum step {
 
 /* The doorbell's side of a vCPU: agent.c. */
 struct agent {
-	bool there;    /* DB_READY came: this guest runs an agent */
-	bool waiting;  /* DB_NEXT: the guest stands at the doorbell, blocked */
-	bool polling;  /* DB_POLL: it stands there but goes on at once */
-	bool lost;     /* an operation was given up; atomic */
-	uint16_t seq;  /* of the last operation handed out */
-	uint16_t back; /* of the result in words */
+	_Atomic bool there; /* DB_READY came: this guest runs an agent */
+	bool waiting; /* DB_NEXT: the guest stands at the doorbell, blocked */
+	bool polling; /* DB_POLL: it stands there but goes on at once */
+	_Atomic bool lost; /* an operation was given up */
+	uint16_t seq;	   /* of the last operation handed out */
+	uint16_t back;	   /* of the result in words */
 	uint64_t words[8];
-	uint64_t op_since; /* ns; 0: no operation under way; atomic */
-	bool give_up;	   /* the operation under way takes too long; atomic */
+	_Atomic uint64_t op_since; /* ns; 0: no operation under way */
+	_Atomic bool give_up;	   /* the operation under way takes too long */
 	char why[VCPU_DOING]; /* what it was doing then; set before give_up */
 };
 
@@ -100,10 +100,10 @@ struct vcpu {
 
 	pthread_mutex_t lock; /* of what follows down to the counters */
 	pthread_cond_t cond;
-	struct vcpu_job *queue;
-	bool hold;    /* NEW: do not enter the guest yet */
-	bool claimed; /* somebody sets it up: vcpu_claim() */
-	bool pause;
+	struct vcpu_job *_Atomic queue;
+	_Atomic bool hold; /* NEW: do not enter the guest yet */
+	bool claimed;	   /* somebody sets it up: vcpu_claim() */
+	_Atomic bool pause;
 	enum vcpu_state state;
 	struct vcpu_job *job; /* that runs, or NULL */
 	uint64_t job_since;
@@ -113,9 +113,9 @@ struct vcpu {
 	/* KVM_CAP_SYNC_REGS: the registers travel in kvm_run. vCPU thread only,
 	 * once it has been in the guest (@entered). */
 	bool sync_regs, entered;
-	bool stop;   /* atomic */
-	bool in_run; /* atomic: inside KVM_RUN, needs a signal */
-	bool halted; /* vCPU thread only */
+	_Atomic bool stop;
+	_Atomic bool in_run; /* inside KVM_RUN, needs a signal */
+	bool halted;	     /* vCPU thread only */
 	/* From a device, in an exit: do not enter the guest while this says so.
 	 * It is asked every now and then. NULL: none. vCPU thread only. */
 	bool (*wait)(void);
@@ -124,7 +124,7 @@ struct vcpu {
 	struct seen_pages mmio_seen, fault_seen;
 	struct fault_row faults; /* vCPU thread only */
 	int fault_errno;	 /* KVM_RUN's, with GPC_EXIT_MEMORY_FAULT */
-	uintptr_t bus;		 /* see sigbus.h; atomic */
+	_Atomic uintptr_t bus;	 /* see sigbus.h */
 	/* Why the guest last took an exception from gpcvm; vCPU thread only. */
 	char fault_why[160];
 	int fault_why_errno;
@@ -132,13 +132,13 @@ struct vcpu {
 	/* vcpu_sched.h: a file, or negative, and where the values are in it. */
 	int stats;
 	uint64_t stat_at[2];
-	bool untold;	   /* KVM does not tell this guest of preemptions */
-	unsigned int pins; /* vcpu_pin() calls; atomic */
+	bool untold; /* KVM does not tell this guest of preemptions */
+	_Atomic unsigned int pins; /* vcpu_pin() calls */
 
-	uint64_t jobs;	  /* that are over; atomic */
-	uint64_t reports; /* of what must not be, from its agent; atomic */
-	uint64_t runs;	  /* KVM_RUN calls; atomic */
-	uint64_t exits;	  /* that were not just a signal; atomic */
+	_Atomic uint64_t jobs;	  /* that are over */
+	_Atomic uint64_t reports; /* of what must not be, from its agent */
+	_Atomic uint64_t runs;	  /* KVM_RUN calls */
+	_Atomic uint64_t exits;	  /* that were not just a signal */
 };
 
 /* Once in a process, before any vCPU: the signal that ends KVM_RUN. */

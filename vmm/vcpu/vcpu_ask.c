@@ -8,13 +8,10 @@
 #include "base/clock.h"
 #include "vcpu/vcpu.h"
 
-#define SIGKICK	    (SIGRTMIN + 1)
+#define SIGKICK (SIGRTMIN + 1)
 
 /* How long the end of a machine waits for a vCPU in the kernel. */
-#define JOIN_NS	    (10 * NS_PER_SEC)
-
-#define load(p)	    __atomic_load_n(p, __ATOMIC_ACQUIRE)
-#define store(p, x) __atomic_store_n(p, x, __ATOMIC_RELEASE)
+#define JOIN_NS (10 * NS_PER_SEC)
 
 static void on_kick(int sig)
 {
@@ -110,8 +107,9 @@ void vcpu_doing(struct vcpu *v, uint64_t now, char *buf, size_t len)
  * then looks at immediate_exit. Each writes the one and reads the other, so no
  * read may come before its own write is seen: otherwise both writes may be in
  * store buffers (Intel SDM vol. 3, 9.2.3.4), the kick finds nobody to signal, and
- * the guest is entered. Here it takes __ATOMIC_SEQ_CST; KVM's side of it is the
- * mutex in kvm_vcpu_ioctl() (virt/kvm/kvm_main.c), whose lock is a full barrier.
+ * the guest is entered. Here both are sequentially consistent; KVM's side of it
+ * is the mutex in kvm_vcpu_ioctl() (virt/kvm/kvm_main.c), whose lock is a full
+ * barrier.
  *
  * Back from KVM_RUN the thread clears immediate_exit with an exchange: either it
  * clears a kick, and sees what that was about when it looks next, or the kick
@@ -127,7 +125,7 @@ static void interrupt(struct vcpu *v)
 	/* immediate_exit closes the gap between the vCPU's last look at its
 	 * flags and KVM_RUN (Documentation/virt/kvm/api.rst, KVM_RUN). */
 	__atomic_store_n(&v->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
-	if (__atomic_load_n(&v->in_run, __ATOMIC_SEQ_CST))
+	if (v->in_run)
 		pthread_kill(v->thread, SIGKICK);
 }
 
@@ -141,7 +139,7 @@ void vcpu_kick(struct vcpu *v)
 
 void vcpu_submit(struct vcpu *v, struct vcpu_job *job)
 {
-	struct vcpu_job **tail;
+	struct vcpu_job *_Atomic *tail;
 	bool ended;
 
 	job->next = NULL;
@@ -151,7 +149,7 @@ void vcpu_submit(struct vcpu *v, struct vcpu_job *job)
 	if (!ended) {
 		for (tail = &v->queue; *tail; tail = &(*tail)->next)
 			;
-		store(tail, job);
+		*tail = job;
 		interrupt(v);
 	}
 	pthread_mutex_unlock(&v->lock);
@@ -174,10 +172,10 @@ bool vcpu_pausing(struct vcpu *v)
 void vcpu_pause(struct vcpu *v, bool pause)
 {
 	pthread_mutex_lock(&v->lock);
-	store(&v->pause, pause);
+	v->pause = pause;
 	/* What was given up in the pause is on its way now. */
 	if (!pause)
-		store(&v->agent.lost, false);
+		v->agent.lost = false;
 	interrupt(v);
 	pthread_mutex_unlock(&v->lock);
 	pthread_cond_broadcast(&v->cond);
@@ -197,14 +195,14 @@ bool vcpu_claim(struct vcpu *v)
 void vcpu_release(struct vcpu *v)
 {
 	pthread_mutex_lock(&v->lock);
-	store(&v->hold, false);
+	v->hold = false;
 	pthread_cond_broadcast(&v->cond);
 	pthread_mutex_unlock(&v->lock);
 }
 
 void vcpu_stop(struct vcpu *v)
 {
-	store(&v->stop, true);
+	v->stop = true;
 	vcpu_kick(v);
 }
 
@@ -236,6 +234,6 @@ int vcpu_pin(struct vcpu *v, unsigned int cpu)
 		return -EINVAL;
 	CPU_ZERO(&set);
 	CPU_SET(cpu, &set);
-	__atomic_fetch_add(&v->pins, 1, __ATOMIC_RELAXED);
+	v->pins++;
 	return -pthread_setaffinity_np(v->thread, sizeof(set), &set);
 }
