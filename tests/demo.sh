@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
-# What the demos share, sourced by them: tests/host/demo, tests/lab/demo. They
-# set $gpcvm, $boot and $limit (seconds to wait for a guest).
+# Shared by tests/host/demo and tests/lab/demo, which source it and set
+# $gpcvm, $boot and $limit (seconds to wait for a guest).
 set -u
 dir=$(mktemp -d)
 sock=$dir/control
@@ -21,7 +21,7 @@ say() { printf '  %s\n' "$*"; }
 title() { printf '\n%s\n' "$*"; }
 pass() { shown=$((shown + 1)) && printf '  ok  %s\n' "$*"; }
 die() {
-	printf '  NOT SO: %s\n' "$*"
+	printf '  FAILED: %s\n' "$*"
 	exit 1
 }
 
@@ -29,7 +29,7 @@ die() {
 send() {
 	reply=$("$gpcvm" ctl "$sock" "$*") || die "$* -> $reply"
 }
-# A field of the reply: the last of that name (of nested objects, the outer).
+# The last field of that name in the reply (the outer one of nested objects).
 field() {
 	sed -n "s/.*\"$1\":\"\{0,1\}\([^\",}]*\).*/\1/p" <<<"$reply"
 }
@@ -39,7 +39,7 @@ start() {
 	"${boot[@]}" --quiet --vcpus 2 "$@" &
 	vm=$!
 	"$gpcvm" ctl --wait "$limit" "$sock" "guest 1 nop" >/dev/null ||
-		die "the guest does not come up"
+		die "the guest does not start"
 	send status
 }
 
@@ -55,7 +55,7 @@ fresh() {
 	[ "$(field verdict)" = fresh ] || die "$1 is $(field verdict): $reply"
 }
 
-# The rows of a probe that matter here.
+# Print the relevant rows of a probe.
 offers() {
 	grep -E '^ *(yes|no|\?) +(tried|asked) +(kernel|family|guest-memfd|gmem-flags|memory-attributes|kvm-clock|steal-time|xen|mode-)' "$1" |
 		cut -c 1-100

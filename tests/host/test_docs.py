@@ -207,6 +207,33 @@ def test_readme_does_what_it_shows(lab):
     host_session(lab, "README.md")
 
 
+def test_readme_shows_the_demo(lab):
+    lab.need_mode("gmem")
+    shown = [out for command, out in commands_of(text_of(lab, "README.md"))
+             if command == "make demo"]
+    assert len(shown) == 1 and len(shown[0]) >= 10, shown
+    demo = os.path.join(lab.root, "tests", "host", "demo")
+    for _ in range(ATTEMPTS):
+        r = subprocess.run([demo, lab.gpcvm], capture_output=True, text=True,
+                           timeout=lib.LIMIT, stdin=subprocess.DEVNULL)
+        assert r.returncode == 0, r.stdout + r.stderr
+        # The allocator may hand out the same page again.
+        if "same host page" not in r.stdout:
+            break
+    assert matches(shown[0], r.stdout), \
+        "\n".join(shown[0]) + "\nseen:\n" + r.stdout
+
+
+@lib.short
+def test_readme_shows_the_fault_of_its_page(lab):
+    # tests/lab/test_bugs.py holds the page to what the kernel does.
+    readme, page = text_of(lab, "README.md"), text_of(lab, "docs/bugs/no-punch.md")
+    shown = re.search(r"```text\n(.*?)```", readme, re.S)[1]
+    diagram, output = shown.split("\n\n")
+    assert diagram in page, diagram
+    assert output in page, output
+
+
 def test_guests_does_what_it_shows(lab):
     lab.need_kvm()
     session(lab, "docs/guests.md", {

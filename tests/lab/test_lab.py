@@ -409,7 +409,7 @@ def test_a_demo_without_kvm_runs_in_the_lab(lab):
         stdin=subprocess.DEVNULL, env=dict(os.environ, GPCVM=lab.gpcvm))
     assert r.returncode == 0, r.stdout + r.stderr
     assert "No usable KVM here" in r.stdout and "in the lab" in r.stdout
-    assert "10 things shown, none failed" in r.stdout, r.stdout
+    assert "10 checks, none failed" in r.stdout, r.stdout
     assert "model: fresh; guest: stale" in r.stdout, r.stdout
     assert len(r.stdout.splitlines()) <= 34, "more than a screen"
 
