@@ -21,7 +21,7 @@ static int set_up(void **state)
 {
 	(void)state;
 	memset(&m, 0, sizeof(m));
-	cfg = (struct config){ .guest = "agent", .guard = true, .vcpus = 2 };
+	cfg = (struct config){ .guest = "agent", .vcpus = 2 };
 	m.cfg = &cfg;
 	m.vm = -1;
 	m.layout.own_end = OWN_END;

@@ -114,7 +114,7 @@ static void faults_json(struct session *s, struct json *j)
 	struct machine *m = s->m;
 
 	json_object(j, "memory_fault");
-	json_str(j, "policy", fault_policy_name(m->cfg->fault));
+	json_str(j, "policy", fault_policy_names[m->cfg->fault]);
 	json_num(j, "reported", m->faults);
 	json_num(j, "converted", m->faults_set);
 	json_num(j, "retried", m->faults_again);
@@ -183,14 +183,14 @@ int cmd_status(struct request *rq)
 	json_str(j, "memory",
 		 mem_mode_name(m->memory.mode, m->memory.no_direct_map));
 	if (m->memory.mode != MEM_ANON) {
-		json_str(j, "family", gmem_family_name(m->offer.family));
+		json_str(j, "family", gmem_family_names[m->offer.family]);
 		json_hex(j, "gmem_flags", m->memory.gmem_flags);
 	}
 	json_num(j, "mem", memory_size(&m->memory));
 	json_hex(j, "own_end", m->layout.own_end);
-	json_bool(j, "guard", m->cfg->guard);
-	json_str(j, "pv", pv_flavour_name(m->cfg->flavour));
-	json_str(j, "pv_layout", pv_layout_name(m->cfg->layout));
+	json_bool(j, "guard", !m->cfg->no_guard);
+	json_str(j, "pv", pv_flavour_names[m->cfg->flavour]);
+	json_str(j, "pv_layout", pv_layout_names[m->cfg->layout]);
 	json_str(j, "pv_by", m->cfg->by_hva ? "hva" : "gpa");
 	json_num(j, "up_ns", now_ns() - m->born_ns);
 	if (ready)

@@ -44,7 +44,7 @@ static int guard_target(struct machine *m, uint64_t gpa, uint32_t bytes,
 int guest_guard_msr(struct machine *m, uint32_t msr, uint64_t value,
 		    struct err *e)
 {
-	if (!m->cfg->guard)
+	if (m->cfg->no_guard)
 		return 0;
 	for (unsigned int i = 0; i < ARRAY_SIZE(vital); i++)
 		if (vital[i].msr == msr)
@@ -66,7 +66,7 @@ int guest_guard_msr(struct machine *m, uint32_t msr, uint64_t value,
 int guest_guard_hypercall(struct machine *m, const uint64_t arg[5],
 			  struct err *e)
 {
-	if (m->cfg->guard && arg[0] == HC_CLOCK_PAIRING)
+	if (!m->cfg->no_guard && arg[0] == HC_CLOCK_PAIRING)
 		return guard_target(m, arg[1], 64, e);
 	return 0;
 }

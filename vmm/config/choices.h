@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What a machine can be made of, and the words for it: memory modes, families of
- * guest_memfd, pv flavours and layouts, what a memory fault leads to. */
+/* The choices of a machine and their names: memory mode, family of guest_memfd, pv
+ * flavour and layout, memory-fault policy. */
 #ifndef GPCVM_CHOICES_H
 #define GPCVM_CHOICES_H
 
@@ -8,6 +8,11 @@
 #include <stdint.h>
 
 #include "base/err.h"
+
+/* Look up @s, the value of --@option, in @names: its index in *out, or -1 and a
+ * usage error that lists them. */
+int choice_parse(const char *option, const char *s, const char *const *names,
+		 unsigned int nr, unsigned int *out, struct err *e);
 
 enum mem_mode { MEM_ANON, MEM_GMEM, MEM_GMEM_PRIVATE };
 
@@ -25,41 +30,40 @@ enum gmem_family {
 	GMEM_FAMILIES
 };
 
-/* What the user forces by hand; bit 0 of the flags means two things, and the
- * numbers of unmerged series move. */
+/* What the user forces: bit 0 of the flags has two meanings, and unmerged series
+ * renumber their flags. */
 struct gmem_force {
 	bool has_family, has_flags;
 	enum gmem_family family;
 	uint64_t flags; /* passed to KVM_CREATE_GUEST_MEMFD as they are */
 };
 
-/* "none", "private-6.8", "direct-map-2024", "mmap-6.18", "direct-map-2025":
- * what --family takes. */
-const char *gmem_family_name(enum gmem_family f);
+/* "none", "private-6.8", "direct-map-2024", "mmap-6.18", "direct-map-2025": the
+ * values of --family. */
+extern const char *const gmem_family_names[GMEM_FAMILIES];
 /* A short phrase for people, e.g. "6.18+ mainline: MMAP, INIT_SHARED". */
-const char *gmem_family_text(enum gmem_family f);
-/* -1 with a usage error that lists the names. */
-int gmem_family_parse(const char *s, enum gmem_family *out, struct err *e);
+extern const char *const gmem_family_texts[GMEM_FAMILIES];
 
-/* PV_NONE: the guest places its own, and nobody tells where. */
-enum pv_flavour { PV_KVM, PV_XEN, PV_NONE };
+/* PV_NONE: the guest places its own pages, at addresses that gpcvm does not know. */
+enum pv_flavour { PV_KVM, PV_XEN, PV_NONE, PV_FLAVOURS };
 
 enum pv_layout {
 	PV_SEPARATE, /* a page each */
 	PV_PACKED,   /* those of all vCPUs side by side, kind by kind */
-	PV_SPLIT,    /* as separate, but what may cross a page does */
+	PV_SPLIT, /* as PV_SEPARATE, but across two pages where KVM allows it */
+	PV_LAYOUTS
 };
 
-const char *pv_flavour_name(enum pv_flavour f);
-const char *pv_layout_name(enum pv_layout l);
+extern const char *const pv_flavour_names[PV_FLAVOURS];
+extern const char *const pv_layout_names[PV_LAYOUTS];
 
 enum fault_policy {
-	FAULT_REPORT,  /* an event, and an exception for the guest */
+	FAULT_REPORT,  /* log an event, inject an exception into the guest */
 	FAULT_CONVERT, /* give the page the attribute that the access wants */
-	FAULT_STOP,    /* the end of the machine */
+	FAULT_STOP,    /* end the machine */
+	FAULT_POLICIES
 };
 
-const char *fault_policy_name(enum fault_policy p);
-int fault_policy_parse(const char *s, enum fault_policy *p, struct err *e);
+extern const char *const fault_policy_names[FAULT_POLICIES];
 
 #endif

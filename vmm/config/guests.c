@@ -2,26 +2,20 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "base/num.h"
 #include "config/guests.h"
 
-const struct guest_kind guest_kinds[] = {
-	{ "agent", "waits for operations (the default)", true, false },
-	{ "hello", "prints a line on the serial port and ends", false, false },
-	{ "clockwatch",
-	  "reads its clocks and steal time for ever, reports what is wrong",
-	  true, false },
-	{ "linux", "Linux, with a shell, and an agent that watches all clocks",
-	  true, true },
+static const struct guest_kind kinds[] = {
+	{ .name = "agent", .agent = true },
+	{ .name = "hello" },
+	{ .name = "clockwatch", .agent = true },
+	{ .name = "linux", .agent = true, .kernel = true },
 };
-
-const unsigned int guest_kinds_nr = ARRAY_SIZE(guest_kinds);
 
 const struct guest_kind *guest_find(const char *name)
 {
-	for (unsigned int i = 0; i < guest_kinds_nr; i++)
-		if (!strcmp(guest_kinds[i].name, name))
-			return &guest_kinds[i];
+	for (unsigned int i = 0; i < ARRAY_SIZE(kinds); i++)
+		if (!strcmp(kinds[i].name, name))
+			return &kinds[i];
 	return NULL;
 }
 

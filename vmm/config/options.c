@@ -11,87 +11,55 @@
 
 static const char usage[] =
 	"Usage: gpcvm run [OPTION]...\n"
-	"Start a machine and stay until it ends.\n"
+	"Start a machine and wait until it ends.\n"
 	"\n"
 	"  --memory MODE      auto (default), anon, gmem, gmem-private; the gmem modes\n"
 	"                     also with +no-direct-map\n"
 	"  --mem SIZE         guest memory, 2M to 1T (64M; 256M for --guest linux)\n"
 	"  --slot GPA,SIZE[,file=N|none][,offset=N][,shared]\n"
-	"                     a memory slot; instead of --mem, once for each slot\n"
+	"                     add a memory slot, instead of --mem; may be repeated\n"
 	"  --vcpus N          number of vCPUs (1)\n"
-	"  --pv kvm|xen       whose pv pages (kvm)\n"
-	"  --pv-layout LAYOUT separate (default): a page each; packed: those of one kind\n"
-	"                     of all vCPUs in one page; split, with --pv xen: each\n"
-	"                     runstate area across two pages\n"
-	"  --pv-by gpa|hva    with --pv xen: how KVM is given shinfo and vcpuinfo (gpa)\n"
-	"  --guest NAME       agent (default), hello, clockwatch, or linux: a Linux with\n"
-	"                     gpcvm's agent, from --kernel, /boot/gpcvm-guest or the\n"
-	"                     kernel that runs here\n"
-	"  --kernel FILE      boot this instead: a Linux bzImage, a vmlinux with a PVH\n"
-	"                     note, or a Multiboot 1 image\n"
-	"  --initrd FILE[,ARGS]  with --kernel: a part of Linux's initrd; a Multiboot\n"
+	"  --pv kvm|xen       kind of pv pages (kvm)\n"
+	"  --pv-layout LAYOUT separate (default): one page each; packed: all vCPUs' pages of\n"
+	"                     a kind in one page; split, with --pv xen: each runstate\n"
+	"                     area across two pages\n"
+	"  --pv-by gpa|hva    with --pv xen: pass shinfo and vcpuinfo to KVM by gpa or by\n"
+	"                     hva (gpa)\n"
+	"  --guest NAME       agent (default), hello, clockwatch, or linux: Linux with\n"
+	"                     gpcvm's agent; its kernel is --kernel, /boot/gpcvm-guest or\n"
+	"                     the host's\n"
+	"  --kernel FILE      boot FILE: a Linux bzImage, a vmlinux with a PVH note, or a\n"
+	"                     Multiboot 1 image\n"
+	"  --initrd FILE[,ARGS]  with --kernel: a part of Linux's initrd, or a Multiboot\n"
 	"                     module and its command line; may be repeated\n"
-	"  --append ARGS      with --kernel: its command line (Multiboot: behind FILE)\n"
-	"  --control PATH     listen for commands on a Unix socket there\n"
-	"  --record-dir DIR   allow recordings there, too; without it only in the control\n"
+	"  --append ARGS      with --kernel: its command line (Multiboot: after FILE)\n"
+	"  --control PATH     accept commands on a Unix socket at PATH\n"
+	"  --record-dir DIR   also allow recordings in DIR; without it, only in the control\n"
 	"                     socket's directory\n"
-	"  --dump-dtb FILE    write the machine's device tree to FILE and end\n"
-	"  --family NAME      take the kernel's guest_memfd for one of this family:\n"
-	"                     none, private-6.8, direct-map-2024, mmap-6.18,\n"
-	"                     direct-map-2025\n"
-	"  --gmem-flags N     flags for KVM_CREATE_GUEST_MEMFD, as they are\n"
+	"  --dump-dtb FILE    write the machine's device tree to FILE and exit\n"
+	"  --family NAME      treat the kernel's guest_memfd as one of this family: none,\n"
+	"                     private-6.8, direct-map-2024, mmap-6.18, direct-map-2025\n"
+	"  --gmem-flags N     pass these flags to KVM_CREATE_GUEST_MEMFD\n"
 	"  --bounce           have the guest copy itself into place from the window, as\n"
-	"                     it must where its memory is private\n"
-	"  --memory-fault WHAT  on KVM_EXIT_MEMORY_FAULT: report (an exception for the\n"
-	"                     guest; default), convert (to the attribute that the access\n"
-	"                     wants) or stop\n"
-	"  --poison           keep what the command poison needs: a process of its own\n"
-	"                     stays privileged (CAP_SYS_ADMIN)\n"
+	"                     it always does in private memory\n"
+	"  --memory-fault WHAT  on KVM_EXIT_MEMORY_FAULT: report (inject an exception;\n"
+	"                     default), convert (to the attribute that the access wants)\n"
+	"                     or stop\n"
+	"  --poison           enable the command poison: a separate process stays\n"
+	"                     privileged (CAP_SYS_ADMIN)\n"
 	"  --no-guard         let commands hit the guest's own memory\n"
 	"  --no-sandbox       keep the uid and all system calls, for debugging\n"
-	"  --scenario FILE    play FILE against the machine, then end it; the exit\n"
-	"                     status is that of gpcvm play\n"
-	"  --seed N           for what is drawn at random: a storm without a seed of its\n"
-	"                     own\n"
+	"  --scenario FILE    play FILE against the machine, then end it; exit as gpcvm\n"
+	"                     play does\n"
+	"  --seed N           seed of random choices: storms without a seed of their own\n"
 	"  --device PATH      KVM's device (/dev/kvm)\n"
-	"  --quiet            nothing on stderr but errors\n"
+	"  --quiet            print nothing on stderr but errors\n"
 	"  --help, --version\n"
 	"\n"
-	"Exit status: 0 the guest has ended or quit; N quit N; 1 could not start;\n"
-	"2 wrong usage; 10 triple fault; 11 KVM error; 12 memory fault; 13 exception or\n"
-	"panic in the guest; 14 the guest asks for a reset; 130 SIGINT; 143 SIGTERM;\n"
+	"Exit status: 0 the guest ended, or quit; N quit N; 1 could not start;\n"
+	"2 usage error; 10 triple fault; 11 KVM error; 12 memory fault; 13 exception or\n"
+	"panic in the guest; 14 the guest requested a reset; 130 SIGINT; 143 SIGTERM;\n"
 	"129 SIGHUP.\n";
-
-static const struct option options[] = {
-	{ "memory", required_argument, NULL, 'm' },
-	{ "mem", required_argument, NULL, 's' },
-	{ "slot", required_argument, NULL, 'S' },
-	{ "vcpus", required_argument, NULL, 'v' },
-	{ "pv", required_argument, NULL, 'p' },
-	{ "pv-layout", required_argument, NULL, 'l' },
-	{ "pv-by", required_argument, NULL, 'B' },
-	{ "guest", required_argument, NULL, 'g' },
-	{ "kernel", required_argument, NULL, 'K' },
-	{ "initrd", required_argument, NULL, 'i' },
-	{ "append", required_argument, NULL, 'a' },
-	{ "control", required_argument, NULL, 'c' },
-	{ "record-dir", required_argument, NULL, 'r' },
-	{ "dump-dtb", required_argument, NULL, 'd' },
-	{ "family", required_argument, NULL, 'f' },
-	{ "gmem-flags", required_argument, NULL, 'F' },
-	{ "bounce", no_argument, NULL, 'b' },
-	{ "memory-fault", required_argument, NULL, 'M' },
-	{ "poison", no_argument, NULL, 'P' },
-	{ "no-guard", no_argument, NULL, 'G' },
-	{ "no-sandbox", no_argument, NULL, 'x' },
-	{ "scenario", required_argument, NULL, 'n' },
-	{ "seed", required_argument, NULL, 'e' },
-	{ "device", required_argument, NULL, 'k' },
-	{ "quiet", no_argument, NULL, 'q' },
-	{ "help", no_argument, NULL, 'h' },
-	{ "version", no_argument, NULL, 'V' },
-	{ NULL, 0, NULL, 0 },
-};
 
 static int set_mem(struct config *cfg, const char *arg, struct err *e)
 {
@@ -107,7 +75,8 @@ static int set_slot(struct config *cfg, const char *arg, struct err *e)
 	struct err why;
 
 	if (cfg->nr_slots == MEM_MAX_SLOTS)
-		return err_range(e, "more than %d slots", MEM_MAX_SLOTS);
+		return err_range(e, "--slot: more than %d of them",
+				 MEM_MAX_SLOTS);
 	if (!mem_slot_parse(arg, &cfg->slots[cfg->nr_slots++], &why))
 		return 0;
 	return err_set(e, why.kind, 0, "--slot %s: %s", arg, why.msg);
@@ -123,59 +92,31 @@ static int set_vcpus(struct config *cfg, const char *arg, struct err *e)
 	return 0;
 }
 
-static int set_pv(struct config *cfg, const char *arg, struct err *e)
-{
-	cfg->flavour = strcmp(arg, "xen") ? PV_KVM : PV_XEN;
-	if (cfg->flavour == PV_KVM && strcmp(arg, "kvm"))
-		return err_usage(e, "--pv %s: kvm or xen", arg);
-	return 0;
-}
-
-static int set_by(struct config *cfg, const char *arg, struct err *e)
-{
-	cfg->by_hva = !strcmp(arg, "hva");
-	if (!cfg->by_hva && strcmp(arg, "gpa"))
-		return err_usage(e, "--pv-by %s: gpa or hva", arg);
-	return 0;
-}
-
-static int set_layout(struct config *cfg, const char *arg, struct err *e)
-{
-	for (int l = PV_SEPARATE; l <= PV_SPLIT; l++) {
-		cfg->layout = (enum pv_layout)l;
-		if (!strcmp(arg, pv_layout_name(cfg->layout)))
-			return 0;
-	}
-	return err_usage(e, "--pv-layout %s: separate, packed or split", arg);
-}
-
 static int set_guest(struct config *cfg, const char *arg, struct err *e)
 {
 	cfg->guest = arg;
 	if (!guest_find(arg))
-		return err_usage(e,
-				 "--guest %s: agent, hello, clockwatch or "
-				 "linux",
-				 arg);
+		return err_usage(
+			e,
+			"--guest %s: expected agent, hello, clockwatch "
+			"or linux",
+			arg);
 	return 0;
 }
 
-/* Up to the first comma a path; the words stay where the caller has them. */
+/* FILE[,ARGS]: the path ends at the first comma. ARGS is not copied. */
 static int set_initrd(struct config *cfg, const char *arg, struct err *e)
 {
 	struct config_module *m = &cfg->modules[cfg->nr_modules];
 
 	if (cfg->nr_modules == CONFIG_MAX_MODULES)
-		return err_range(e, "more than %d times --initrd",
+		return err_range(e, "--initrd: more than %d of them",
 				 CONFIG_MAX_MODULES);
 	m->arg = arg;
 	m->path_len = strcspn(arg, ",");
 	m->args = arg[m->path_len] ? arg + m->path_len + 1 : NULL;
 	if (!m->path_len)
-		return err_usage(e,
-				 "--initrd %s: a file, then perhaps a comma "
-				 "and its command line",
-				 arg);
+		return err_usage(e, "--initrd %s: expected FILE[,ARGS]", arg);
 	cfg->nr_modules++;
 	return 0;
 }
@@ -189,7 +130,8 @@ static int set_flags(struct config *cfg, const char *arg, struct err *e)
 static int set_family(struct config *cfg, const char *arg, struct err *e)
 {
 	cfg->force.has_family = true;
-	return gmem_family_parse(arg, &cfg->force.family, e);
+	return choice_parse("family", arg, gmem_family_names, GMEM_FAMILIES,
+			    &cfg->force.family, e);
 }
 
 static int set_memory(struct config *cfg, const char *arg, struct err *e)
@@ -204,112 +146,116 @@ static int set_seed(struct config *cfg, const char *arg, struct err *e)
 	return num_parse(arg, "--seed", &cfg->seed, e);
 }
 
-static int set_path(struct config *cfg, int opt, const char *arg)
+/* An option sets a field of struct config: to its value, a string; to the index of
+ * its value in @names; to true, without a value; or as @set does. */
+struct run_option {
+	const char *name;
+	enum {
+		OPTION_SET,
+		OPTION_TEXT,
+		OPTION_CHOICE,
+		OPTION_FLAG,
+		OPTION_ASKS
+	} kind;
+	size_t at; /* the field */
+	const char *const *names;
+	unsigned int nr; /* of names; or an enum run_asked */
+	int (*set)(struct config *cfg, const char *arg, struct err *e);
+};
+
+#define FIELD(f)	  .at = offsetof(struct config, f)
+#define SET(fn)		  .kind = OPTION_SET, .set = fn
+#define TEXT(f)		  .kind = OPTION_TEXT, FIELD(f)
+#define FLAG(f)		  .kind = OPTION_FLAG, FIELD(f)
+#define CHOICE(f, all, n) .kind = OPTION_CHOICE, FIELD(f), .names = all, .nr = n
+#define ASKS(what)	  .kind = OPTION_ASKS, .nr = what
+
+static const char *const pv_by_names[] = { "gpa", "hva" };
+
+static const struct run_option options[] = {
+	{ "memory", SET(set_memory) },
+	{ "mem", SET(set_mem) },
+	{ "slot", SET(set_slot) },
+	{ "vcpus", SET(set_vcpus) },
+	{ "pv", CHOICE(flavour, pv_flavour_names, PV_NONE) },
+	{ "pv-layout", CHOICE(layout, pv_layout_names, PV_LAYOUTS) },
+	{ "pv-by", CHOICE(by_hva, pv_by_names, 2) },
+	{ "guest", SET(set_guest) },
+	{ "kernel", TEXT(kernel) },
+	{ "initrd", SET(set_initrd) },
+	{ "append", TEXT(append) },
+	{ "control", TEXT(control) },
+	{ "record-dir", TEXT(record_dir) },
+	{ "dump-dtb", TEXT(dump_dtb) },
+	{ "family", SET(set_family) },
+	{ "gmem-flags", SET(set_flags) },
+	{ "bounce", FLAG(bounce) },
+	{ "memory-fault", CHOICE(fault, fault_policy_names, FAULT_POLICIES) },
+	{ "poison", FLAG(poison) },
+	{ "no-guard", FLAG(no_guard) },
+	{ "no-sandbox", FLAG(no_sandbox) },
+	{ "scenario", TEXT(scenario) },
+	{ "seed", SET(set_seed) },
+	{ "device", TEXT(device) },
+	{ "quiet", FLAG(quiet) },
+	{ "help", ASKS(RUN_HELP) },
+	{ "version", ASKS(RUN_VERSION) },
+};
+
+/* Parse the next option: its value is in optarg. Returns NULL after the last one.
+ * *wrong is 0, or ':' or '?' for an option that getopt_long() refuses. */
+static const struct run_option *next_option(int argc, char **argv, int *wrong)
 {
-	switch (opt) {
-	case 'n':
-		cfg->scenario = arg;
-		return 0;
-	case 'c':
-		cfg->control = arg;
-		return 0;
-	case 'r':
-		cfg->record_dir = arg;
-		return 0;
-	case 'd':
-		cfg->dump_dtb = arg;
-		return 0;
-	case 'K':
-		cfg->kernel = arg;
-		return 0;
-	case 'a':
-		cfg->append = arg;
-		return 0;
-	default:
-		cfg->device = arg;
-		return 0;
+	struct option longs[ARRAY_SIZE(options) + 1] = { 0 };
+	int i, r;
+
+	for (i = 0; i < (int)ARRAY_SIZE(options); i++) {
+		longs[i].name = options[i].name;
+		longs[i].has_arg = options[i].kind < OPTION_FLAG;
 	}
+	r = getopt_long(argc, argv, ":", longs, &i);
+	*wrong = r > 0 ? r : 0;
+	return r < 0 ? NULL : &options[*wrong ? 0 : i];
 }
 
-static int set_switch(struct config *cfg, int opt)
-{
-	switch (opt) {
-	case 'b':
-		cfg->bounce = true;
-		return 0;
-	case 'G':
-		cfg->guard = false;
-		return 0;
-	case 'P':
-		cfg->poison = true;
-		return 0;
-	case 'x':
-		cfg->no_sandbox = true;
-		return 0;
-	default:
-		cfg->quiet = true;
-		return 0;
-	}
-}
-
-static int set_option(struct config *cfg, int opt, const char *arg,
+static int set_option(struct config *cfg, const struct run_option *o,
 		      struct err *e)
 {
-	switch (opt) {
-	case 'm':
-		return set_memory(cfg, arg, e);
-	case 's':
-		return set_mem(cfg, arg, e);
-	case 'S':
-		return set_slot(cfg, arg, e);
-	case 'v':
-		return set_vcpus(cfg, arg, e);
-	case 'p':
-		return set_pv(cfg, arg, e);
-	case 'l':
-		return set_layout(cfg, arg, e);
-	case 'B':
-		return set_by(cfg, arg, e);
-	case 'g':
-		return set_guest(cfg, arg, e);
-	case 'f':
-		return set_family(cfg, arg, e);
-	case 'F':
-		return set_flags(cfg, arg, e);
-	case 'M':
-		return fault_policy_parse(arg, &cfg->fault, e);
-	case 'e':
-		return set_seed(cfg, arg, e);
-	case 'i':
-		return set_initrd(cfg, arg, e);
-	case 'a':
-	case 'c':
-	case 'd':
-	case 'K':
-	case 'k':
-	case 'n':
-	case 'r':
-		return set_path(cfg, opt, arg);
+	void *field = (char *)cfg + o->at;
+
+	switch (o->kind) {
+	case OPTION_TEXT:
+		*(const char **)field = optarg;
+		return 0;
+	case OPTION_FLAG:
+		*(bool *)field = true;
+		return 0;
+	case OPTION_CHOICE:
+		return choice_parse(o->name, optarg, o->names, o->nr, field, e);
+	case OPTION_SET:
+		return o->set(cfg, optarg, e);
 	default:
-		return set_switch(cfg, opt);
+		return (int)o->nr;
 	}
 }
 
-/* What only goes together, whatever came first. */
+/* Reject combinations, in whatever order the options came. */
 static int check_pv(const struct config *cfg, struct err *e)
 {
 	if (cfg->flavour == PV_XEN)
 		return 0;
 	if (cfg->layout == PV_SPLIT)
-		return err_usage(e, "--pv-layout split: only the runstate of "
-				    "--pv xen may cross a page");
+		return err_usage(e,
+				 "--pv-layout split: only with --pv xen, whose "
+				 "runstate may cross a page");
 	if (cfg->by_hva)
-		return err_usage(e, "--pv-by hva: only --pv xen has caches by "
-				    "hva");
+		return err_usage(e,
+				 "--pv-by hva: only with --pv xen, which has "
+				 "caches by hva");
 	return 0;
 }
 
-/* What --guest linux stands for. */
+/* Expand --guest linux, and set the defaults that depend on it. */
 static void take_guest(struct config *cfg)
 {
 	const struct guest_kind *g = cfg->guest ? guest_find(cfg->guest) : NULL;
@@ -321,7 +267,7 @@ static void take_guest(struct config *cfg)
 		cfg->mem = cfg->agent ? GUEST_LINUX_MEM : 64 * MIB;
 }
 
-/* --kernel, and what goes with it or does not. */
+/* Check --kernel against the other options. */
 static int check_kernel(struct config *cfg, struct err *e)
 {
 	take_guest(cfg);
@@ -335,16 +281,16 @@ static int check_kernel(struct config *cfg, struct err *e)
 	}
 	if (cfg->guest && !cfg->agent)
 		return err_usage(e,
-				 "--guest %s and --kernel: only one of them; "
-				 "--guest linux takes both",
+				 "--guest %s and --kernel: give only one of "
+				 "them; only --guest linux takes both",
 				 cfg->guest);
 	if (cfg->flavour != PV_KVM || cfg->layout != PV_SEPARATE)
-		return err_usage(e, "--kernel places its pv pages itself: "
-				    "without --pv and --pv-layout");
+		return err_usage(e, "--kernel: the kernel places its pv pages "
+				    "itself; remove --pv and --pv-layout");
 	if (cfg->vcpus > CONFIG_MAX_APICS)
 		return err_range(e,
-				 "--vcpus %u: with --kernel at most %d, "
-				 "which is what a local APIC can number",
+				 "--vcpus %u: at most %d with --kernel, the "
+				 "number of local APIC ids",
 				 cfg->vcpus, CONFIG_MAX_APICS);
 	if (cfg->agent)
 		return 0;
@@ -359,60 +305,54 @@ bool run_is_option(const char *word)
 
 	if (strncmp(word, "--", 2) != 0)
 		return true; /* the value of one */
-	for (unsigned int i = 0; options[i].name; i++)
+	for (unsigned int i = 0; i < ARRAY_SIZE(options); i++)
 		if (strlen(options[i].name) == n - 2 &&
 		    !memcmp(options[i].name, word + 2, n - 2))
 			return true;
 	return false;
 }
 
-/* What getopt_long() did not like. */
-static int wrong_option(char **argv, int opt, struct err *e)
+/* Report why getopt_long() refused an option. */
+static int wrong_option(char **argv, int wrong, struct err *e)
 {
 	const char *arg = argv[optind - 1];
 
-	if (opt == ':')
-		return err_usage(e,
-				 "%s needs a value: gpcvm run --help "
-				 "shows the options",
+	if (wrong == ':')
+		return err_usage(e, "%s needs a value (see gpcvm run --help)",
 				 arg);
 	if (optopt > ' ' && optopt < 0x7f && strncmp(arg, "--", 2) != 0)
-		return err_usage(e,
-				 "no option -%c: gpcvm run --help shows "
-				 "the options",
+		return err_usage(e, "unknown option -%c (see gpcvm run --help)",
 				 optopt);
-	return err_usage(e,
-			 "no option %s, or it takes no value: gpcvm run "
-			 "--help shows the options",
-			 arg);
+	return err_usage(
+		e,
+		"%s: unknown option, or one without a value (see gpcvm "
+		"run --help)",
+		arg);
 }
 
 int run_parse(int argc, char **argv, struct config *cfg, struct err *e)
 {
-	int opt;
+	const struct run_option *o;
+	int r;
 
 	*cfg = (struct config){
 		.device = "/dev/kvm",
 		.mem_auto = true,
 		.vcpus = 1,
-		.guard = true,
+		.argc = argc,
+		.argv = argv,
 	};
-	cfg->argc = argc;
-	cfg->argv = argv;
-	optind = 0; /* it may have been used before (getopt(3)) */
+	optind = 0; /* reset: it may have been used before (getopt(3)) */
 	opterr = 0;
-	while ((opt = getopt_long(argc, argv, ":", options, NULL)) != -1) {
-		if (opt == 'h')
-			return RUN_HELP;
-		if (opt == 'V')
-			return RUN_VERSION;
-		if (opt == '?' || opt == ':')
-			return wrong_option(argv, opt, e);
-		if (set_option(cfg, opt, optarg, e))
-			return -1;
+	while ((o = next_option(argc, argv, &r))) {
+		r = r ? wrong_option(argv, r, e) : set_option(cfg, o, e);
+		if (r)
+			return r;
 	}
 	if (optind < argc)
-		return err_usage(e, "run takes options only, not '%s'",
+		return err_usage(e,
+				 "%s: unexpected argument; gpcvm run takes "
+				 "options only",
 				 argv[optind]);
 	return check_pv(cfg, e) ? -1 : check_kernel(cfg, e);
 }
@@ -421,13 +361,13 @@ void run_each_option(int argc, char **argv,
 		     void (*fn)(void *arg, const char *name, const char *value),
 		     void *arg)
 {
-	int opt, index;
+	const struct run_option *o;
+	int wrong;
 
 	optind = 0;
-	opterr = 0;
-	while ((opt = getopt_long(argc, argv, ":", options, &index)) != -1)
-		if (opt != '?' && opt != ':')
-			fn(arg, options[index].name, optarg);
+	while ((o = next_option(argc, argv, &wrong)))
+		if (!wrong)
+			fn(arg, o->name, optarg);
 }
 
 int run_options(int argc, char **argv, struct config *cfg)
@@ -445,6 +385,6 @@ int run_options(int argc, char **argv, struct config *cfg)
 		return STATUS_OK;
 	default:
 		complain_err(&e);
-		return e.kind == ERR_UNSUPPORTED ? STATUS_FAILED : STATUS_USAGE;
+		return STATUS_USAGE;
 	}
 }

@@ -127,7 +127,7 @@ static void share_linux(struct machine *m)
 	event_add(&m->events, EVENT_MACHINE,
 		  "Linux begins in shared memory: KVM of the family %s does "
 		  "not reach clocks in private memory",
-		  gmem_family_name(m->offer.family));
+		  gmem_family_names[m->offer.family]);
 }
 
 static struct pv_plan pv_plan(const struct machine *m)

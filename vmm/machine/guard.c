@@ -5,7 +5,7 @@
 
 int machine_guard(struct machine *m, uint64_t gpa, uint64_t len, struct err *e)
 {
-	if (!m->cfg->guard || gpa >= m->layout.own_end)
+	if (m->cfg->no_guard || gpa >= m->layout.own_end)
 		return 0;
 	return err_state(e,
 			 "gpa 0x%" PRIx64 ", length 0x%" PRIx64

@@ -16,7 +16,7 @@ int mem_mode_check(const struct gmem_offer *o, enum mem_mode mode,
 		   bool no_direct_map, struct err *e)
 {
 	const char *name = mem_mode_name(mode, no_direct_map);
-	const char *family = gmem_family_text(o->family);
+	const char *family = gmem_family_texts[o->family];
 
 	if (mode == MEM_ANON)
 		return 0;
@@ -77,5 +77,5 @@ int mem_mode_auto(const struct gmem_offer *o, enum mem_mode *mode,
 		"--memory auto: no mode with guest_memfd works on this "
 		"kernel (%s): gpcvm probe says what is missing; "
 		"--memory anon runs without it",
-		gmem_family_text(o->family));
+		gmem_family_texts[o->family]);
 }

@@ -81,7 +81,7 @@ static int run_probe(struct probe *p, const char *dev, const char *only,
 		return -1;
 	}
 	close(c.kvm);
-	p->family = gmem_family_name(c.offer.family);
+	p->family = gmem_family_names[c.offer.family];
 	p->best_mode = probe_best_mode(p);
 	return 0;
 }

@@ -29,7 +29,7 @@ struct probe_row {
 struct probe {
 	struct probe_row rows[PROBE_MAX];
 	unsigned int nr;
-	const char *family;    /* gmem_family_name() */
+	const char *family;    /* gmem_family_names[] */
 	const char *best_mode; /* what --memory auto takes; NULL: none */
 };
 

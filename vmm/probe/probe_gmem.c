@@ -32,7 +32,7 @@ static void row_family(const struct probe_ctx *c, struct probe_row *r)
 
 	row_use(r, "--family forces it");
 	row_set(r, any ? PROBE_YES : PROBE_NO, true, "%s",
-		gmem_family_text(o->family));
+		gmem_family_texts[o->family]);
 	if (!any)
 		row_why(r, "cap 234 is %u, cap 244 is 0x%x: %s",
 			cap_mask(c, GPC_CAP_GUEST_MEMFD),
