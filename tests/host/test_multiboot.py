@@ -237,7 +237,7 @@ test_an_image_with_a_wrong_magic_is_refused = bad(
     (mb.elf32(SANE, magic=0x1badb003, checksum=1), "a 32-bit ELF file",
      NO_IMAGE),
     (mb.elf32(SANE, checksum=1), "a 32-bit ELF file", NO_IMAGE),
-    (b"\x7fELG" + mb.elf32(SANE)[4:], "no ELF file", "no addresses"),
+    (b"\x7fELG" + mb.elf32(SANE)[4:], "not an ELF file", "no addresses"),
     (b"\0" * 100, "no format that is known", NO_IMAGE),
     (b"#!/bin/sh\n", "no format that is known", NO_IMAGE))
 test_overlapping_segments_are_refused = bad(

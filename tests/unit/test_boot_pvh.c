@@ -158,7 +158,7 @@ static void what_is_no_such_kernel_is_refused(void **state)
 	refused(image, LEN, ERR_RANGE, "0x100400010");
 	good(&pvh, sizeof(pvh));
 	ehdr()->e_machine = EM_AARCH64;
-	refused(image, LEN, ERR_UNSUPPORTED, "for x86-64");
+	refused(image, LEN, ERR_UNSUPPORTED, "expected x86-64");
 	good(&pvh, sizeof(pvh));
 	ehdr()->e_type = ET_DYN;
 	refused(image, LEN, ERR_UNSUPPORTED, "ET_EXEC");

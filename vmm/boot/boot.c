@@ -135,21 +135,21 @@ int boot_find(const struct boot *b, uint64_t from, uint64_t below,
 			 below);
 }
 
-int boot_add(struct boot *b, const char *what, uint64_t from, const void *data,
-	     uint64_t len, uint64_t *gpa, struct err *e)
+void *boot_alloc(struct boot *b, const char *what, uint64_t from,
+		 uint64_t below, uint64_t size, uint64_t *gpa, struct err *e)
 {
-	struct boot_piece p = { .size = len, .len = len };
+	struct boot_piece p = { .size = size, .len = size };
 
 	snprintf(p.what, sizeof(p.what), "%s", what);
-	if (boot_find(b, from, 4 * GIB, len, what, &p.gpa, e))
-		return -1;
-	p.owned = malloc(len);
-	if (!p.owned)
-		return err_os(e, ENOMEM, "memory for %s", what);
-	memcpy(p.owned, data, len);
-	p.data = p.owned;
+	if (boot_find(b, from, below, size, what, &p.gpa, e))
+		return NULL;
+	p.data = p.owned = calloc(1, size);
+	if (!p.owned) {
+		err_os(e, ENOMEM, "memory for %s", what);
+		return NULL;
+	}
 	*gpa = p.gpa;
-	return boot_put(b, &p, e);
+	return boot_put(b, &p, e) ? NULL : p.owned;
 }
 
 bool boot_covers(const struct boot *b, uint64_t gpa)
@@ -159,6 +159,16 @@ bool boot_covers(const struct boot *b, uint64_t gpa)
 		    gpa - b->pieces[i].gpa < b->pieces[i].size)
 			return true;
 	return false;
+}
+
+uint64_t boot_end(const struct boot *b)
+{
+	uint64_t end = MIB;
+
+	for (unsigned int i = 0; i < b->nr_pieces; i++)
+		if (b->pieces[i].gpa + b->pieces[i].size > end)
+			end = b->pieces[i].gpa + b->pieces[i].size;
+	return end;
 }
 
 char *boot_cmdline(const char *name, const char *args)

@@ -37,7 +37,8 @@ struct boot_range {
 struct boot_piece {
 	uint64_t gpa, size;
 	uint32_t type; /* of the memory that it is for; 0: RAM */
-	bool unpacks;  /* itself: all of it is written before anything else */
+	bool image;    /* from the kernel's own file */
+	bool unpacks;  /* unpacks itself: the kernel writes all of it first */
 	const uint8_t *data;
 	uint64_t len;
 	char what[32]; /* "segment 2", for messages */
@@ -115,18 +116,20 @@ int boot_put(struct boot *b, const struct boot_piece *p, struct err *e);
  * *gpa. Multiples of the page size. */
 int boot_find(const struct boot *b, uint64_t from, uint64_t below,
 	      uint64_t size, const char *what, uint64_t *gpa, struct err *e);
-/* A piece of its own, with a copy of @data, at the lowest free place from @from
- * on that is below 4 GiB; its gpa in *gpa. */
-int boot_add(struct boot *b, const char *what, uint64_t from, const void *data,
-	     uint64_t len, uint64_t *gpa, struct err *e);
+/* Put @size zeroed bytes at the lowest free place from @from on, below @below,
+ * and return them to be filled; their gpa in *gpa. The boot owns them. */
+void *boot_alloc(struct boot *b, const char *what, uint64_t from,
+		 uint64_t below, uint64_t size, uint64_t *gpa, struct err *e);
 /* For Linux: what --initrd names, one behind the other, from @from on; at most
  * up to @below. It is b->initrd then. */
 int boot_put_initrd(struct boot *b, uint64_t from, uint64_t below,
 		    struct err *e);
 /* For Linux: --append, of at most @max bytes without the zero. */
 int boot_put_append(struct boot *b, uint64_t max, uint64_t *gpa, struct err *e);
-/* Does a piece that came from the kernel's file begin or go on at @gpa? */
+/* Is @gpa in a piece that was put so far? */
 bool boot_covers(const struct boot *b, uint64_t gpa);
+/* The end of the last piece that was put so far, at least 1 MiB. */
+uint64_t boot_end(const struct boot *b);
 /* "KERNEL APPEND": what the boot loaders of PCs give a kernel; malloc(). */
 char *boot_cmdline(const char *name, const char *args);
 

@@ -64,12 +64,16 @@ int boot_put_initrd(struct boot *b, uint64_t from, uint64_t below,
 int boot_put_append(struct boot *b, uint64_t max, uint64_t *gpa, struct err *e)
 {
 	uint64_t len = strlen(b->append);
+	char *s;
 
 	if (len > max)
 		return err_range(e,
 				 "--append: a command line of %" PRIu64
-				 " bytes: %s takes at most %" PRIu64,
+				 " bytes; %s takes at most %" PRIu64,
 				 len, b->kernel.name, max);
-	return boot_add(b, "the command line", PAGE_SIZE, b->append, len + 1,
-			gpa, e);
+	s = boot_alloc(b, "the command line", PAGE_SIZE, 4 * GIB, len + 1, gpa,
+		       e);
+	if (s)
+		memcpy(s, b->append, len);
+	return s ? 0 : -1;
 }

@@ -121,6 +121,7 @@ static int linux_put(struct boot *b, const struct setup_header *h,
 	uint64_t at = ((h->setup_sects ?: 4U) + 1) * SECTOR;
 	struct boot_piece p = { .what = "the kernel",
 				.size = h->init_size,
+				.image = true,
 				.unpacks = true };
 
 	p.len = (uint64_t)h->syssize * 16;
@@ -154,13 +155,12 @@ static int put_initrd(struct boot *b, const struct setup_header *h,
 
 /* ---- what it is told ---------------------------------------------------- */
 
-/* A list of one: the device tree. */
+/* A list of one setup_data: the device tree. */
 static int put_tree(struct boot *b, uint64_t *gpa, struct err *e)
 {
 	struct setup_data *d;
 	void *tree;
 	size_t len;
-	int r;
 
 	*gpa = 0;
 	if (!b->tree)
@@ -168,18 +168,15 @@ static int put_tree(struct boot *b, uint64_t *gpa, struct err *e)
 	tree = b->tree(b->tree_arg, &len, e);
 	if (!tree)
 		return -1;
-	d = malloc(sizeof(*d) + len);
-	if (!d) {
-		free(tree);
-		return err_os(e, ENOMEM, "memory for the device tree");
+	d = boot_alloc(b, "the device tree", TREE_FROM, 4 * GIB,
+		       sizeof(*d) + len, gpa, e);
+	if (d) {
+		d->type = SETUP_DTB;
+		d->len = (uint32_t)len;
+		memcpy(d->data, tree, len);
 	}
-	*d = (struct setup_data){ .type = SETUP_DTB, .len = (uint32_t)len };
-	memcpy(d->data, tree, len);
-	r = boot_add(b, "the device tree", TREE_FROM, d, sizeof(*d) + len, gpa,
-		     e);
-	free(d);
 	free(tree);
-	return r;
+	return d ? 0 : -1;
 }
 
 static void tell_memory(const struct boot *b, struct boot_params *z)
@@ -193,54 +190,46 @@ static void tell_memory(const struct boot *b, struct boot_params *z)
 static int put_zero_page(struct boot *b, const struct setup_header *h,
 			 uint64_t *gpa, struct err *e)
 {
-	struct boot_params z = { .hdr = *h };
 	uint64_t cmdline, rsdp, tree;
+	struct boot_params *z;
 
 	if (boot_put_append(b, h->cmdline_size, &cmdline, e) ||
 	    acpi_put(b, &rsdp, e) || put_tree(b, &tree, e))
 		return -1;
-	z.acpi_rsdp_addr = rsdp;
-	z.hdr.setup_data = tree;
-	z.hdr.type_of_loader = LOADER_OTHER;
-	z.hdr.vid_mode = VIDEO_NORMAL;
-	z.hdr.cmd_line_ptr = (uint32_t)cmdline;
-	z.hdr.ramdisk_image = (uint32_t)b->initrd.gpa;
-	z.hdr.ramdisk_size = (uint32_t)b->initrd.len;
-	z.ext_ramdisk_image = (uint32_t)(b->initrd.gpa >> 32);
-	z.ext_ramdisk_size = (uint32_t)(b->initrd.len >> 32);
-	tell_memory(b, &z);
-	return boot_add(b, "the zero page", LOW, &z, sizeof(z), gpa, e);
+	z = boot_alloc(b, "the zero page", LOW, 4 * GIB, sizeof(*z), gpa, e);
+	if (!z)
+		return -1;
+	z->hdr = *h;
+	z->acpi_rsdp_addr = rsdp;
+	z->hdr.setup_data = tree;
+	z->hdr.type_of_loader = LOADER_OTHER;
+	z->hdr.vid_mode = VIDEO_NORMAL;
+	z->hdr.cmd_line_ptr = (uint32_t)cmdline;
+	z->hdr.ramdisk_image = (uint32_t)b->initrd.gpa;
+	z->hdr.ramdisk_size = (uint32_t)b->initrd.len;
+	z->ext_ramdisk_image = (uint32_t)(b->initrd.gpa >> 32);
+	z->ext_ramdisk_size = (uint32_t)(b->initrd.len >> 32);
+	tell_memory(b, z);
+	return 0;
 }
 
 /* ---- 64-bit mode -------------------------------------------------------- */
 
-static void fill_tables(uint64_t *t, uint64_t gpa)
-{
-	uint64_t *directories = t + 2 * TABLE_ENTRIES;
-
-	t[0] = (gpa + PAGE_SIZE) | TABLE_NEXT;
-	for (unsigned int i = 0; i < DIRECTORIES; i++)
-		t[TABLE_ENTRIES + i] = (gpa + (2 + i) * PAGE_SIZE) | TABLE_NEXT;
-	for (uint64_t i = 0; i < DIRECTORIES * TABLE_ENTRIES; i++)
-		directories[i] = i * 2 * MIB | TABLE_2M;
-}
-
-/* They hold their own address: known once they have their place. */
+/* The tables hold their own address. */
 static int put_tables(struct boot *b, uint64_t *gpa, struct err *e)
 {
-	struct boot_piece p = { .what = "page tables",
-				.size = TABLES * PAGE_SIZE,
-				.len = TABLES * PAGE_SIZE };
+	uint64_t *t = boot_alloc(b, "page tables", LOW, 4 * GIB,
+				 TABLES * PAGE_SIZE, gpa, e);
 
-	if (boot_find(b, LOW, 4 * GIB, p.size, p.what, &p.gpa, e))
+	if (!t)
 		return -1;
-	p.owned = calloc(1, p.size);
-	if (!p.owned)
-		return err_os(e, ENOMEM, "memory for %s", p.what);
-	fill_tables(p.owned, p.gpa);
-	p.data = p.owned;
-	*gpa = p.gpa;
-	return boot_put(b, &p, e);
+	t[0] = (*gpa + PAGE_SIZE) | TABLE_NEXT;
+	for (unsigned int i = 0; i < DIRECTORIES; i++)
+		t[TABLE_ENTRIES + i] = (*gpa + (2 + i) * PAGE_SIZE) |
+				       TABLE_NEXT;
+	for (uint64_t i = 0; i < DIRECTORIES * TABLE_ENTRIES; i++)
+		t[2 * TABLE_ENTRIES + i] = i * 2 * MIB | TABLE_2M;
+	return 0;
 }
 
 static int put_gdt(struct boot *b, uint64_t *gpa, struct err *e)
@@ -249,8 +238,11 @@ static int put_gdt(struct boot *b, uint64_t *gpa, struct err *e)
 		0, 0, 0x00af9b000000ffff, /* __BOOT_CS */
 		0x00cf93000000ffff,	  /* __BOOT_DS */
 	};
+	void *p = boot_alloc(b, "the GDT", LOW, 4 * GIB, sizeof(gdt), gpa, e);
 
-	return boot_add(b, "the GDT", LOW, gdt, sizeof(gdt), gpa, e);
+	if (p)
+		memcpy(p, gdt, sizeof(gdt));
+	return p ? 0 : -1;
 }
 
 static int linux_load(struct boot *b, struct err *e)

@@ -54,7 +54,7 @@ struct mb_range {
 /* All that the kernel is told, in one piece of memory. */
 struct multiboot_told {
 	uint8_t *buf;
-	uint32_t gpa, len, cap;
+	uint32_t gpa, len;
 };
 
 /* ---- the header --------------------------------------------------------- */
@@ -103,7 +103,7 @@ static int put_by_addresses(struct boot *b, uint64_t header, uint64_t *entry,
 			    struct err *e)
 {
 	const struct bytes *im = &b->kernel;
-	struct boot_piece p = { .what = "the image" };
+	struct boot_piece p = { .what = "the image", .image = true };
 	uint32_t header_addr, load, load_end, bss_end;
 	uint64_t offset;
 
@@ -147,28 +147,41 @@ static int put_by_addresses(struct boot *b, uint64_t header, uint64_t *entry,
 	return 0;
 }
 
+static int put_elf(struct boot *b, uint64_t *entry, struct err *e)
+{
+	struct elf f;
+
+	if (elf_open(&f, &b->kernel, 32, e) || elf_put(b, &f, 0, e))
+		return -1;
+	*entry = f.h.e_entry;
+	if (!boot_covers(b, *entry))
+		return err_range(e,
+				 "%s: the entry 0x%" PRIx64 " is in no "
+				 "segment; it must be a physical address",
+				 b->kernel.name, *entry);
+	return 0;
+}
+
 static int multiboot_put(struct boot *b, uint64_t header, uint32_t flags,
 			 uint64_t *entry, struct err *e)
 {
-	const char *name = b->kernel.name;
-
 	if (flags & HAVE_ADDRESSES)
 		return put_by_addresses(b, header, entry, e);
 	switch (elf_bits(&b->kernel)) {
 	case 32:
-		return elf_put(b, 32, entry, e);
+		return put_elf(b, entry, e);
 	case 64:
 		return err_unsupported(e,
 				       "%s: a 64-bit ELF file: Multiboot 1 "
-				       "starts 32-bit ones: objcopy -O "
-				       "elf32-i386 makes one of it",
-				       name);
+				       "starts 32-bit ones; convert it with "
+				       "objcopy -O elf32-i386",
+				       b->kernel.name);
 	default:
 		return err_unsupported(e,
-				       "%s: has a Multiboot header, but is no "
-				       "ELF file, and the header has no "
+				       "%s: has a Multiboot header, but is not "
+				       "an ELF file, and the header has no "
 				       "addresses (flags bit 16)",
-				       name);
+				       b->kernel.name);
 	}
 }
 
@@ -272,11 +285,8 @@ static int tell_modules(const struct boot *b, const uint64_t *places,
  * kernels take what follows their end for theirs, but look here first. */
 static int put_modules(struct boot *b, uint64_t *places, struct err *e)
 {
-	uint64_t from = MIB;
+	uint64_t from = boot_end(b);
 
-	for (unsigned int i = 0; i < b->nr_pieces; i++)
-		if (b->pieces[i].gpa + b->pieces[i].size > from)
-			from = b->pieces[i].gpa + b->pieces[i].size;
 	for (unsigned int i = 0; i < b->nr_modules; i++) {
 		const struct bytes *im = &b->modules[i].image;
 		struct boot_piece p = { .size = im->len,
@@ -312,27 +322,20 @@ static int write_info(const struct boot *b, const uint64_t *places,
 static int put_info(struct boot *b, const uint64_t *places, uint32_t *gpa,
 		    struct err *e)
 {
-	struct boot_piece p = { .what = "the Multiboot information" };
+	static const char what[] = "the Multiboot information";
 	struct multiboot_told t = { 0 };
+	uint64_t size, at;
 
-	if (told_size(b, &p.size, e))
+	if (told_size(b, &size, e))
 		return -1;
-	/* Below 1 MiB, where no kernel keeps its own; or behind all. */
-	if (boot_find(b, INFO_PLACE, MIB, p.size, p.what, &p.gpa, NULL) &&
-	    boot_find(b, MIB, 4 * GIB, p.size, p.what, &p.gpa, e))
+	/* Below 1 MiB, where no kernel keeps its own; or else above it. */
+	t.buf = boot_alloc(b, what, INFO_PLACE, MIB, size, &at, NULL);
+	if (!t.buf)
+		t.buf = boot_alloc(b, what, MIB, 4 * GIB, size, &at, e);
+	if (!t.buf)
 		return -1;
-	p.owned = calloc(1, p.size);
-	if (!p.owned)
-		return err_os(e, ENOMEM, "memory for %s", p.what);
-	p.data = p.owned;
-	p.len = p.size;
-	t.buf = p.owned;
-	t.gpa = *gpa = (uint32_t)p.gpa;
-	if (write_info(b, places, &t, e)) {
-		free(p.owned);
-		return -1;
-	}
-	return boot_put(b, &p, e);
+	t.gpa = *gpa = (uint32_t)at;
+	return write_info(b, places, &t, e);
 }
 
 static int multiboot_load(struct boot *b, struct err *e)

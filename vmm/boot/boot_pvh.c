@@ -5,7 +5,6 @@
  * says, with EBX at the start information (xen/include/public/arch-x86/hvm/
  * start_info.h; docs/misc/pvh.pandoc there).
  */
-#include <elf.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,25 +46,25 @@ static bool pvh_match(const struct boot *b)
 	return elf_bits(&b->kernel) == 64;
 }
 
-static int find_entry(const struct bytes *im, uint64_t *entry, struct err *e)
+static int find_entry(const struct elf *f, uint64_t *entry, struct err *e)
 {
 	struct elf_note n;
-	int r = elf_find_note(im, NOTE_NAME, NOTE_PHYS32, &n, e);
+	int r = elf_find_note(f, NOTE_NAME, NOTE_PHYS32, &n, e);
 
 	if (r < 0)
 		return -1;
 	if (!r)
 		return err_unsupported(e,
 				       "%s: a 64-bit ELF file without a PVH "
-				       "note (XEN_ELFNOTE_PHYS32_ENTRY): Linux "
-				       "has it with CONFIG_PVH; its bzImage "
-				       "does without",
-				       im->name);
+				       "note (XEN_ELFNOTE_PHYS32_ENTRY): build "
+				       "Linux with CONFIG_PVH, or boot its "
+				       "bzImage",
+				       f->image->name);
 	if (n.len != 4 && n.len != 8)
 		return err_range(e,
 				 "%s: a PVH note of %" PRIu64
-				 " bytes: it has 4 or 8",
-				 im->name, n.len);
+				 " bytes; expected 4 or 8",
+				 f->image->name, n.len);
 	*entry = 0;
 	memcpy(entry, n.data, n.len);
 	return 0;
@@ -73,7 +72,10 @@ static int find_entry(const struct bytes *im, uint64_t *entry, struct err *e)
 
 static int pvh_put(struct boot *b, uint64_t *entry, struct err *e)
 {
-	if (find_entry(&b->kernel, entry, e) || elf_put_segments(b, 64, e))
+	struct elf f;
+
+	if (elf_open(&f, &b->kernel, 64, e) || find_entry(&f, entry, e) ||
+	    elf_put(b, &f, 0, e))
 		return -1;
 	if (*entry > UINT32_MAX || !boot_covers(b, *entry))
 		return err_range(e,
@@ -83,46 +85,36 @@ static int pvh_put(struct boot *b, uint64_t *entry, struct err *e)
 	return 0;
 }
 
-static uint64_t end_of_all(const struct boot *b)
+static int put_told(struct boot *b, uint64_t *gpa, struct err *e)
 {
-	uint64_t end = MIB;
+	uint64_t cmdline, rsdp;
+	struct pvh_told *t;
 
-	for (unsigned int i = 0; i < b->nr_pieces; i++)
-		if (b->pieces[i].gpa + b->pieces[i].size > end)
-			end = b->pieces[i].gpa + b->pieces[i].size;
-	return end;
-}
-
-static void fill_told(const struct boot *b, struct pvh_told *t, uint64_t gpa)
-{
-	struct start_info *s = &t->info;
-
-	s->magic = START_MAGIC;
-	s->version = START_VERSION;
+	if (boot_put_append(b, BOOT_MAX_CMDLINE - 1, &cmdline, e) ||
+	    acpi_put(b, &rsdp, e))
+		return -1;
+	t = boot_alloc(b, "the start information", LOW, 4 * GIB, sizeof(*t),
+		       gpa, e);
+	if (!t)
+		return -1;
+	t->info = (struct start_info){
+		.magic = START_MAGIC,
+		.version = START_VERSION,
+		.cmdline = cmdline,
+		.rsdp = rsdp,
+		.memmap = *gpa + offsetof(struct pvh_told, map),
+		.memmap_entries = b->nr_ranges,
+	};
 	if (b->initrd.len) {
-		s->nr_modules = 1;
-		s->modlist = gpa + offsetof(struct pvh_told, module);
+		t->info.nr_modules = 1;
+		t->info.modlist = *gpa + offsetof(struct pvh_told, module);
 		t->module.gpa = b->initrd.gpa;
 		t->module.len = b->initrd.len;
 	}
-	s->memmap = gpa + offsetof(struct pvh_told, map);
-	s->memmap_entries = b->nr_ranges;
 	for (unsigned int i = 0; i < b->nr_ranges; i++)
 		t->map[i] = (struct start_range){ b->map[i].gpa, b->map[i].len,
 						  b->map[i].type, 0 };
-}
-
-static int put_told(struct boot *b, uint64_t *gpa, struct err *e)
-{
-	struct pvh_told t = { 0 };
-
-	if (boot_put_append(b, BOOT_MAX_CMDLINE - 1, &t.info.cmdline, e) ||
-	    acpi_put(b, &t.info.rsdp, e) ||
-	    boot_find(b, LOW, 4 * GIB, sizeof(t), "the start information", gpa,
-		      e))
-		return -1;
-	fill_told(b, &t, *gpa);
-	return boot_add(b, "the start information", LOW, &t, sizeof(t), gpa, e);
+	return 0;
 }
 
 static int pvh_load(struct boot *b, struct err *e)
@@ -130,7 +122,7 @@ static int pvh_load(struct boot *b, struct err *e)
 	uint64_t entry, info;
 
 	if (pvh_put(b, &entry, e) ||
-	    boot_put_initrd(b, end_of_all(b), 4 * GIB, e) ||
+	    boot_put_initrd(b, boot_end(b), 4 * GIB, e) ||
 	    put_told(b, &info, e))
 		return -1;
 	b->regs = (struct kvm_regs){

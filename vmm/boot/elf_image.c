@@ -1,21 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <elf.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "boot/elf_image.h"
-
-/* What matters of both forms. */
-struct elf_header {
-	uint64_t entry, phoff;
-	unsigned int phnum, phentsize, machine, type;
-};
-
-struct segment {
-	uint32_t type;
-	uint64_t offset, gpa, filesz, memsz;
-};
 
 int elf_bits(const struct bytes *image)
 {
@@ -24,163 +12,130 @@ int elf_bits(const struct bytes *image)
 	return image->data[EI_CLASS] == ELFCLASS64 ? 64 : 32;
 }
 
-static int read_header(const struct bytes *im, int bits, struct elf_header *h,
-		       struct err *e)
+static int read_header(struct elf *f, struct err *e)
 {
-	Elf32_Ehdr a;
-	Elf64_Ehdr b;
-	size_t len = bits == 64 ? sizeof(b) : sizeof(a);
-	const void *p = bytes_at(im, 0, len, "the ELF header", e);
+	Elf32_Ehdr h;
+	const void *p = bytes_at(f->image, 0,
+				 f->bits == 64 ? sizeof(f->h) : sizeof(h),
+				 "the ELF header", e);
 
 	if (!p)
 		return -1;
-	if (bits == 64) {
-		memcpy(&b, p, sizeof(b));
-		*h =
-			(struct elf_header){ b.e_entry,	  b.e_phoff,
-					     b.e_phnum,	  b.e_phentsize,
-					     b.e_machine, b.e_type };
-	} else {
-		memcpy(&a, p, sizeof(a));
-		*h =
-			(struct elf_header){ a.e_entry,	  a.e_phoff,
-					     a.e_phnum,	  a.e_phentsize,
-					     a.e_machine, a.e_type };
+	if (f->bits == 64) {
+		memcpy(&f->h, p, sizeof(f->h));
+		return 0;
 	}
+	memcpy(&h, p, sizeof(h));
+	f->h = (Elf64_Ehdr){ .e_type = h.e_type,
+			     .e_machine = h.e_machine,
+			     .e_entry = h.e_entry,
+			     .e_phoff = h.e_phoff,
+			     .e_phentsize = h.e_phentsize,
+			     .e_phnum = h.e_phnum };
 	return 0;
 }
 
-static int check_elf(const struct bytes *im, int bits,
-		     const struct elf_header *h, struct err *e)
+int elf_open(struct elf *f, const struct bytes *image, int bits, struct err *e)
 {
-	unsigned int machine = bits == 64 ? EM_X86_64 : EM_386;
-	size_t size = bits == 64 ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr);
+	const unsigned int machine = bits == 64 ? EM_X86_64 : EM_386;
+	const size_t size = bits == 64 ? sizeof(Elf64_Phdr)
+				       : sizeof(Elf32_Phdr);
 
-	if (im->data[EI_DATA] != ELFDATA2LSB || h->machine != machine)
+	*f = (struct elf){ .image = image, .bits = bits };
+	if (elf_bits(image) != bits)
+		return err_unsupported(e, "%s: not a %d-bit ELF file",
+				       image->name, bits);
+	if (read_header(f, e))
+		return -1;
+	if (image->data[EI_DATA] != ELFDATA2LSB || f->h.e_machine != machine)
 		return err_unsupported(e,
-				       "%s: an ELF file for machine %u, not "
-				       "for %s (%u)",
-				       im->name, h->machine,
+				       "%s: an ELF file for machine %u; "
+				       "expected %s (%u)",
+				       image->name, f->h.e_machine,
 				       bits == 64 ? "x86-64" : "i386", machine);
-	if (h->type != ET_EXEC)
-		return err_unsupported(e,
-				       "%s: an ELF file of type %u: only one "
-				       "that is linked to its addresses "
-				       "(ET_EXEC, 2) can be loaded",
-				       im->name, h->type);
-	if (!h->phnum || h->phentsize != size)
+	if (!f->h.e_phnum || f->h.e_phentsize != size)
 		return err_range(e,
-				 "%s: %u ELF program headers of %u bytes: at "
-				 "least one, of %zu",
-				 im->name, h->phnum, h->phentsize, size);
+				 "%s: %u ELF program headers of %u bytes; "
+				 "expected at least one, of %zu bytes",
+				 image->name, f->h.e_phnum, f->h.e_phentsize,
+				 size);
 	return 0;
 }
 
-static int read_segment(const struct bytes *im, int bits,
-			const struct elf_header *h, unsigned int i,
-			struct segment *s, struct err *e)
+int elf_segment(const struct elf *f, unsigned int i, Elf64_Phdr *s,
+		struct err *e)
 {
-	Elf32_Phdr a;
-	Elf64_Phdr b;
+	Elf32_Phdr h;
 	char what[40];
 	const void *p;
 
 	snprintf(what, sizeof(what), "program header %u", i);
-	/* phoff may be anything; the product fits 32 bits. */
-	if (h->phoff > im->len)
+	/* e_phoff may be anything; the product fits 32 bits. */
+	if (f->h.e_phoff > f->image->len)
 		return err_range(e,
 				 "%s: cut off: the program headers are at "
 				 "offset 0x%" PRIx64 ", and the file has "
 				 "%" PRIu64 " bytes",
-				 im->name, h->phoff, im->len);
-	p = bytes_at(im, h->phoff + (uint64_t)i * h->phentsize, h->phentsize,
-		     what, e);
+				 f->image->name, f->h.e_phoff, f->image->len);
+	p = bytes_at(f->image, f->h.e_phoff + (uint64_t)i * f->h.e_phentsize,
+		     f->h.e_phentsize, what, e);
 	if (!p)
 		return -1;
-	if (bits == 64) {
-		memcpy(&b, p, sizeof(b));
-		*s = (struct segment){ b.p_type, b.p_offset, b.p_paddr,
-				       b.p_filesz, b.p_memsz };
-	} else {
-		memcpy(&a, p, sizeof(a));
-		*s = (struct segment){ a.p_type, a.p_offset, a.p_paddr,
-				       a.p_filesz, a.p_memsz };
+	if (f->bits == 64) {
+		memcpy(s, p, sizeof(*s));
+		return 0;
 	}
+	memcpy(&h, p, sizeof(h));
+	*s = (Elf64_Phdr){ .p_type = h.p_type,
+			   .p_offset = h.p_offset,
+			   .p_paddr = h.p_paddr,
+			   .p_filesz = h.p_filesz,
+			   .p_memsz = h.p_memsz };
 	return 0;
 }
 
-static int put_segment(struct boot *b, const struct segment *s, unsigned int i,
-		       struct err *e)
+static int put_segment(struct boot *b, const struct elf *f, const Elf64_Phdr *s,
+		       unsigned int i, struct err *e)
 {
-	struct boot_piece p = { .gpa = s->gpa,
-				.size = s->memsz,
-				.len = s->filesz };
+	struct boot_piece p = { .gpa = s->p_paddr,
+				.size = s->p_memsz,
+				.len = s->p_filesz,
+				.image = true };
 
 	snprintf(p.what, sizeof(p.what), "segment %u", i);
-	if (s->filesz > s->memsz)
+	if (p.len > p.size)
 		return err_range(e,
 				 "%s: %s has 0x%" PRIx64 " bytes in the file "
 				 "and 0x%" PRIx64 " in memory",
-				 b->kernel.name, p.what, s->filesz, s->memsz);
-	p.data = bytes_at(&b->kernel, s->offset, s->filesz, p.what, e);
+				 f->image->name, p.what, p.len, p.size);
+	p.data = bytes_at(f->image, s->p_offset, p.len, p.what, e);
 	return p.data ? boot_put(b, &p, e) : -1;
 }
 
-static int open_image(const struct bytes *im, int bits, struct elf_header *h,
-		      struct err *e)
+int elf_put(struct boot *b, const struct elf *f, unsigned int first,
+	    struct err *e)
 {
-	if (elf_bits(im) != bits)
-		return err_unsupported(e, "%s: not a %d-bit ELF file", im->name,
-				       bits);
-	return read_header(im, bits, h, e) || check_elf(im, bits, h, e) ? -1
-									: 0;
-}
+	Elf64_Phdr s;
 
-static int put_segments(struct boot *b, int bits, const struct elf_header *h,
-			struct err *e)
-{
-	struct segment s;
-
-	for (unsigned int i = 0; i < h->phnum; i++) {
-		if (read_segment(&b->kernel, bits, h, i, &s, e))
+	if (f->h.e_type != ET_EXEC)
+		return err_unsupported(e,
+				       "%s: an ELF file of type %u; expected "
+				       "ET_EXEC (2), linked to its addresses",
+				       f->image->name, f->h.e_type);
+	for (unsigned int i = first; i < f->h.e_phnum; i++) {
+		if (elf_segment(f, i, &s, e))
 			return -1;
-		if (s.type == PT_LOAD && s.memsz && put_segment(b, &s, i, e))
+		if (s.p_type == PT_LOAD && s.p_memsz &&
+		    put_segment(b, f, &s, i, e))
 			return -1;
 	}
 	return 0;
 }
 
-int elf_put_segments(struct boot *b, int bits, struct err *e)
-{
-	struct elf_header h;
-
-	return open_image(&b->kernel, bits, &h, e) ||
-			       put_segments(b, bits, &h, e)
-		       ? -1
-		       : 0;
-}
-
-int elf_put(struct boot *b, int bits, uint64_t *entry, struct err *e)
-{
-	struct elf_header h;
-
-	if (open_image(&b->kernel, bits, &h, e) || put_segments(b, bits, &h, e))
-		return -1;
-	if (!boot_covers(b, h.entry))
-		return err_range(e,
-				 "%s: the entry 0x%" PRIx64 " is in no "
-				 "segment: it has to be a physical address",
-				 b->kernel.name, h.entry);
-	*entry = h.entry;
-	return 0;
-}
-
-/* ---- notes -------------------------------------------------------------- */
-
-/* Of @s, whose bytes are all there: name and data, each padded to 4. What does
- * not fit ends the search, as it does for binutils. */
-static int look_at_notes(const uint8_t *p, uint64_t len, const char *name,
-			 uint32_t type, struct elf_note *note)
+/* Name and data of a note are each padded to 4 bytes. A length that does not fit
+ * ends the search, as in binutils. */
+static int find_note(const uint8_t *p, uint64_t len, const char *name,
+		     uint32_t type, struct elf_note *note)
 {
 	Elf64_Nhdr n;
 
@@ -207,24 +162,21 @@ static int look_at_notes(const uint8_t *p, uint64_t len, const char *name,
 	return 0;
 }
 
-int elf_find_note(const struct bytes *im, const char *name, uint32_t type,
+int elf_find_note(const struct elf *f, const char *name, uint32_t type,
 		  struct elf_note *note, struct err *e)
 {
-	struct elf_header h;
-	struct segment s;
+	Elf64_Phdr s;
 	const void *p;
 
-	if (open_image(im, 64, &h, e))
-		return -1;
-	for (unsigned int i = 0; i < h.phnum; i++) {
-		if (read_segment(im, 64, &h, i, &s, e))
+	for (unsigned int i = 0; i < f->h.e_phnum; i++) {
+		if (elf_segment(f, i, &s, e))
 			return -1;
-		if (s.type != PT_NOTE)
+		if (s.p_type != PT_NOTE)
 			continue;
-		p = bytes_at(im, s.offset, s.filesz, "the notes", e);
+		p = bytes_at(f->image, s.p_offset, s.p_filesz, "the notes", e);
 		if (!p)
 			return -1;
-		if (look_at_notes(p, s.filesz, name, type, note))
+		if (find_note(p, s.p_filesz, name, type, note))
 			return 1;
 	}
 	return 0;

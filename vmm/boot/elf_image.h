@@ -1,28 +1,38 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Segments of an ELF file for x86, 32-bit or 64-bit, of hostile origin. */
+/* Reads ELF files for x86, of 32 or 64 bits. Nothing in them is trusted. */
 #ifndef GPCVM_ELF_IMAGE_H
 #define GPCVM_ELF_IMAGE_H
 
-#include <stdbool.h>
+#include <elf.h>
 
 #include "boot/boot.h"
 
-/* 32, 64, or 0: not ELF. */
-int elf_bits(const struct bytes *image);
-/* Put what is to be loaded (PT_LOAD) to its physical addresses; *entry is the
- * file's, in one of them. @bits: what it has to be. */
-int elf_put(struct boot *b, int bits, uint64_t *entry, struct err *e);
-/* The same whatever the file's entry is. */
-int elf_put_segments(struct boot *b, int bits, struct err *e);
+struct elf {
+	const struct bytes *image;
+	int bits;
+	Elf64_Ehdr h; /* of a 32-bit file as well; only what is used there */
+};
 
 struct elf_note {
 	const void *data; /* in the image */
 	uint64_t len;
 };
 
-/* The first note of @name and @type in a 64-bit file's PT_NOTE segments. 1: it
- * is there, 0: it is not, -1: they cannot be read. */
-int elf_find_note(const struct bytes *image, const char *name, uint32_t type,
+/* 32, 64, or 0 if @image is not an ELF file. */
+int elf_bits(const struct bytes *image);
+/* Read and check the header of @image, which must have @bits. @image stays the
+ * caller's, and must outlive @f. */
+int elf_open(struct elf *f, const struct bytes *image, int bits, struct err *e);
+/* Program header @i, below f->h.e_phnum, in the 64-bit form. */
+int elf_segment(const struct elf *f, unsigned int i, Elf64_Phdr *s,
+		struct err *e);
+/* Put the PT_LOAD segments from program header @first on to their physical
+ * addresses. */
+int elf_put(struct boot *b, const struct elf *f, unsigned int first,
+	    struct err *e);
+/* Find the first note of @name and @type in a 64-bit file's PT_NOTE segments.
+ * Returns 1 if found, 0 if not, -1 if the notes cannot be read. */
+int elf_find_note(const struct elf *f, const char *name, uint32_t type,
 		  struct elf_note *note, struct err *e);
 
 #endif

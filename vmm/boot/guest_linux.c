@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <elf.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +8,7 @@
 #include <unistd.h>
 
 #include "boot/cpio.h"
+#include "boot/elf_image.h"
 #include "boot/guest_linux.h"
 #include "guest/image.h"
 
@@ -56,24 +56,17 @@ int guest_linux_kernel(const struct config *cfg, char *buf, size_t len,
 			       GUEST_LINUX_KERNEL, buf);
 }
 
-/* Linked statically? There will be no libraries. */
+/* The initramfs has no libraries. */
 static int check_static(const struct bytes *b, struct err *e)
 {
-	const Elf64_Ehdr *h = bytes_at(b, 0, sizeof(*h), "its ELF header", e);
-	const void *at;
+	struct elf f;
 	Elf64_Phdr p;
 
-	if (!h)
+	if (elf_open(&f, b, 64, e))
 		return -1;
-	if (memcmp(h->e_ident, ELFMAG, SELFMAG) != 0 ||
-	    h->e_machine != EM_X86_64)
-		return err_state(e, "%s: no ELF file for x86-64", b->name);
-	for (unsigned int i = 0; i < h->e_phnum; i++) {
-		at = bytes_at(b, h->e_phoff + i * sizeof(p), sizeof(p),
-			      "a program header", e);
-		if (!at)
+	for (unsigned int i = 0; i < f.h.e_phnum; i++) {
+		if (elf_segment(&f, i, &p, e))
 			return -1;
-		memcpy(&p, at, sizeof(p));
 		if (p.p_type == PT_INTERP)
 			return err_unsupported(
 				e,

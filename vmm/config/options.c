@@ -20,9 +20,9 @@ static const char usage[] =
 	"                     add a memory slot, instead of --mem; may be repeated\n"
 	"  --vcpus N          number of vCPUs (1)\n"
 	"  --pv kvm|xen       kind of pv pages (kvm)\n"
-	"  --pv-layout LAYOUT separate (default): one page each; packed: all vCPUs' pages of\n"
-	"                     a kind in one page; split, with --pv xen: each runstate\n"
-	"                     area across two pages\n"
+	"  --pv-layout LAYOUT separate (default): one page each; packed: those of a kind\n"
+	"                     of all vCPUs in one page; split, with --pv xen: each\n"
+	"                     runstate area across two pages\n"
 	"  --pv-by gpa|hva    with --pv xen: pass shinfo and vcpuinfo to KVM by gpa or by\n"
 	"                     hva (gpa)\n"
 	"  --guest NAME       agent (default), hello, clockwatch, or linux: Linux with\n"
@@ -34,7 +34,7 @@ static const char usage[] =
 	"                     module and its command line; may be repeated\n"
 	"  --append ARGS      with --kernel: its command line (Multiboot: after FILE)\n"
 	"  --control PATH     accept commands on a Unix socket at PATH\n"
-	"  --record-dir DIR   also allow recordings in DIR; without it, only in the control\n"
+	"  --record-dir DIR   also allow recordings in DIR, and not only in the control\n"
 	"                     socket's directory\n"
 	"  --dump-dtb FILE    write the machine's device tree to FILE and exit\n"
 	"  --family NAME      treat the kernel's guest_memfd as one of this family: none,\n"
@@ -75,7 +75,7 @@ static int set_slot(struct config *cfg, const char *arg, struct err *e)
 	struct err why;
 
 	if (cfg->nr_slots == MEM_MAX_SLOTS)
-		return err_range(e, "--slot: more than %d of them",
+		return err_range(e, "--slot: more than %d slots",
 				 MEM_MAX_SLOTS);
 	if (!mem_slot_parse(arg, &cfg->slots[cfg->nr_slots++], &why))
 		return 0;

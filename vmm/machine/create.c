@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -17,10 +16,7 @@
 #include "kvm/kvm.h"
 #include "kvm/scratch_vm.h"
 #include "kvm/xen.h"
-#include "machine/devtree.h"
-#include "machine/machine.h"
-#include "machine/machine_boot.h"
-#include "machine/machine_vcpu.h"
+#include "machine/machine_internal.h"
 
 /* ---- the end ------------------------------------------------------------ */
 
@@ -301,48 +297,6 @@ static int start_pv(struct machine *m, struct err *e)
 	return pv_start(&m->pv, m->vcpus, m->cfg->by_hva, e);
 }
 
-static void *make_tree(void *machine, size_t *len, struct err *e)
-{
-	struct machine *m = machine;
-	struct devtree d = { .devices = m->parts->devices,
-			     .cfg = m->cfg,
-			     .layout = &m->layout,
-			     .memory = &m->memory,
-			     .pv = &m->pv };
-
-	if (m->boot) {
-		d.initrd = m->boot->initrd.gpa;
-		d.initrd_len = m->boot->initrd.len;
-		d.append = m->boot->append;
-	}
-	return devtree_build(&d, len, e);
-}
-
-/* The files of a --kernel are opened with the rights of who started gpcvm. */
-static int open_guest(struct machine *m, struct err *e)
-{
-	return m->cfg->kernel ? machine_open_boot(m, make_tree, e) : 0;
-}
-
-static int make_guest(struct machine *m, struct err *e)
-{
-	bool bounce = m->cfg->bounce ||
-		      memory_is_private(&m->memory, IMAGE_BASE);
-	size_t len;
-	void *tree;
-	int r;
-
-	if (m->cfg->kernel)
-		return machine_boot(m, bounce, e);
-	tree = make_tree(m, &len, e);
-	if (!tree)
-		return -1;
-	r = image_load(&m->image, &m->memory, &m->layout, tree, len, bounce,
-		       &m->start, &m->copy_list, e);
-	free(tree);
-	return r;
-}
-
 /*
  * Taken apart in the reverse order. The vCPUs' fds come first, but KVM keeps
  * the vCPUs, and their live caches, until the last fd that refers to the VM is
@@ -363,8 +317,8 @@ static const struct {
 	{ make_trace, free_trace, CREATE },
 	{ make_pv, free_pv, CREATE },
 	{ make_devices, machine_free_devices, CREATE },
-	{ open_guest, machine_free_boot, CREATE },
-	{ make_guest, NULL, LOAD },
+	{ machine_open_boot, machine_free_boot, CREATE },
+	{ machine_boot, NULL, LOAD },
 	{ machine_make_vcpus, machine_free_vcpus, ADD_VCPUS },
 	{ machine_boot_done, NULL, ADD_VCPUS },
 	{ start_pv, NULL, ADD_VCPUS },
@@ -409,38 +363,4 @@ void machine_destroy(struct machine *m)
 		if (steps[m->steps_done].free)
 			steps[m->steps_done].free(m);
 	}
-}
-
-/* ---- the rest ----------------------------------------------------------- */
-
-static int write_tree(int fd, const char *path, const char *tree, size_t len,
-		      struct err *e)
-{
-	struct stat st;
-
-	if (fstat(fd, &st) || (S_ISREG(st.st_mode) && ftruncate(fd, 0)))
-		return err_os(e, errno, "--dump-dtb %s", path);
-	for (size_t put = 0; put < len;) {
-		ssize_t n = write(fd, tree + put, len - put);
-
-		if (n < 0)
-			return err_os(e, errno,
-				      "--dump-dtb %s: writing %zu bytes", path,
-				      len);
-		put += (size_t)n;
-	}
-	return 0;
-}
-
-int machine_dump_dtb(struct machine *m, int fd, struct err *e)
-{
-	const char *path = m->cfg->dump_dtb;
-	size_t len;
-	void *tree = make_tree(m, &len, e);
-	int r = tree ? write_tree(fd, path, tree, len, e) : -1;
-
-	if (close(fd) && !r)
-		r = err_os(e, errno, "--dump-dtb %s", path);
-	free(tree);
-	return r;
 }

@@ -181,9 +181,9 @@ static void root(struct tree *t, const struct devtree *m)
 	begin_node(t, "chosen");
 	str(t, "bootargs", m->cfg->kernel ? m->append ?: "" : args);
 	str(t, "stdout-path", "/ports/serial@3f8");
-	if (m->initrd_len) {
-		u64(t, "linux,initrd-start", m->initrd);
-		u64(t, "linux,initrd-end", m->initrd + m->initrd_len);
+	if (m->initrd.len) {
+		u64(t, "linux,initrd-start", m->initrd.gpa);
+		u64(t, "linux,initrd-end", m->initrd.gpa + m->initrd.len);
 	}
 	end_node(t);
 	cpus(t, m->cfg->vcpus);

@@ -3,6 +3,7 @@
 #ifndef GPCVM_DEVTREE_H
 #define GPCVM_DEVTREE_H
 
+#include "boot/boot.h"
 #include "machine/layout.h"
 #include "pv/pv.h"
 
@@ -14,8 +15,8 @@ struct devtree {
 	const struct layout *layout;
 	const struct memory *memory;
 	const struct pv_vm *pv;
-	uint64_t initrd, initrd_len; /* its gpa; 0: none */
-	const char *append;	     /* a kernel's command line; NULL: none */
+	struct boot_range initrd; /* len 0: none */
+	const char *append;	  /* a kernel's command line; NULL: none */
 };
 
 /* Returns a tree of at most layout->fdt.len bytes, to be freed by the caller;

@@ -118,7 +118,6 @@ static int make_kernel(struct layout *l, const struct config *cfg,
 {
 	char have[24];
 
-	l->low = ram_from_zero(&l->plan);
 	if (!cfg->nr_slots)
 		l->high = cfg->mem - l->low;
 	if (cfg->agent && !cfg->nr_slots && take_spare(l, e))
@@ -145,7 +144,7 @@ int layout_make(struct layout *l, const struct config *cfg, enum mem_mode mode,
 		bool no_direct_map, uint64_t image_len, uint64_t pv_len,
 		struct err *e)
 {
-	uint64_t at, ram;
+	uint64_t at;
 	char need[24], have[24];
 
 	memset(l, 0, sizeof(*l));
@@ -159,6 +158,7 @@ int layout_make(struct layout *l, const struct config *cfg, enum mem_mode mode,
 	}
 	if (mem_plan_check(&l->plan, e))
 		return -1;
+	l->low = ram_from_zero(&l->plan);
 	if (cfg->kernel)
 		return make_kernel(l, cfg, e);
 	put_span(&l->window, WINDOW_BASE, WINDOW_SIZE);
@@ -168,14 +168,13 @@ int layout_make(struct layout *l, const struct config *cfg, enum mem_mode mode,
 	at = put_span(&l->areas, at, (uint64_t)cfg->vcpus * VCPU_AREA_SIZE);
 	l->own_end = align_up(at, OWN_ALIGN);
 	at = put_span(&l->pv, l->own_end, pv_len);
-	ram = ram_from_zero(&l->plan);
 	/* And one page that is free, for commands to play with. */
-	if (at + PAGE_SIZE > ram)
+	if (at + PAGE_SIZE > l->low)
 		return err_range(
 			e,
 			"%s of RAM from gpa 0 on is too little for %u vCPUs: "
 			"at least %s",
-			num_size(ram, have), cfg->vcpus,
+			num_size(l->low, have), cfg->vcpus,
 			num_size(align_up(at + PAGE_SIZE, MIB), need));
 	if (!cfg->nr_slots)
 		split_at(&l->plan, l->own_end);

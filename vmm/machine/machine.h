@@ -41,11 +41,10 @@ struct machine {
 	struct pv_vm pv;
 	struct trace trace;
 	struct vcpu *vcpus;
-	unsigned int nr_vcpus;	   /* that were made */
-	unsigned int cpus;	   /* of the host, when it began */
-	struct boot *boot;	   /* --kernel; NULL: a built-in guest */
-	struct feed *feed;	   /* how it gets through the window; NULL */
-	uint32_t start, copy_list; /* where vCPU 0 begins; see image.h */
+	unsigned int nr_vcpus; /* that were made */
+	unsigned int cpus;     /* of the host, when it began */
+	struct boot *boot;     /* the guest, on its way into memory */
+	struct feed *feed;     /* which copies it through the window; NULL */
 	uint64_t born_ns;
 	_Atomic uint64_t ready_ns; /* when the last agent came up; 0: not yet */
 	_Atomic unsigned int ready; /* vCPUs whose agent is there */

@@ -1,28 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The machine of a --kernel: a PC's chips, and how the image gets into memory.
- * Where the host cannot write that, vCPU 0 begins in the loader
- * (guest/loader.S), and is fed the image through the window, part by part. */
+/*
+ * The guest gets into memory: a built-in one or a --kernel. If the host cannot write
+ * guest memory, vCPU 0 starts in the loader (guest/loader.S), which copies the guest
+ * into place from the window, part by part.
+ */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/status.h"
 #include "guest/doorbell.h"
 #include "kvm/kvm.h"
-#include "machine/machine_boot.h"
-#include "machine/machine_msr.h"
-#include "machine/machine_vcpu.h"
+#include "machine/devtree.h"
+#include "machine/machine_internal.h"
 
-/* Three pages for VMX without unrestricted guest, where QEMU has them: below
- * the BIOS of a PC, and in no slot of ours. */
-#define TSS_ADDR  0xfffbd000UL
-
-/* The kernels of distributions take half of that. */
+/* Twice what the kernels of distributions take. */
 #define FIRST_MAX (128 * MIB)
 
 #define LIST_ROWS 16
-#define LIST_AT	  (LOADER_BASE + PAGE_SIZE)
 #define STAGE_AT  (LIST_AT + PAGE_SIZE)
 #define STAGE_END (WINDOW_BASE + WINDOW_SIZE)
 
@@ -36,82 +34,63 @@ struct list {
 
 struct feed {
 	struct machine *m;
-	unsigned int piece; /* the next, and how much of it is through */
+	unsigned int piece; /* the next, and how much of it was copied */
 	uint64_t done;
-	bool convert; /* the window becomes private in the end */
-	bool over;    /* the kernel runs */
+	bool convert; /* make the window private at the end */
+	bool over;    /* the guest runs */
 };
 
-/* ---- chips -------------------------------------------------------------- */
+/* ---- the device tree ---------------------------------------------------- */
 
-#define PIC_PINS    16
-#define IOAPIC_PINS 24
-
-static void route(struct kvm_irq_routing *r, uint32_t gsi, uint32_t chip,
-		  uint32_t pin)
-{
-	r->entries[r->nr++] = (struct kvm_irq_routing_entry){
-		.gsi = gsi,
-		.type = KVM_IRQ_ROUTING_IRQCHIP,
-		.u.irqchip = { chip, pin },
-	};
-}
-
-/* As on a PC: the timer, line 0, is wired to pin 2 of the IO-APIC, and line 2,
- * which is the second PIC, to none. KVM's own wiring has it at pin 0. */
-static int wire(struct machine *m, struct err *e)
-{
-	struct {
-		struct kvm_irq_routing head;
-		struct kvm_irq_routing_entry entries[PIC_PINS + IOAPIC_PINS];
-	} t = { 0 };
-	int r;
-
-	for (uint32_t i = 0; i < PIC_PINS; i++)
-		if (i != 2)
-			route(&t.head, i,
-			      i < 8 ? KVM_IRQCHIP_PIC_MASTER
-				    : KVM_IRQCHIP_PIC_SLAVE,
-			      i % 8);
-	for (uint32_t i = 0; i < IOAPIC_PINS; i++)
-		if (i != 2)
-			route(&t.head, i, KVM_IRQCHIP_IOAPIC, i ? i : 2);
-	r = kvm_set_gsi_routing(m->vm, &t.head);
-	return r ? err_kvm(e, -r, "KVM_SET_GSI_ROUTING") : 0;
-}
-
-int machine_make_chips(struct machine *m, struct err *e)
-{
-	int r = kvm_set_tss_addr(m->vm, TSS_ADDR);
-
-	if (r)
-		return err_kvm(e, -r, "KVM_SET_TSS_ADDR");
-	r = kvm_create_irqchip(m->vm);
-	if (r)
-		return err_kvm(e, -r, "KVM_CREATE_IRQCHIP: --kernel needs it");
-	r = kvm_create_pit2(m->vm, KVM_PIT_SPEAKER_DUMMY);
-	if (r)
-		return err_kvm(e, -r, "KVM_CREATE_PIT2: --kernel needs it");
-	machine_hide_counters(m);
-	m->tsc_deadline =
-		kvm_check_extension(m->vm, KVM_CAP_TSC_DEADLINE_TIMER) > 0;
-	return wire(m, e);
-}
-
-void machine_irq(void *machine, unsigned int line, bool level)
+static void *make_tree(void *machine, size_t *len, struct err *e)
 {
 	struct machine *m = machine;
+	struct devtree d = { .devices = m->parts->devices,
+			     .cfg = m->cfg,
+			     .layout = &m->layout,
+			     .memory = &m->memory,
+			     .pv = &m->pv,
+			     .initrd = m->boot->initrd,
+			     .append = m->boot->append };
 
-	int r = kvm_irq_line(m->vm, line, level);
+	return devtree_build(&d, len, e);
+}
 
-	if (r < 0)
-		complain("KVM_IRQ_LINE of line %u: %s", line,
-			 strerrordesc_np(-r));
+static int write_tree(int fd, const char *path, const char *tree, size_t len,
+		      struct err *e)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) || (S_ISREG(st.st_mode) && ftruncate(fd, 0)))
+		return err_os(e, errno, "--dump-dtb %s", path);
+	for (size_t put = 0; put < len;) {
+		ssize_t n = write(fd, tree + put, len - put);
+
+		if (n < 0)
+			return err_os(e, errno,
+				      "--dump-dtb %s: writing %zu bytes", path,
+				      len);
+		put += (size_t)n;
+	}
+	return 0;
+}
+
+int machine_dump_dtb(struct machine *m, int fd, struct err *e)
+{
+	const char *path = m->cfg->dump_dtb;
+	size_t len;
+	void *tree = make_tree(m, &len, e);
+	int r = tree ? write_tree(fd, path, tree, len, e) : -1;
+
+	if (close(fd) && !r)
+		r = err_os(e, errno, "--dump-dtb %s", path);
+	free(tree);
+	return r;
 }
 
 /* ---- through the window ------------------------------------------------- */
 
-/* As much of the next piece as there is room for; false: nothing is left, or
+/* Set *len to as much of the next piece as fits @room; false: no piece is left, or
  * there is no room. */
 static bool next_part(const struct feed *f, uint64_t room, uint64_t *len)
 {
@@ -126,8 +105,8 @@ static bool next_part(const struct feed *f, uint64_t room, uint64_t *len)
 	return true;
 }
 
-/* Fill the window, and the list of what is in it. What no part of a file goes
- * to stays as it is: memory that nobody has touched reads as zeros. */
+/* Fill the window, and the list of its contents. Zeros are not copied: memory that
+ * was never touched reads as zeros. */
 static int fill_window(struct feed *f, struct list *list, struct err *e)
 {
 	const struct boot *b = f->m->boot;
@@ -158,9 +137,9 @@ static int fill_window(struct feed *f, struct list *list, struct err *e)
 	return memory_load(&f->m->memory, LIST_AT, list, sizeof(*list), e);
 }
 
-/* All is in its place: the window becomes what the rest is, and the kernel
- * begins. The vCPU has left the loader's OUT: KVM looks at where RIP is before
- * it skips that (arch/x86/kvm/x86.c, complete_fast_pio_out). */
+/* Everything is copied: start the guest. The vCPU has exited on the loader's OUT:
+ * KVM compares RIP before it skips that (arch/x86/kvm/x86.c,
+ * complete_fast_pio_out). */
 static int hand_over(struct feed *f, struct vcpu *v, struct err *e)
 {
 	struct machine *m = f->m;
@@ -170,9 +149,11 @@ static int hand_over(struct feed *f, struct vcpu *v, struct err *e)
 	if (f->convert &&
 	    memory_set_private(&m->memory, w->gpa, w->len, true, e))
 		return -1;
-	if (machine_enter_kernel(m, v, e))
+	if (machine_enter_guest(m, v, e))
 		return -1;
-	event_add(&m->events, EVENT_MACHINE, "the kernel is in its place");
+	if (m->cfg->kernel)
+		event_add(&m->events, EVENT_MACHINE,
+			  "the kernel is in its place");
 	boot_free(m->boot);
 	return 0;
 }
@@ -187,7 +168,7 @@ static void feed_access(void *arg, struct vcpu *v, uint16_t port,
 	(void)port;
 	for (unsigned int i = 0; !write && i < size; i++)
 		data[i] = 0xff;
-	/* The kernel may try as well: there is nothing here any more. */
+	/* The guest may write here later: ignored. */
 	if (f->over || !write || v->index)
 		return;
 	if (f->piece == f->m->boot->nr_pieces ? hand_over(f, v, &e)
@@ -197,7 +178,10 @@ static void feed_access(void *arg, struct vcpu *v, uint16_t port,
 
 static int start_feed(struct machine *m, struct err *e)
 {
-	struct bus_range r = { FEED_PORT, 4, "feed", NULL, feed_access };
+	struct bus_range r = { .port = FEED_PORT,
+			       .count = 4,
+			       .name = "feed",
+			       .access = feed_access };
 	const struct mem_slot *slot = memory_slot(&m->memory, WINDOW_BASE);
 	struct list list;
 
@@ -205,31 +189,57 @@ static int start_feed(struct machine *m, struct err *e)
 	if (!m->feed)
 		return err_os(e, ENOMEM, "memory for the loader");
 	m->feed->m = m;
-	m->feed->convert = m->memory.mode == MEM_GMEM_PRIVATE &&
+	m->feed->convert = m->cfg->kernel &&
+			   m->memory.mode == MEM_GMEM_PRIVATE &&
 			   memory_file(&m->memory, slot) && !slot->shared;
 	r.arg = m->feed;
 	if (bus_claim(&m->board.bus, &r))
 		return err_state(e, "port 0x%x is taken", FEED_PORT);
-	m->start = LOADER_BASE;
-	m->copy_list = LIST_AT;
 	return image_load_loader(&m->image, &m->memory, e) ||
 			       fill_window(m->feed, &list, e)
 		       ? -1
 		       : 0;
 }
 
-/* ---- the image ---------------------------------------------------------- */
+/* ---- the guest ---------------------------------------------------------- */
 
-/* Is it of the kernel itself? */
-static bool is_kernel(const struct boot *b, const struct boot_piece *p)
+/* The files of a --kernel are opened with the rights of who started gpcvm. */
+int machine_open_boot(struct machine *m, struct err *e)
 {
-	return p->data >= b->kernel.data &&
-	       p->data < b->kernel.data + b->kernel.len;
+	struct boot *b = calloc(1, sizeof(*b));
+
+	if (!b)
+		return err_os(e, ENOMEM, "memory for the loader");
+	m->boot = b;
+	b->vcpus = m->cfg->vcpus;
+	b->tree = make_tree;
+	b->tree_arg = m;
+	boot_make_map(b, m->layout.low, m->layout.high);
+	return m->cfg->kernel ? boot_read(b, m->cfg, e) : 0;
+}
+
+/* What boot_parse() does for a --kernel. */
+static int put_built_in(struct machine *m, struct err *e)
+{
+	struct boot_piece p = { .gpa = m->layout.fdt.gpa,
+				.what = "the device tree" };
+	struct boot *b = m->boot;
+	size_t len;
+
+	b->kernel.name = m->image.bytes.name;
+	b->regs = machine_guest_regs(m, 0, (uint32_t)m->image.elf.h.e_entry);
+	if (image_put(&m->image, b, e))
+		return -1;
+	p.data = p.owned = make_tree(m, &len, e);
+	p.size = p.len = len;
+	return p.owned ? boot_put(b, &p, e) : -1;
 }
 
 /*
- * Where memory is private this reaches the shared alias only. The kernel's own
- * text is wanted there all the same: see image_load().
+ * In private memory this reaches the shared alias only. The image is needed there
+ * as well: a KVM without next-RIP decodes the instruction at an exit, and reads the
+ * alias if it cannot read private memory. With --bounce in another mode the loader
+ * alone copies the guest.
  */
 static int load_pieces(struct machine *m, bool bounce, struct err *e)
 {
@@ -240,7 +250,7 @@ static int load_pieces(struct machine *m, bool bounce, struct err *e)
 	for (unsigned int i = 0; i < b->nr_pieces; i++) {
 		const struct boot_piece *p = &b->pieces[i];
 
-		if (bounce && !is_kernel(b, p))
+		if (bounce && !p->image)
 			continue;
 		if (memory_load(&m->memory, p->gpa, p->data, p->len, e))
 			return -1;
@@ -248,36 +258,25 @@ static int load_pieces(struct machine *m, bool bounce, struct err *e)
 	return 0;
 }
 
-int machine_open_boot(struct machine *m,
-		      void *(*tree)(void *arg, size_t *len, struct err *e),
-		      struct err *e)
+int machine_boot(struct machine *m, struct err *e)
 {
-	m->boot = calloc(1, sizeof(*m->boot));
-	if (!m->boot)
-		return err_os(e, ENOMEM, "memory for the loader");
-	m->boot->vcpus = m->cfg->vcpus;
-	m->boot->tree = tree;
-	m->boot->tree_arg = m;
-	boot_make_map(m->boot, m->layout.low, m->layout.high);
-	return boot_read(m->boot, m->cfg, e);
-}
-
-int machine_boot(struct machine *m, bool bounce, struct err *e)
-{
+	bool bounce = m->cfg->bounce ||
+		      memory_is_private(&m->memory, IMAGE_BASE);
 	struct boot *b = m->boot;
 
 	if (bounce)
 		b->window = (struct boot_range){ WINDOW_BASE, WINDOW_SIZE, 0 };
-	if (boot_parse(b, e) || load_pieces(m, bounce, e))
+	if ((m->cfg->kernel ? boot_parse(b, e) : put_built_in(m, e)) ||
+	    load_pieces(m, bounce, e))
 		return -1;
 	return bounce ? start_feed(m, e) : 0;
 }
 
 /*
- * A bzImage unpacks itself into all of its place, and each page of that would be
- * an exit of its own. A hint, which counts for nothing where it cannot be done:
- * pages that are missing come with the exits. Backed first: what is only looked
- * at KVM maps as the zero page (virt/kvm/kvm_main.c, hva_to_pfn_slow).
+ * A bzImage unpacks itself into all of its place, with an exit for each page. Map
+ * the pages first, as a hint: errors are ignored, as missing pages come with the
+ * exits. Back them before: KVM maps what was only read as the zero page
+ * (virt/kvm/kvm_main.c, hva_to_pfn_slow).
  */
 static void map_first(struct machine *m, const struct boot_piece *p)
 {
@@ -300,12 +299,12 @@ int machine_boot_done(struct machine *m, struct err *e)
 	const struct boot *b = m->boot;
 
 	(void)e;
-	if (!b || m->feed) /* that has not even begun */
+	if (m->feed) /* it has not begun to copy */
 		return 0;
 	for (unsigned int i = 0; i < b->nr_pieces; i++)
 		if (b->pieces[i].unpacks)
 			map_first(m, &b->pieces[i]);
-	boot_free(m->boot); /* all of it is in the guest's memory */
+	boot_free(m->boot); /* it is in the guest's memory */
 	return 0;
 }
 

@@ -5,8 +5,7 @@
 #include <string.h>
 
 #include "base/status.h"
-#include "machine/machine.h"
-#include "machine/machine_msr.h"
+#include "machine/machine_internal.h"
 
 static enum step on_io(struct machine *m, struct vcpu *v)
 {
@@ -57,7 +56,7 @@ static enum step on_hypercall(struct machine *m, struct vcpu *v)
 		return STEP_GO;
 	/* A kernel's memory is its own; the tiny guest is not to saw off what
 	 * it sits on. */
-	if ((!m->boot && machine_guard(m, gpa, pages * PAGE_SIZE, &e)) ||
+	if ((!m->cfg->kernel && machine_guard(m, gpa, pages * PAGE_SIZE, &e)) ||
 	    memory_set_private(&m->memory, gpa, pages * PAGE_SIZE, private,
 			       &e)) {
 		event_add(&m->events, EVENT_GUEST,

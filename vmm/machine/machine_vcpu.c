@@ -10,10 +10,9 @@
 
 #include "base/clock.h"
 #include "base/status.h"
-#include "guest/doorbell.h"
 #include "kvm/kvm.h"
 #include "kvm/xen.h"
-#include "machine/machine_vcpu.h"
+#include "machine/machine_internal.h"
 
 /* KVM's own halt_poll_ns is of this order. */
 #define SPIN_NS		   100000
@@ -46,9 +45,9 @@ static int set_cpuid(struct machine *m, int fd, unsigned int index,
 		struct kvm_cpuid_entry2 *c = &m->cpuid->entries[i];
 
 		/* The local APIC's id; the x2APIC's in the extended leaves. */
-		if (c->function == 1 && m->boot && m->tsc_deadline)
+		if (c->function == 1 && m->cfg->kernel && m->tsc_deadline)
 			c->ecx |= CPUID_TSC_DEADLINE;
-		if (c->function == 1 && m->boot)
+		if (c->function == 1 && m->cfg->kernel)
 			c->ecx |= CPUID_HYPERVISOR;
 		if (c->function == 1)
 			c->ebx = (c->ebx & 0x00ffffff) | (index & 0xff) << 24;
@@ -89,51 +88,64 @@ static void long_mode(struct kvm_sregs *s, const struct boot_long *l)
 	s->cr0 |= CR0_PG;
 }
 
-/* 32-bit protected mode, flat, paging off: guest/doorbell.h, "Entry". With @l
+/* 32-bit protected mode, flat, paging off: guest/doorbell.h, "Entry". With @l,
  * 64-bit mode. */
-static int set_sregs(int fd, unsigned int index, const struct boot_long *l,
-		     struct err *e)
+static int set_sregs(struct vcpu *v, const struct boot_long *l, struct err *e)
 {
 	struct kvm_sregs s;
-	int r = kvm_get_sregs(fd, &s);
+	int r = kvm_get_sregs(v->fd, &s);
 
 	if (r)
-		return err_kvm(e, -r, "KVM_GET_SREGS of vCPU %u", index);
+		return err_kvm(e, -r, "KVM_GET_SREGS of vCPU %u", v->index);
 	s.cs = flat(0xb, 8);
 	s.ds = s.es = s.fs = s.gs = s.ss = flat(0x3, 16);
 	s.cr0 = CR0_PE | CR0_ET;
 	if (l && l->cr3)
 		long_mode(&s, l);
-	r = kvm_set_sregs(fd, &s);
-	return r ? err_kvm(e, -r, "KVM_SET_SREGS of vCPU %u", index) : 0;
+	r = kvm_set_sregs(v->fd, &s);
+	return r ? err_kvm(e, -r, "KVM_SET_SREGS of vCPU %u", v->index) : 0;
 }
 
-int machine_enter_kernel(struct machine *m, struct vcpu *v, struct err *e)
+static int set_regs(struct vcpu *v, const struct kvm_regs *regs, struct err *e)
 {
-	int r;
+	int r = vcpu_set_regs(v, regs);
 
-	if (set_sregs(v->fd, v->index, &m->boot->lm, e))
-		return -1;
-	r = vcpu_set_regs(v, &m->boot->regs);
 	return r ? err_kvm(e, -r, "KVM_SET_REGS of vCPU %u", v->index) : 0;
 }
 
-static int set_regs(struct machine *m, int fd, unsigned int index,
-		    uint32_t entry, struct err *e)
+struct kvm_regs machine_guest_regs(const struct machine *m, unsigned int index,
+				   uint32_t entry)
 {
-	struct kvm_regs regs = {
+	return (struct kvm_regs){
 		.rax = ENTRY_MAGIC,
 		.rbx = index,
 		.rcx = m->layout.areas.gpa + (uint64_t)index * VCPU_AREA_SIZE,
 		.rsi = m->layout.fdt.gpa,
-		.rdi = m->copy_list,
 		.rip = entry,
 		.rflags = RFLAGS_FIXED,
 	};
-	int r;
+}
 
-	r = kvm_set_regs(fd, &regs);
-	return r ? err_kvm(e, -r, "KVM_SET_REGS of vCPU %u", index) : 0;
+int machine_enter_guest(struct machine *m, struct vcpu *v, struct err *e)
+{
+	return set_sregs(v, &m->boot->lm, e) || set_regs(v, &m->boot->regs, e)
+		       ? -1
+		       : 0;
+}
+
+/* Where the vCPU starts, if it does: the others of a built-in guest hold, and KVM
+ * has those of a --kernel wait for a SIPI. */
+static int set_start(struct machine *m, struct vcpu *v, struct err *e)
+{
+	static const struct kvm_regs loader = { .rdi = LIST_AT,
+						.rip = LOADER_BASE,
+						.rflags = RFLAGS_FIXED };
+
+	if (v->index)
+		return m->cfg->kernel ? 0 : set_sregs(v, NULL, e);
+	if (!m->feed)
+		return machine_enter_guest(m, v, e);
+	return set_sregs(v, NULL, e) || set_regs(v, &loader, e) ? -1 : 0;
 }
 
 static int make_vcpu(struct machine *m, unsigned int index, size_t run_size,
@@ -156,7 +168,7 @@ static int make_vcpu(struct machine *m, unsigned int index, size_t run_size,
 	v->exit = machine_exit;
 	v->exit_arg = m;
 	/* With local APICs KVM has the others wait for a SIPI, in KVM_RUN. */
-	v->hold = index != 0 && !m->boot;
+	v->hold = index != 0 && !m->cfg->kernel;
 	/* Only where that leaves a CPU to who would send the next job. */
 	if (m->cfg->vcpus < m->cpus)
 		v->spin_ns = SPIN_NS;
@@ -164,17 +176,11 @@ static int make_vcpu(struct machine *m, unsigned int index, size_t run_size,
 		return -1;
 	if (set_cpuid(m, fd, index, e))
 		return -1;
-	r = m->boot ? kvm_set_msr(fd, MSR_MTRR_DEF_TYPE, MTRR_ON_WB) : 0;
+	r = m->cfg->kernel ? kvm_set_msr(fd, MSR_MTRR_DEF_TYPE, MTRR_ON_WB) : 0;
 	if (r < 0)
 		complain("vCPU %u: setting MTRRdefType to write-back: %s",
 			 index, strerrordesc_np(-r));
-	if (m->boot && index)
-		return 0;
-	if (m->boot && !m->feed)
-		return machine_enter_kernel(m, v, e);
-	if (set_sregs(fd, index, NULL, e))
-		return -1;
-	return set_regs(m, fd, index, m->start, e);
+	return set_start(m, v, e);
 }
 
 int machine_make_vcpus(struct machine *m, struct err *e)
@@ -266,6 +272,7 @@ bool machine_stop(struct machine *m)
 void machine_start_aps(void *machine, uint32_t entry)
 {
 	struct machine *m = machine;
+	struct kvm_regs regs;
 	struct err e;
 
 	for (unsigned int i = 1; i < m->nr_vcpus; i++) {
@@ -279,7 +286,8 @@ void machine_start_aps(void *machine, uint32_t entry)
 				  "asks to start vCPU %u again", i);
 			continue;
 		}
-		if (set_regs(m, v->fd, i, entry, &e)) {
+		regs = machine_guest_regs(m, i, entry);
+		if (set_regs(v, &regs, &e)) {
 			machine_end(m, STATUS_KVM, "%s", e.msg);
 			return;
 		}
