@@ -17,4 +17,11 @@ static inline uint64_t now_ns(void)
 	return (uint64_t)t.tv_sec * NS_PER_SEC + (uint64_t)t.tv_nsec;
 }
 
+/* @ns of that clock, e.g. for pthread_cond_clockwait(). */
+static inline struct timespec clock_at(uint64_t ns)
+{
+	return (struct timespec){ .tv_sec = (time_t)(ns / NS_PER_SEC),
+				  .tv_nsec = (long)(ns % NS_PER_SEC) };
+}
+
 #endif

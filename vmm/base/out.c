@@ -149,9 +149,7 @@ static int write_all(int fd, const char *buf, size_t len)
 
 static void gather(struct stream *s)
 {
-	uint64_t until = now_ns() + GATHER_NS;
-	const struct timespec t = { .tv_sec = (time_t)(until / NS_PER_SEC),
-				    .tv_nsec = (long)(until % NS_PER_SEC) };
+	const struct timespec t = clock_at(now_ns() + GATHER_NS);
 
 	while (!s->hurry && stream_left(s) < CHUNK &&
 	       !pthread_cond_clockwait(&s->more, &s->lock, CLOCK_MONOTONIC, &t))
@@ -262,9 +260,7 @@ static bool stream_waits(const struct stream *s)
 /* A little while, or until something was written. Is anything left? */
 static bool stream_drain(struct stream *s, uint64_t *progress)
 {
-	uint64_t until = now_ns() + OUT_LOOK_NS;
-	const struct timespec t = { .tv_sec = (time_t)(until / NS_PER_SEC),
-				    .tv_nsec = (long)(until % NS_PER_SEC) };
+	const struct timespec t = clock_at(now_ns() + OUT_LOOK_NS);
 	bool left;
 
 	pthread_mutex_lock(&s->lock);

@@ -172,7 +172,6 @@ static void job_run(struct vcpu_job *job, struct vcpu *v)
 {
 	struct request *rq = of_job(job);
 
-	rq->started = true;
 	rq->result = rq->on_vcpu(rq, v);
 }
 
@@ -210,7 +209,7 @@ static void begin_pending(struct request *rq, command_fn then)
 	struct pending *p = rq->s->pending;
 
 	rq->then = then;
-	rq->started = rq->over = rq->ran = false;
+	rq->over = rq->ran = false;
 	arm_timer(p, true); /* until a tick finds nothing to watch */
 	rq->next = p->first;
 	p->first = rq;
@@ -390,11 +389,8 @@ static void detach(struct request *rq)
 	stand_in->client->finished(stand_in);
 }
 
-static void check_deadline(struct request *rq, uint64_t now)
+static void check_deadline(struct request *rq)
 {
-	enum patience_state state;
-	uint64_t since;
-
 	if (rq->over)
 		return;
 	if (rq->on_thread) { /* it watches what it waits for by itself */
@@ -402,33 +398,24 @@ static void check_deadline(struct request *rq, uint64_t now)
 			detach(rq);
 		return;
 	}
-	since = rq->started ? rq->vcpu->agent.op_since : rq->job.queued_ns;
-	state = since ? patience_look(&rq->patience, rq->vcpu, since, now)
-		      : PATIENCE_YET;
-	if (state == PATIENCE_YET)
-		return;
-	if (rq->started) {
-		agent_give_up(rq->vcpu, rq->patience.doing);
-	} else {
-		rq->job.cancelled = true;
-		vcpu_kick(rq->vcpu);
-	}
-	if (state == PATIENCE_STUCK && rq->owner)
+	if (patience_job(&rq->patience, rq->vcpu, &rq->job, false) ==
+		    PATIENCE_STUCK &&
+	    rq->owner)
 		detach(rq);
 }
 
 static void on_tick(void *arg, uint32_t events)
 {
 	struct pending *p = arg;
-	uint64_t n, now = now_ns();
 	struct request *rq, *next;
+	uint64_t n;
 
 	(void)events;
 	if (read(p->timer_fd, &n, sizeof(n)) < 0)
 		return;
 	for (rq = p->first; rq; rq = next) {
 		next = rq->next;
-		check_deadline(rq, now);
+		check_deadline(rq);
 	}
 	arm_timer(p, p->first);
 }

@@ -77,7 +77,7 @@ struct request {
 	command_fn part; /* adds to rq->reply, cannot fail; REQUEST_PARTS: not
 			     the last */
 	command_fn then; /* main thread, after it; NULL: finished */
-	_Atomic bool started, over;
+	_Atomic bool over;
 	bool ran;
 	int result;
 	struct request *next; /* in the list of pending ones */

@@ -12,7 +12,6 @@ struct asked {
 	void *arg;
 	struct err *err;
 	int result;
-	_Atomic bool started;
 	struct patience patience;
 	pthread_mutex_t lock;
 	pthread_cond_t cond;
@@ -23,7 +22,6 @@ static void asked_run(struct vcpu_job *job, struct vcpu *v)
 {
 	struct asked *a = (struct asked *)job;
 
-	a->started = true;
 	a->result = a->fn(a->arg, v, a->err);
 }
 
@@ -41,9 +39,7 @@ static void asked_done(struct vcpu_job *job, bool ran)
 /* False where it is not over when the tick is. */
 static bool wait_tick(struct asked *a)
 {
-	uint64_t until = now_ns() + TICK_NS;
-	struct timespec t = { .tv_sec = (time_t)(until / NS_PER_SEC),
-			      .tv_nsec = (long)(until % NS_PER_SEC) };
+	struct timespec t = clock_at(now_ns() + TICK_NS);
 	bool over;
 
 	pthread_mutex_lock(&a->lock);
@@ -54,32 +50,19 @@ static bool wait_tick(struct asked *a)
 	return over;
 }
 
-/* As check_deadline() in request.c; the job is this thread's, so it is waited
- * for even where the client has been told that the vCPU is stuck. */
+/* The job is this thread's, so it is waited for even after the client was told that
+ * the vCPU is stuck. */
 static void watch_asked(struct request *rq, struct asked *a, struct vcpu *v,
 			const _Atomic bool *give_up)
 {
-	bool started = a->started, no_more = give_up && *give_up;
-	uint64_t since = started ? v->agent.op_since : a->job.queued_ns;
-	enum patience_state state = PATIENCE_YET;
 	struct err why;
 
-	if (since)
-		state = patience_look(&a->patience, v, since, now_ns());
-	if (!started && (no_more || state != PATIENCE_YET)) {
-		a->job.cancelled = true;
-		vcpu_kick(v);
-	} else if (started && state != PATIENCE_YET) {
-		agent_give_up(v, a->patience.doing);
-	} else if (started && no_more && vcpu_pausing(v)) {
-		/* It does not come back by itself. */
-		agent_give_up(v, "");
-	}
-	if (state == PATIENCE_STUCK) {
-		err_state(&why, "vCPU %u does not leave the kernel: %s",
-			  v->index, a->patience.doing);
-		request_stuck(rq, &why);
-	}
+	if (patience_job(&a->patience, v, &a->job, give_up && *give_up) !=
+	    PATIENCE_STUCK)
+		return;
+	err_state(&why, "vCPU %u does not leave the kernel: %s", v->index,
+		  a->patience.doing);
+	request_stuck(rq, &why);
 }
 
 int request_ask_vcpu(struct request *rq, struct vcpu *v, enum job_kind kind,

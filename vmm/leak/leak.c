@@ -141,9 +141,7 @@ static int take_turn(struct request *rq, struct leak_turn *t)
 		;
 	*tail = t;
 	while (l->first != t) {
-		uint64_t until = now_ns() + 50 * NS_PER_MS;
-		struct timespec ts = { .tv_sec = (time_t)(until / NS_PER_SEC),
-				       .tv_nsec = (long)(until % NS_PER_SEC) };
+		struct timespec ts = clock_at(now_ns() + 50 * NS_PER_MS);
 
 		pthread_cond_clockwait(&l->cond, &l->lock, CLOCK_MONOTONIC,
 				       &ts);

@@ -13,6 +13,7 @@
 #include "kvm/kvm.h"
 #include "kvm/xen.h"
 #include "machine/machine_internal.h"
+#include "vcpu/patience.h"
 
 /* KVM's own halt_poll_ns is of this order. */
 #define SPIN_NS		   100000

@@ -334,8 +334,7 @@ static bool must_end(struct storm *s, uint64_t now)
 /* Until all threads have ended or @until comes; with the lock held. */
 static void sleep_until(struct storm *s, uint64_t until)
 {
-	struct timespec t = { .tv_sec = (time_t)(until / NS_PER_SEC),
-			      .tv_nsec = (long)(until % NS_PER_SEC) };
+	struct timespec t = clock_at(until);
 
 	pthread_cond_clockwait(&s->cond, &s->lock, CLOCK_MONOTONIC, &t);
 }

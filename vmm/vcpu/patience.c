@@ -4,13 +4,16 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "vcpu/agent.h"
 #include "vcpu/patience.h"
 
-/* Look no more often than that; and if the last look is longer ago than the
- * other, this process or all of the machine stood still. */
+/* Look at most once in LOOK_NS. If the last look is longer ago than STILL_NS, this
+ * process or the whole host stood still. */
 #define LOOK_NS	     (100 * NS_PER_MS)
 #define STILL_NS     (400 * NS_PER_MS)
-/* Time with progress counts for a part of it. */
+/* How often a thread that is joined is kicked. */
+#define JOIN_NS	     (20 * NS_PER_MS)
+/* Divides time in which the vCPU made progress. */
 #define PROGRESS_DIV 4
 
 static uint64_t vcpu_progress(struct vcpu *v)
@@ -26,13 +29,13 @@ static void patience_begin(struct patience *p, struct vcpu *v, uint64_t since)
 	p->progress = vcpu_progress(v);
 }
 
-/* How much of what has passed since the last look counts. */
+/* The part of the time since the last look that counts. */
 static uint64_t patience_part(const struct patience *p, uint64_t passed,
 			      const struct task_times *t, uint64_t progress)
 {
 	uint64_t waited = t->waited - p->times.waited;
 
-	/* What it waits now is added when it gets a CPU. */
+	/* The present wait is added once it gets a CPU. */
 	if (t->there && t->state == 'R' && t->ran == p->times.ran)
 		return 0;
 	passed -= waited < passed ? waited : passed;
@@ -78,7 +81,7 @@ enum patience_state patience_look(struct patience *p, struct vcpu *v,
 	p->progress = progress;
 	if (p->state == PATIENCE_YET &&
 	    (p->spent > PATIENCE_NS || p->wall > PATIENCE_WALL_NS)) {
-		/* Before anything is done about it, or it would tell of that. */
+		/* Before anything is done about it, which would change it. */
 		patience_describe(p, v, now);
 		p->state = PATIENCE_OVER;
 		p->spent = 0;
@@ -87,4 +90,45 @@ enum patience_state patience_look(struct patience *p, struct vcpu *v,
 		p->state = PATIENCE_STUCK;
 	}
 	return p->state;
+}
+
+enum patience_state patience_job(struct patience *p, struct vcpu *v,
+				 struct vcpu_job *job, bool no_more)
+{
+	bool started = job->started;
+	uint64_t since =
+		started ? __atomic_load_n(&v->agent.op_since, __ATOMIC_ACQUIRE)
+			: job->queued_ns;
+	enum patience_state state = PATIENCE_YET;
+
+	if (since)
+		state = patience_look(p, v, since, now_ns());
+	if (!started && (no_more || state != PATIENCE_YET)) {
+		job->cancelled = true;
+		vcpu_kick(v);
+	} else if (started && state != PATIENCE_YET) {
+		agent_give_up(v, p->doing);
+	} else if (started && no_more && vcpu_pausing(v)) {
+		/* It does not come back by itself. */
+		agent_give_up(v, "");
+	}
+	return state;
+}
+
+bool vcpu_join(struct vcpu *v)
+{
+	struct patience p = { 0 };
+	uint64_t since = now_ns();
+
+	while (v->started) {
+		const struct timespec t = clock_at(now_ns() + JOIN_NS);
+
+		if (!pthread_clockjoin_np(v->thread, NULL, CLOCK_MONOTONIC, &t))
+			v->started = false;
+		else if (patience_look(&p, v, since, now_ns()) != PATIENCE_YET)
+			return false;
+		else /* the signal may have come just before it slept */
+			vcpu_kick(v);
+	}
+	return true;
 }

@@ -1,39 +1,46 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * How long a vCPU is waited for. Time counts in which it could have done
- * something: not while its thread is runnable and gets no CPU, not while this
- * whole machine stands still, and less while the guest exits to gpcvm, as then
- * it gets on. So a loaded machine is told from a hang.
+ * How long gpcvm waits for a vCPU: to begin or end a job, or to end. Only time in
+ * which the vCPU could have worked counts: not while its thread is runnable without
+ * a CPU, not while the whole host stands still, and less while the guest exits to
+ * gpcvm. So a loaded host is not taken for a hang.
  */
 #ifndef GPCVM_PATIENCE_H
 #define GPCVM_PATIENCE_H
 
 #include "vcpu/vcpu.h"
 
-#define PATIENCE_NS	  (10 * NS_PER_SEC) /* that count */
+#define PATIENCE_NS	  (10 * NS_PER_SEC) /* of time that counts */
 #define PATIENCE_WALL_NS  (40 * NS_PER_SEC) /* in all */
-/* After that, for a vCPU to leave the kernel when it is kicked. */
+/* After that, until a kicked vCPU has left the kernel. */
 #define PATIENCE_GRACE_NS (2 * NS_PER_SEC)
 
 enum patience_state {
 	PATIENCE_YET,
-	PATIENCE_OVER,	/* give it up, and kick */
-	PATIENCE_STUCK, /* it does not even take the kick */
+	PATIENCE_OVER,	/* time out, and kick */
+	PATIENCE_STUCK, /* even the kick had no effect */
 };
 
-/* All zeros is new. One thread looks at it, every now and then. */
+/* Initialised with zeros. One thread polls it. */
 struct patience {
-	uint64_t since;	      /* what is waited for began; ns */
-	uint64_t looked;      /* last */
-	uint64_t spent, wall; /* that counts; all, but for standstills */
+	uint64_t since;	      /* when the wait began; ns */
+	uint64_t looked;      /* when, last */
+	uint64_t spent, wall; /* time that counts; all but standstills */
 	struct task_times first, times;
 	uint64_t progress;
 	enum patience_state state;
-	char doing[VCPU_DOING]; /* the vCPU, just before it was over */
+	char doing[VCPU_DOING]; /* what the vCPU did at the time-out */
 };
 
-/* What is waited for began at @since: where that has changed, anew. */
+/* Poll a wait that began at @since; another @since restarts it. */
 enum patience_state patience_look(struct patience *p, struct vcpu *v,
 				  uint64_t since, uint64_t now);
+/* Poll @job on @v: on a time-out cancel it, or the operation of the agent that it is
+ * in. @no_more: cancel it now if it has not begun, or is paused inside. */
+enum patience_state patience_job(struct patience *p, struct vcpu *v,
+				 struct vcpu_job *job, bool no_more);
+/* Wait until the thread has ended, after vcpu_stop(). False if it times out: it
+ * still runs. */
+bool vcpu_join(struct vcpu *v);
 
 #endif

@@ -13,12 +13,8 @@
 #include "vcpu/vcpu.h"
 #include "vcpu/vcpu_sched.h"
 
-#define SIGKICK	   (SIGRTMIN + 1)
-
-/* How long the end of a machine waits for a vCPU in the kernel. */
-#define JOIN_NS	   (10 * NS_PER_SEC)
 #define VCPU_STACK (256 * KIB)
-/* How often a device is asked whether the guest may go on. */
+/* Interval at which a device is asked whether the guest may go on. */
 #define DEVICE_NS  (10 * NS_PER_MS)
 
 int vcpu_init(struct vcpu *v, unsigned int index, int fd, size_t run_size,
@@ -108,16 +104,13 @@ static bool must_wait(const struct vcpu *v)
 static void wait_for_work(struct vcpu *v)
 {
 	struct timespec t;
-	uint64_t until;
 
 	v->state = why_waiting(v);
 	if (!v->wait) {
 		pthread_cond_wait(&v->cond, &v->lock);
 		return;
 	}
-	until = now_ns() + DEVICE_NS;
-	t.tv_sec = (time_t)(until / NS_PER_SEC);
-	t.tv_nsec = (long)(until % NS_PER_SEC);
+	t = clock_at(now_ns() + DEVICE_NS);
 	pthread_cond_clockwait(&v->cond, &v->lock, CLOCK_MONOTONIC, &t);
 }
 
@@ -139,6 +132,7 @@ static void finish_job(struct vcpu_job *job, struct vcpu *v, bool agent)
 	uint64_t since = v->job_since;
 
 	if (run) {
+		job->started = true;
 		vcpu_set_job(v, job, now_ns());
 		job->run(job, v);
 		vcpu_set_job(v, outer, since);

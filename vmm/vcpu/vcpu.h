@@ -42,6 +42,7 @@ struct vcpu_job {
 	 * first (@ran false). The job is the caller's again from here on. */
 	void (*done)(struct vcpu_job *job, bool ran);
 	uint64_t queued_ns;
+	_Atomic bool started;
 	_Atomic bool cancelled; /* asked to end early */
 	struct vcpu_job *_Atomic next;
 };
@@ -156,11 +157,8 @@ void vcpu_release(struct vcpu *v);
 /* May the caller set its registers, then release it? True once, and only of a
  * vCPU that is held: from then on it is the caller's. Any thread. */
 bool vcpu_claim(struct vcpu *v);
-/* Ask it to end, and wait until it has; jobs in the queue are done(false). */
+/* Ask it to end; vcpu_join() waits for that. Queued jobs are done(false). */
 void vcpu_stop(struct vcpu *v);
-/* False where it does not leave the kernel within 10 s: it still runs. */
-bool vcpu_join(struct vcpu *v);
-
 /* From any thread. A vCPU that has ended calls done(false) at once. */
 void vcpu_submit(struct vcpu *v, struct vcpu_job *job);
 void vcpu_pause(struct vcpu *v, bool pause);

@@ -10,8 +10,6 @@
 
 #define SIGKICK (SIGRTMIN + 1)
 
-/* How long the end of a machine waits for a vCPU in the kernel. */
-#define JOIN_NS (10 * NS_PER_SEC)
 
 static void on_kick(int sig)
 {
@@ -143,6 +141,7 @@ void vcpu_submit(struct vcpu *v, struct vcpu_job *job)
 	bool ended;
 
 	job->next = NULL;
+	job->started = false;
 	job->queued_ns = now_ns();
 	pthread_mutex_lock(&v->lock);
 	ended = v->state == VCPU_ENDED;
@@ -204,26 +203,6 @@ void vcpu_stop(struct vcpu *v)
 {
 	v->stop = true;
 	vcpu_kick(v);
-}
-
-bool vcpu_join(struct vcpu *v)
-{
-	uint64_t give_up = now_ns() + JOIN_NS;
-	struct timespec t;
-
-	while (v->started) {
-		clock_gettime(CLOCK_REALTIME, &t);
-		t.tv_nsec += 20 * (long)NS_PER_MS;
-		t.tv_sec += t.tv_nsec / (long)NS_PER_SEC;
-		t.tv_nsec %= (long)NS_PER_SEC;
-		if (!pthread_timedjoin_np(v->thread, NULL, &t))
-			v->started = false;
-		else if (now_ns() > give_up)
-			return false;
-		else /* the signal may have come just before it slept */
-			vcpu_kick(v);
-	}
-	return true;
 }
 
 int vcpu_pin(struct vcpu *v, unsigned int cpu)
