@@ -85,7 +85,9 @@ enum pv_verdict shinfo_judge(const struct agent_op *first,
 	return VERDICT_FRESH;
 }
 
-enum pv_verdict shinfo_judge_look(const uint32_t wc[3], char why[static 160])
+/* The wall clock's version, sec and nsec, of a page that was not used. */
+static enum pv_verdict shinfo_judge_look(const uint32_t wc[3],
+					 char why[static 160])
 {
 	if (wc[0] & 1)
 		snprintf(why, 160, "the wall clock's version is odd: %" PRIu32,

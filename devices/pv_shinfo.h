@@ -10,7 +10,5 @@
 enum pv_verdict shinfo_judge(const struct agent_op *first,
 			     const struct agent_op *second,
 			     char why[static 160]);
-/* The wall clock's version, sec and nsec, of a page that was not used. */
-enum pv_verdict shinfo_judge_look(const uint32_t wc[3], char why[static 160]);
 
 #endif

@@ -43,14 +43,6 @@ struct pvclock_truth {
 
 /* The time that the guest makes of OP_CLOCK's answer, ns. */
 uint64_t pvclock_now(const struct agent_op *op);
-/* Flags, scale and padding of OP_CLOCK's answer. */
-enum pv_verdict pvclock_judge_fields(const struct agent_op *op,
-				     const struct pvclock_truth *t,
-				     char why[static 160]);
-/* The time that the guest makes of it. */
-enum pv_verdict pvclock_judge_now(const struct agent_op *op,
-				  const struct pvclock_truth *t,
-				  char why[static 160]);
 /* All of that, of a clock that was not poked. */
 enum pv_verdict pvclock_judge_look(const struct agent_op *op,
 				   const struct pvclock_truth *t,

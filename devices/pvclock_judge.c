@@ -110,9 +110,10 @@ static const char *wrong_flag(const struct agent_op *op,
 	return NULL;
 }
 
-enum pv_verdict pvclock_judge_fields(const struct agent_op *op,
-				     const struct pvclock_truth *t,
-				     char why[static 160])
+/* Flags, scale and padding of OP_CLOCK's answer. */
+static enum pv_verdict pvclock_judge_fields(const struct agent_op *op,
+					    const struct pvclock_truth *t,
+					    char why[static 160])
 {
 	const char *wrong = wrong_flag(op, t);
 
@@ -133,9 +134,10 @@ enum pv_verdict pvclock_judge_fields(const struct agent_op *op,
 	return VERDICT_TORN;
 }
 
-enum pv_verdict pvclock_judge_now(const struct agent_op *op,
-				  const struct pvclock_truth *t,
-				  char why[static 160])
+/* The time that the guest computes from it. */
+static enum pv_verdict pvclock_judge_now(const struct agent_op *op,
+					 const struct pvclock_truth *t,
+					 char why[static 160])
 {
 	const uint64_t now = pvclock_now(op), since = op->out[3];
 	const uint64_t drift =

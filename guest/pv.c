@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Reading kvm-clock and steal time. */
 #include "pv.h"
-#include "vmm/kvm/abi.h"
 
 /* Where KVM writes from now on is where clockwatch looks. */
 uint64_t *pv_watched(struct percpu *pc, uint32_t msr)
 {
 	switch (msr) {
-	case GPC_MSR_SYSTEM_TIME:
+	case MSR_KVM_SYSTEM_TIME_NEW:
 		return &pc->clock;
-	case GPC_MSR_STEAL_TIME:
+	case MSR_KVM_STEAL_TIME:
 		return &pc->steal;
 	default:
 		return NULL;

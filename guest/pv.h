@@ -4,6 +4,8 @@
 #ifndef GPCVM_GUEST_PV_H
 #define GPCVM_GUEST_PV_H
 
+#include <asm/kvm_para.h>
+
 #include "guest.h"
 
 struct pvclock_vcpu_time_info {
@@ -17,17 +19,7 @@ struct pvclock_vcpu_time_info {
 	uint8_t pad[2];
 };
 
-struct kvm_steal_time {
-	uint64_t steal;
-	uint32_t version;
-	uint32_t flags;
-	uint8_t preempted;
-	uint8_t u8_pad[3];
-	uint32_t pad[11];
-};
-
 _Static_assert(sizeof(struct pvclock_vcpu_time_info) == 32, "KVM's ABI");
-_Static_assert(sizeof(struct kvm_steal_time) == 64, "KVM's ABI");
 
 struct clock_copy {
 	struct pvclock_vcpu_time_info t;

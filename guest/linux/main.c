@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "linux.h"
-#include "vmm/kvm/abi.h"
 
 /* Rounds without work before it sleeps: an operation comes seldom alone. */
 #define KEEN	 8
@@ -48,8 +47,8 @@ static void start(struct cpu *c)
 
 	msr_open(c);
 	pc->index = vcpu_index();
-	pc->clock = msr_or_off(GPC_MSR_SYSTEM_TIME);
-	pc->steal = msr_or_off(GPC_MSR_STEAL_TIME);
+	pc->clock = msr_or_off(MSR_KVM_SYSTEM_TIME_NEW);
+	pc->steal = msr_or_off(MSR_KVM_STEAL_TIME);
 	clockwatch_start(pc, &c->clocks);
 	pc->w[0] = pc->index;
 	pc->w[1] = DB_VERSION;

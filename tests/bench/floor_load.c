@@ -75,12 +75,12 @@ static void put_pv(const struct floor *f, void *fdt)
 		range_node(fdt, "c", "gpcvm,kvm-clock", f->clock + i * PAGE,
 			   PAGE);
 		fdt_property_u32(fdt, "gpcvm,vcpu", i);
-		fdt_property_u32(fdt, "gpcvm,msr", GPC_MSR_SYSTEM_TIME);
+		fdt_property_u32(fdt, "gpcvm,msr", MSR_KVM_SYSTEM_TIME_NEW);
 		fdt_end_node(fdt);
 		range_node(fdt, "s", "gpcvm,kvm-steal-time",
 			   f->steal + i * PAGE, PAGE);
 		fdt_property_u32(fdt, "gpcvm,vcpu", i);
-		fdt_property_u32(fdt, "gpcvm,msr", GPC_MSR_STEAL_TIME);
+		fdt_property_u32(fdt, "gpcvm,msr", MSR_KVM_STEAL_TIME);
 		fdt_end_node(fdt);
 	}
 	fdt_end_node(fdt);

@@ -98,11 +98,11 @@ static void test_cpu(struct test *t)
 	verdict(t, "nop", ask(t, OP_NOP, 0, 0, 0));
 	verdict(t, "op 999", !ask(t, 999, 0, 0, 0) && t->status == ST_BAD_OP);
 	verdict(t, "rdmsr",
-		ask(t, OP_RDMSR, GPC_MSR_STEAL_TIME, 0, 0) && t->w[1] == steal);
+		ask(t, OP_RDMSR, MSR_KVM_STEAL_TIME, 0, 0) && t->w[1] == steal);
 	ask(t, OP_RDMSR, 0x4b564dff, 0, 0);
 	verdict(t, "rdmsr of a bad MSR", fault(t, 13));
-	verdict(t, "wrmsr", ask(t, OP_WRMSR, GPC_MSR_STEAL_TIME, steal, 0));
-	ask(t, OP_WRMSR, GPC_MSR_STEAL_TIME, steal | 2, 0);
+	verdict(t, "wrmsr", ask(t, OP_WRMSR, MSR_KVM_STEAL_TIME, steal, 0));
+	ask(t, OP_WRMSR, MSR_KVM_STEAL_TIME, steal | 2, 0);
 	verdict(t, "wrmsr of a bad value", fault(t, 13));
 	verdict(t, "halt", ask(t, OP_HALT, 0, 0, 0));
 	/* KVM_HC_VAPIC_POLL_IRQ: does nothing. Where KVM cannot do it: #UD. */
@@ -219,18 +219,19 @@ static void watch_clock(struct test *t)
 	floor_set_clock(f, 1000000);
 	expect(t, "clock back", REPORT_CLOCK_BACK, 1, NULL);
 	verdict(t, "move the clock",
-		ask(t, OP_WRMSR, GPC_MSR_SYSTEM_TIME, other | 1, 0));
+		ask(t, OP_WRMSR, MSR_KVM_SYSTEM_TIME_NEW, other | 1, 0));
 	floor_set_clock(f, 1000000);
 	verdict(t, "poll serves", ask(t, OP_CLOCK, other, 0, 0) && t->w[3]);
 	expect(t, "clock odd", REPORT_CLOCK_ODD, 1, version);
 	floor_set_clock(f, 1000000);
 	expect(t, "clock back", REPORT_CLOCK_BACK, 1, NULL);
 	/* KVM does not refuse it. Reads as ones, or cannot be mapped. */
-	ask(t, OP_WRMSR, GPC_MSR_SYSTEM_TIME, 1ULL << 46 | 1, 0);
+	ask(t, OP_WRMSR, MSR_KVM_SYSTEM_TIME_NEW, 1ULL << 46 | 1, 0);
 	verdict(t, "clock to nowhere", t->status == ST_OK);
-	ask(t, OP_WRMSR, GPC_MSR_SYSTEM_TIME, 1ULL << 60 | 1, 0);
+	ask(t, OP_WRMSR, MSR_KVM_SYSTEM_TIME_NEW, 1ULL << 60 | 1, 0);
 	verdict(t, "clock beyond all", t->status == ST_OK);
-	verdict(t, "clock off", ask(t, OP_WRMSR, GPC_MSR_SYSTEM_TIME, 0, 0));
+	verdict(t, "clock off",
+		ask(t, OP_WRMSR, MSR_KVM_SYSTEM_TIME_NEW, 0, 0));
 	memset(f->mem + other, 0, 32);
 	__atomic_store_n(&f->reports[REPORT_CLOCK_ODD], 0, __ATOMIC_RELAXED);
 	no_more(t);
@@ -247,10 +248,10 @@ static void watch_steal(struct test *t)
 	memset(steal, 0, 8);
 	expect(t, "steal backwards", REPORT_STEAL_BACKWARDS, 1, NULL);
 	/* KVM goes on with another page, which the guest knows nothing of. */
-	verdict(t, "steal off", ask(t, OP_WRMSR, GPC_MSR_STEAL_TIME, 0, 0));
+	verdict(t, "steal off", ask(t, OP_WRMSR, MSR_KVM_STEAL_TIME, 0, 0));
 	no_more(t);
 	verdict(t, "move steal",
-		ask(t, OP_WRMSR, GPC_MSR_STEAL_TIME, other | 1, 0));
+		ask(t, OP_WRMSR, MSR_KVM_STEAL_TIME, other | 1, 0));
 	usleep(100000);
 	verdict(t, "poll serves", ask(t, OP_STEAL, other, 0, 0));
 	now = t->w[1];
@@ -258,13 +259,13 @@ static void watch_steal(struct test *t)
 	verdict(t, "its version moves",
 		ask(t, OP_STEAL, other, 0, 0) && t->w[1] != now);
 	no_more(t);
-	floor_set_msr(f, 0, GPC_MSR_STEAL_TIME, 0);
+	floor_set_msr(f, 0, MSR_KVM_STEAL_TIME, 0);
 	expect(t, "steal silent", REPORT_STEAL_SILENT, 1, NULL);
 	no_more(t);
 	f->mem[other + 8] |= 1;
 	expect(t, "steal odd", REPORT_STEAL_ODD, 1, NULL);
 	no_more(t);
-	floor_set_msr(f, 0, GPC_MSR_STEAL_TIME, other | 1);
+	floor_set_msr(f, 0, MSR_KVM_STEAL_TIME, other | 1);
 	expect(t, "steal back", REPORT_STEAL_BACK, 1, NULL);
 	no_more(t);
 }

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -130,31 +129,6 @@ static void bytes_are_printed_in_memory_order(void **state)
 	assert_string_equal(json_text(j), "\"data\":\"009fff10\",\"\"");
 }
 
-static void real_numbers_are_short_and_read_back_the_same(void **state)
-{
-	static const double values[] = { 0,    0.1,   1.5,  1e300,     1.0 / 3,
-					 -2.5, 1e-12, 1e15, 123456.789 };
-	struct json *j = *state;
-
-	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
-		json_reset(j);
-		json_real(j, NULL, values[i]);
-		assert_true(strtod(json_text(j), NULL) == values[i]);
-	}
-	json_reset(j);
-	json_real(j, NULL, 0.1);
-	assert_string_equal(json_text(j), "0.1");
-}
-
-static void infinity_and_nan_do_not_break_the_json(void **state)
-{
-	struct json *j = *state;
-
-	json_real(j, "a", NAN);
-	json_real(j, "b", -INFINITY);
-	assert_string_equal(json_text(j), "\"a\":null,\"b\":null");
-}
-
 static void long_text_survives_growth(void **state)
 {
 	struct json *j = *state;
@@ -211,8 +185,6 @@ int main(void)
 		TEST(numbers_are_exact_at_both_ends),
 		TEST(address_is_a_hex_string),
 		TEST(bytes_are_printed_in_memory_order),
-		TEST(real_numbers_are_short_and_read_back_the_same),
-		TEST(infinity_and_nan_do_not_break_the_json),
 		TEST(long_text_survives_growth),
 		TEST(reset_empties_and_keeps_the_memory),
 		TEST(text_that_ran_out_of_memory_is_not_handed_out),

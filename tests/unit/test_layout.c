@@ -327,8 +327,8 @@ static void tree_has_the_msrs_of_pages_that_the_guest_sets_up(void **state)
 	void *fdt = tree(&m, PV_KVM, PV_SEPARATE, 2, &len);
 
 	(void)state;
-	assert_int_equal(msr_of(fdt, "clock1"), GPC_MSR_SYSTEM_TIME);
-	assert_int_equal(msr_of(fdt, "steal0"), GPC_MSR_STEAL_TIME);
+	assert_int_equal(msr_of(fdt, "clock1"), MSR_KVM_SYSTEM_TIME_NEW);
+	assert_int_equal(msr_of(fdt, "steal0"), MSR_KVM_STEAL_TIME);
 	free(fdt);
 	pv_free(&m.pv);
 	fdt = tree(&m, PV_XEN, PV_SPLIT, 2, &len);

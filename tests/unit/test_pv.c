@@ -295,7 +295,7 @@ static void what_the_host_sets_up_follows_no_msr(void **state)
 	assert_int_equal(pv_switch_job(page(&f, "shinfo")), JOB_HOST);
 	drop(&f);
 	make(&f, PV_KVM, PV_SEPARATE, 2);
-	pv_note_msr(&f.pv, 1, GPC_MSR_SYSTEM_TIME, 0);
+	pv_note_msr(&f.pv, 1, MSR_KVM_SYSTEM_TIME_NEW, 0);
 	assert_false(page(&f, "clock1")->on);
 	assert_true(page(&f, "clock0")->on && page(&f, "steal1")->on);
 	assert_int_equal(pv_switch_job(page(&f, "clock1")), JOB_AGENT);

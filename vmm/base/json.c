@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -236,24 +235,6 @@ void json_int(struct json *j, const char *key, int64_t value)
 	if (value < 0)
 		put_char(j, '-');
 	put_decimal(j, value < 0 ? -(uint64_t)value : (uint64_t)value);
-}
-
-/* The shorter form where it reads back as the same value. JSON has no word
- * for infinities and NaN. */
-void json_real(struct json *j, const char *key, double value)
-{
-	char text[40];
-	int n;
-
-	if (!isfinite(value)) {
-		json_null(j, key);
-		return;
-	}
-	n = snprintf(text, sizeof(text), "%.15g", value);
-	if (strtod(text, NULL) != value)
-		n = snprintf(text, sizeof(text), "%.17g", value);
-	begin_value(j, key);
-	json_put(j, text, (size_t)n);
 }
 
 void json_hex(struct json *j, const char *key, uint64_t value)

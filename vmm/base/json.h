@@ -44,7 +44,6 @@ void json_str(struct json *j, const char *key, const char *value);
 void json_strn(struct json *j, const char *key, const char *value, size_t len);
 void json_num(struct json *j, const char *key, uint64_t value);
 void json_int(struct json *j, const char *key, int64_t value);
-void json_real(struct json *j, const char *key, double value);
 /* A gpa, gfn, address or 64-bit word: a string "0x..." (JSON's numbers lose
  * what is above 2^53). */
 void json_hex(struct json *j, const char *key, uint64_t value);

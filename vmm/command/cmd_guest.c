@@ -265,23 +265,16 @@ static int prepare_convert(struct request *rq)
 		return -1;
 	if (target(rq, 2, len, PAGE_SIZE, true))
 		return -1;
-	if (rq->m->memory.mode != MEM_GMEM_PRIVATE)
-		return err_unsupported(
-			&rq->err,
-			"memory mode %s has no private memory to "
-			"convert: a machine with --memory gmem-private has",
-			mem_mode_name(rq->m->memory.mode,
-				      rq->m->memory.no_direct_map));
-	return 0;
+	return memory_can_be_private(&rq->m->memory, &rq->err);
 }
 
 static int run_convert(struct request *rq, struct vcpu *v)
 {
 	struct agent_op op = {
 		.op = OP_HYPERCALL,
-		.in = { GPC_HC_MAP_GPA_RANGE, rq->arg[0],
+		.in = { KVM_HC_MAP_GPA_RANGE, rq->arg[0],
 			rq->arg[1] / PAGE_SIZE,
-			rq->arg[2] ? GPC_MAP_GPA_RANGE_ENCRYPTED : 0 },
+			rq->arg[2] ? KVM_MAP_GPA_RANGE_ENCRYPTED : 0 },
 	};
 
 	if (agent_do(v, &op, &rq->err))

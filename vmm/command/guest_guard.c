@@ -5,20 +5,15 @@
 #include "base/num.h"
 #include "command/guest_guard.h"
 
-#define HC_CLOCK_PAIRING 9 /* KVM writes a structure to a0 */
-
 /* MSRs whose value is an address that KVM writes to, with flags below it
  * (Documentation/virt/kvm/x86/msr.rst). */
 static const struct {
 	uint64_t flags;
 	uint32_t msr, bytes;
 } writes_to[] = {
-	{ 0, 0x11, 16 },       /* wall clock, old */
-	{ 1, 0x12, 32 },       /* system time, old */
-	{ 0, 0x4b564d00, 16 }, /* wall clock */
-	{ 1, GPC_MSR_SYSTEM_TIME, 32 },
-	{ 0x3f, GPC_MSR_STEAL_TIME, 64 },
-	{ 3, 0x4b564d04, 4 }, /* PV EOI */
+	{ 0, MSR_KVM_WALL_CLOCK, 16 },	   { 1, MSR_KVM_SYSTEM_TIME, 32 },
+	{ 0, MSR_KVM_WALL_CLOCK_NEW, 16 }, { 1, MSR_KVM_SYSTEM_TIME_NEW, 32 },
+	{ 0x3f, MSR_KVM_STEAL_TIME, 64 },  { 3, MSR_KVM_PV_EOI_EN, 4 },
 };
 
 /* MSRs without which the guest cannot go on, or which have KVM inject what it
@@ -27,9 +22,12 @@ static const struct {
 	uint32_t msr;
 	const char *name;
 } vital[] = {
-	{ 0x1b, "APIC base" },	    { 0xc0000080, "EFER" },
-	{ 0xc0000100, "FS base" },  { 0xc0000101, "GS base" },
-	{ 0x4b564d02, "async PF" }, { 0x4b564d06, "async PF interrupt" },
+	{ 0x1b, "APIC base" },
+	{ 0xc0000080, "EFER" },
+	{ 0xc0000100, "FS base" },
+	{ 0xc0000101, "GS base" },
+	{ MSR_KVM_ASYNC_PF_EN, "async PF" },
+	{ MSR_KVM_ASYNC_PF_INT, "async PF interrupt" },
 };
 
 /* What KVM would write there has to be in RAM, and not in the guest's own. */
@@ -66,7 +64,8 @@ int guest_guard_msr(struct machine *m, uint32_t msr, uint64_t value,
 int guest_guard_hypercall(struct machine *m, const uint64_t arg[5],
 			  struct err *e)
 {
-	if (!m->cfg->no_guard && arg[0] == HC_CLOCK_PAIRING)
+	/* KVM writes a struct kvm_clock_pairing to a0. */
+	if (!m->cfg->no_guard && arg[0] == KVM_HC_CLOCK_PAIRING)
 		return guard_target(m, arg[1], 64, e);
 	return 0;
 }

@@ -86,7 +86,6 @@ struct request {
 	uint64_t arg[6];
 	struct pv_page *page;
 	enum pv_how how; /* pages are checked */
-	const void *row;
 	void *own;
 	unsigned int index, counts[8];
 	uint64_t seed; /* of a storm, for recordings */

@@ -8,6 +8,7 @@
 #define GPCVM_ABI_H
 
 #include <linux/kvm.h>
+#include <linux/kvm_para.h>
 #include <linux/types.h>
 
 /* 6.8 */
@@ -79,24 +80,15 @@ struct gpc_memory_fault {
 #define GPC_SET_USER_MEMORY_REGION2 _IOW(KVMIO, 0x49, struct gpc_memory_region2)
 #define GPC_SET_MEMORY_ATTRIBUTES                                              \
 	_IOW(KVMIO, 0xd2, struct gpc_memory_attributes)
-#define GPC_CREATE_GUEST_MEMFD	    _IOWR(KVMIO, 0xd4, struct gpc_create_guest_memfd)
-#define GPC_PRE_FAULT_MEMORY	    _IOWR(KVMIO, 0xd5, struct gpc_pre_fault_memory)
+#define GPC_CREATE_GUEST_MEMFD	   _IOWR(KVMIO, 0xd4, struct gpc_create_guest_memfd)
+#define GPC_PRE_FAULT_MEMORY	   _IOWR(KVMIO, 0xd5, struct gpc_pre_fault_memory)
 
 /* Xen (KVM_CAP_XEN_HVM): bits of its answer, and attributes. */
-#define GPC_XEN_UPDATE_FLAG	    (1U << 6) /* 6.2 */
-#define GPC_XEN_SHARED_INFO_HVA	    (1U << 8) /* 6.9 */
-#define GPC_XEN_ATTR_UPDATE_FLAG    5
-#define GPC_XEN_ATTR_SHARED_HVA	    6
-#define GPC_XEN_VCPU_ATTR_INFO_HVA  9
-#define GPC_XEN_INVALID_GPA	    (~0ULL) /* and gfn: off */
-
-/* kvm_steal_time and the pvclock structure are guest ABI:
- * Documentation/virt/kvm/x86/msr.rst */
-#define GPC_MSR_SYSTEM_TIME	    0x4b564d01
-#define GPC_MSR_STEAL_TIME	    0x4b564d03
-#define GPC_MSR_ENABLED		    1ULL
-
-#define GPC_HC_MAP_GPA_RANGE	    12
-#define GPC_MAP_GPA_RANGE_ENCRYPTED (1ULL << 4)
+#define GPC_XEN_UPDATE_FLAG	   (1U << 6) /* 6.2 */
+#define GPC_XEN_SHARED_INFO_HVA	   (1U << 8) /* 6.9 */
+#define GPC_XEN_ATTR_UPDATE_FLAG   5
+#define GPC_XEN_ATTR_SHARED_HVA	   6
+#define GPC_XEN_VCPU_ATTR_INFO_HVA 9
+#define GPC_XEN_INVALID_GPA	   (~0ULL) /* and gfn: off */
 
 #endif

@@ -160,8 +160,9 @@ int scratch_vm_hlt(struct scratch_vm *v, struct err *e)
 	return run_until(v, KVM_EXIT_HLT, "HLT", e);
 }
 
-int scratch_vm_read(struct scratch_vm *v, uint16_t gpa, uint16_t *out,
-		    struct err *e)
+/* What the guest reads in 16 bits at @gpa. */
+static int scratch_vm_read(struct scratch_vm *v, uint16_t gpa, uint16_t *out,
+			   struct err *e)
 {
 	const unsigned char code[] = {
 		0xa1,
@@ -197,7 +198,7 @@ void scratch_vm_close(struct scratch_vm *v)
 int scratch_vm_set_page(struct scratch_vm *v, uint32_t msr, unsigned int page,
 			struct err *e)
 {
-	uint64_t want = page * PAGE_SIZE | GPC_MSR_ENABLED, got = 0;
+	uint64_t want = page * PAGE_SIZE | KVM_MSR_ENABLED, got = 0;
 	int r = kvm_set_msr(v->vcpu, msr, want);
 
 	if (r < 0)
@@ -237,7 +238,7 @@ bool scratch_vm_private_steal(int kvm)
 	uint16_t seen = 0;
 	struct err e;
 
-	if (scratch_vm_run_private(&v, kvm, GPC_MSR_STEAL_TIME, STEAL_VERSION,
+	if (scratch_vm_run_private(&v, kvm, MSR_KVM_STEAL_TIME, STEAL_VERSION,
 				   &seen, &e))
 		seen = 0;
 	scratch_vm_close(&v);

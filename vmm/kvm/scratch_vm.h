@@ -43,9 +43,6 @@ int scratch_vm_private(struct scratch_vm *v, uint64_t size, struct err *e);
 int scratch_vm_vcpu(struct scratch_vm *v, int kvm, struct err *e);
 /* Put a HLT at gpa 0 and run the vCPU into it. */
 int scratch_vm_hlt(struct scratch_vm *v, struct err *e);
-/* What the guest reads in 16 bits at @gpa. */
-int scratch_vm_read(struct scratch_vm *v, uint16_t gpa, uint16_t *out,
-		    struct err *e);
 void scratch_vm_close(struct scratch_vm *v);
 
 /* Point an MSR at page @page of the VM and read the MSR back. */

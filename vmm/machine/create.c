@@ -191,7 +191,7 @@ static int make_private(struct machine *m, struct err *e)
 	if (m->memory.mode != MEM_GMEM_PRIVATE)
 		return 0;
 	r = kvm_enable_cap(m->vm, KVM_CAP_EXIT_HYPERCALL,
-			   1 << GPC_HC_MAP_GPA_RANGE);
+			   1 << KVM_HC_MAP_GPA_RANGE);
 	if (r < 0)
 		event_add(&m->events, EVENT_MACHINE,
 			  "no KVM_CAP_EXIT_HYPERCALL (%s): the guest cannot "

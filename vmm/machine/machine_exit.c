@@ -47,11 +47,11 @@ static enum step on_hypercall(struct machine *m, struct vcpu *v)
 {
 	struct kvm_run *run = v->run;
 	uint64_t gpa = run->hypercall.args[0], pages = run->hypercall.args[1];
-	bool private = run->hypercall.args[2] & GPC_MAP_GPA_RANGE_ENCRYPTED;
+	bool private = run->hypercall.args[2] & KVM_MAP_GPA_RANGE_ENCRYPTED;
 	struct err e;
 
 	run->hypercall.ret = (uint64_t)-22; /* -KVM_EINVAL */
-	if (run->hypercall.nr != GPC_HC_MAP_GPA_RANGE ||
+	if (run->hypercall.nr != KVM_HC_MAP_GPA_RANGE ||
 	    pages > UINT64_MAX / PAGE_SIZE)
 		return STEP_GO;
 	/* A kernel's memory is its own; the tiny guest is not to saw off what

@@ -8,8 +8,6 @@
 #include "base/status.h"
 #include "machine/machine.h"
 
-#define VECTOR_GP 13
-
 static void reason_in_slot(struct machine *m, const struct mem_slot *s,
 			   uint64_t gpa, bool private, char *buf, size_t len)
 {
@@ -93,7 +91,7 @@ static const char *inject(struct vcpu *v)
 		return "the guest was taking an exception";
 	ev.flags = 0;
 	ev.exception.injected = 1;
-	ev.exception.nr = VECTOR_GP;
+	ev.exception.nr = GP_VECTOR;
 	ev.exception.has_error_code = 1;
 	ev.exception.error_code = 0;
 	return kvm_set_vcpu_events(v->fd, &ev) ? "KVM_SET_VCPU_EVENTS failed"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The machine's vCPUs: registers they start with, starting and stopping. */
+#include <asm/processor-flags.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <semaphore.h>
@@ -24,13 +25,8 @@
 /* Without it Linux does not look for KVM's leaves. */
 #define CPUID_HYPERVISOR   (1U << 31)
 
-#define CR0_PE		   (1U << 0)
-#define CR0_ET		   (1U << 4)
-#define CR0_PG		   (1U << 31)
-#define CR4_PAE		   (1U << 5)
 #define EFER_LME	   (1U << 8)
 #define EFER_LMA	   (1U << 10)
-#define RFLAGS_FIXED	   2
 
 /* As firmware leaves it: caching on, write-back but for what is said
  * otherwise. */
@@ -84,9 +80,9 @@ static void long_mode(struct kvm_sregs *s, const struct boot_long *l)
 	s->gdt.base = l->gdt;
 	s->gdt.limit = BOOT_GDT_ENTRIES * 8 - 1;
 	s->cr3 = l->cr3;
-	s->cr4 = CR4_PAE;
+	s->cr4 = X86_CR4_PAE;
 	s->efer = EFER_LME | EFER_LMA;
-	s->cr0 |= CR0_PG;
+	s->cr0 |= X86_CR0_PG;
 }
 
 /* 32-bit protected mode, flat, paging off: guest/doorbell.h, "Entry". With @l,
@@ -100,7 +96,7 @@ static int set_sregs(struct vcpu *v, const struct boot_long *l, struct err *e)
 		return err_kvm(e, -r, "KVM_GET_SREGS of vCPU %u", v->index);
 	s.cs = flat(0xb, 8);
 	s.ds = s.es = s.fs = s.gs = s.ss = flat(0x3, 16);
-	s.cr0 = CR0_PE | CR0_ET;
+	s.cr0 = X86_CR0_PE | X86_CR0_ET;
 	if (l && l->cr3)
 		long_mode(&s, l);
 	r = kvm_set_sregs(v->fd, &s);
@@ -123,7 +119,7 @@ struct kvm_regs machine_guest_regs(const struct machine *m, unsigned int index,
 		.rcx = m->layout.areas.gpa + (uint64_t)index * VCPU_AREA_SIZE,
 		.rsi = m->layout.fdt.gpa,
 		.rip = entry,
-		.rflags = RFLAGS_FIXED,
+		.rflags = X86_EFLAGS_FIXED,
 	};
 }
 
@@ -140,7 +136,7 @@ static int set_start(struct machine *m, struct vcpu *v, struct err *e)
 {
 	static const struct kvm_regs loader = { .rdi = LIST_AT,
 						.rip = LOADER_BASE,
-						.rflags = RFLAGS_FIXED };
+						.rflags = X86_EFLAGS_FIXED };
 
 	if (v->index)
 		return m->cfg->kernel ? 0 : set_sregs(v, NULL, e);

@@ -8,10 +8,9 @@
 
 /* Three pages for VMX without unrestricted guest, at QEMU's address: below the BIOS
  * of a PC, and in none of our slots. */
-#define TSS_ADDR    0xfffbd000UL
+#define TSS_ADDR 0xfffbd000UL
 
-#define PIC_PINS    16
-#define IOAPIC_PINS 24
+#define PIC_PINS 16
 
 static void route(struct kvm_irq_routing *r, uint32_t gsi, uint32_t chip,
 		  uint32_t pin)
@@ -29,7 +28,8 @@ static int route_lines(struct machine *m, struct err *e)
 {
 	struct {
 		struct kvm_irq_routing head;
-		struct kvm_irq_routing_entry entries[PIC_PINS + IOAPIC_PINS];
+		struct kvm_irq_routing_entry
+			entries[PIC_PINS + KVM_IOAPIC_NUM_PINS];
 	} t = { 0 };
 	int r;
 
@@ -39,7 +39,7 @@ static int route_lines(struct machine *m, struct err *e)
 			      i < 8 ? KVM_IRQCHIP_PIC_MASTER
 				    : KVM_IRQCHIP_PIC_SLAVE,
 			      i % 8);
-	for (uint32_t i = 0; i < IOAPIC_PINS; i++)
+	for (uint32_t i = 0; i < KVM_IOAPIC_NUM_PINS; i++)
 		if (i != 2)
 			route(&t.head, i, KVM_IRQCHIP_IOAPIC, i ? i : 2);
 	r = kvm_set_gsi_routing(m->vm, &t.head);

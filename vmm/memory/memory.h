@@ -102,6 +102,8 @@ int mem_mode_check(const struct gmem_offer *offer, enum mem_mode mode,
 /* The strongest that @offer can do, never anon. */
 int mem_mode_auto(const struct gmem_offer *offer, enum mem_mode *mode,
 		  bool *no_direct_map, struct err *e);
+/* Refuse (unsupported) what needs a mode with private memory. */
+int memory_can_be_private(const struct memory *m, struct err *e);
 /* The type of VM that the mode needs. */
 unsigned long mem_mode_vm_type(enum mem_mode mode);
 

@@ -55,27 +55,26 @@ int mem_mode_check(const struct gmem_offer *o, enum mem_mode mode,
 int mem_mode_auto(const struct gmem_offer *o, enum mem_mode *mode,
 		  bool *no_direct_map, struct err *e)
 {
-	static const struct {
-		enum mem_mode mode;
-		bool ndm;
-	} order[] = {
-		{ MEM_GMEM_PRIVATE, true },
-		{ MEM_GMEM, true },
-		{ MEM_GMEM_PRIVATE, false },
-		{ MEM_GMEM, false },
-	};
-
-	for (unsigned int i = 0; i < ARRAY_SIZE(order); i++) {
-		if (mem_mode_check(o, order[i].mode, order[i].ndm, NULL))
-			continue;
-		*mode = order[i].mode;
-		*no_direct_map = order[i].ndm;
-		return 0;
-	}
+	for (int ndm = 1; ndm >= 0; ndm--)
+		for (*mode = MEM_GMEM_PRIVATE; *mode != MEM_ANON; --*mode)
+			if (!mem_mode_check(o, *mode, ndm, NULL)) {
+				*no_direct_map = ndm;
+				return 0;
+			}
 	return err_unsupported(
 		e,
 		"--memory auto: no mode with guest_memfd works on this "
 		"kernel (%s): gpcvm probe says what is missing; "
 		"--memory anon runs without it",
 		gmem_family_texts[o->family]);
+}
+
+int memory_can_be_private(const struct memory *m, struct err *e)
+{
+	if (m->mode == MEM_GMEM_PRIVATE)
+		return 0;
+	return err_unsupported(e,
+			       "memory mode %s has no private memory: use "
+			       "--memory gmem-private",
+			       mem_mode_name(m->mode, m->no_direct_map));
 }

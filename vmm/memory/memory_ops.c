@@ -183,14 +183,9 @@ int memory_set_private(struct memory *m, uint64_t gpa, uint64_t len,
 	bool same;
 	int r;
 
-	if (memory_check(m, gpa, len, PAGE_SIZE, e))
+	if (memory_check(m, gpa, len, PAGE_SIZE, e) ||
+	    memory_can_be_private(m, e))
 		return -1;
-	if (m->mode != MEM_GMEM_PRIVATE)
-		return err_unsupported(
-			e,
-			"memory mode %s has no private memory: a machine "
-			"with --memory gmem-private has",
-			mem_mode_name(m->mode, m->no_direct_map));
 	/* The list and KVM change together, or two flips of one page could
 	 * end the other way round in one of them. */
 	pthread_rwlock_wrlock(&m->lock);

@@ -5,11 +5,6 @@
 
 #include "memory/memory.h"
 
-/* linux/mman.h, 5.14; glibc has it since 2.35. */
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23
-#endif
-
 /* The first piece of a checked range; false at its end. Lock held. */
 bool memory_piece(struct memory *m, uint64_t gpa, uint64_t len,
 		  struct mem_piece *p);

@@ -114,10 +114,8 @@ int scenario_load(struct scenario *s, const struct scenario_source *from,
 		  struct scenario_error *e);
 void scenario_free(struct scenario *s);
 
-/* The types of events that `wait` takes: a bit each, by their place. */
-extern const char *const scenario_event_types[];
-extern const unsigned int scenario_event_types_nr;
-/* -1: there is none of that name. */
+/* The number of a type of events that `wait` takes; -1: there is none of that
+ * name. */
 int scenario_event_type(const char *name, size_t n);
 
 #endif

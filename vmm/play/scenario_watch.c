@@ -70,13 +70,6 @@ static void add_message(struct watch *w, const char *message)
 		w->nr++;
 }
 
-void watch_add(struct watch *w, const char *message)
-{
-	pthread_mutex_lock(&w->lock);
-	add_message(w, message);
-	pthread_mutex_unlock(&w->lock);
-}
-
 void watch_read(struct watch *w)
 {
 	char buf[KMSG_RECORD];

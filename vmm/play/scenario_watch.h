@@ -32,8 +32,6 @@ void watch_mark(struct watch *w);
 /* A message with @text has come since the mark: excuse all with that text, mark
  * behind it. */
 bool watch_expect(struct watch *w, const char *text);
-/* For tests, and watch_read(). */
-void watch_add(struct watch *w, const char *message);
 /* /proc/sys/kernel/tainted, in @path; false and errno where it cannot be
  * read. */
 bool watch_read_taint(const char *path, unsigned long *taint);

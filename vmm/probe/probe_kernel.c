@@ -204,7 +204,7 @@ static void row_enable(const struct probe_ctx *c, struct probe_row *r, long cap,
 static void row_exit_hypercall(const struct probe_ctx *c, struct probe_row *r)
 {
 	row_use(r, "`guest ... convert`");
-	row_enable(c, r, KVM_CAP_EXIT_HYPERCALL, GPC_HC_MAP_GPA_RANGE,
+	row_enable(c, r, KVM_CAP_EXIT_HYPERCALL, KVM_HC_MAP_GPA_RANGE,
 		   "MAP_GPA_RANGE");
 }
 

@@ -9,12 +9,8 @@
 #include "probe/probe.h"
 #include "probe/probe_row.h"
 
-/* CPUID leaf 0x40000001: Documentation/virt/kvm/x86/cpuid.rst */
-#define FEATURES_LEAF 0x40000001
-#define FEATURE_CLOCK 3
-#define FEATURE_STEAL 5
-
-/* 1, 0 or -errno. */
+/* A bit of CPUID leaf 0x40000001 (Documentation/virt/kvm/x86/cpuid.rst): 1, 0 or
+ * -errno. */
 static int feature(const struct probe_ctx *c, unsigned int bit)
 {
 	struct kvm_cpuid_table t;
@@ -26,7 +22,7 @@ static int feature(const struct probe_ctx *c, unsigned int bit)
 	if (r < 0)
 		return r;
 	for (i = 0; i < t.head.nent && i < KVM_MAX_CPUID; i++)
-		if (t.entries[i].function == FEATURES_LEAF)
+		if (t.entries[i].function == KVM_CPUID_FEATURES)
 			return t.entries[i].eax >> bit & 1;
 	return 0;
 }
@@ -85,13 +81,14 @@ static void row_msr(const struct probe_ctx *c, struct probe_row *r,
 static void row_clock(const struct probe_ctx *c, struct probe_row *r)
 {
 	row_use(r, "clock0: a gpc");
-	row_msr(c, r, GPC_MSR_SYSTEM_TIME, FEATURE_CLOCK, 0);
+	row_msr(c, r, MSR_KVM_SYSTEM_TIME_NEW, KVM_FEATURE_CLOCKSOURCE2, 0);
 }
 
 static void row_steal(const struct probe_ctx *c, struct probe_row *r)
 {
 	row_use(r, "steal0: a ghc to 6.18");
-	row_msr(c, r, GPC_MSR_STEAL_TIME, FEATURE_STEAL, STEAL_VERSION);
+	row_msr(c, r, MSR_KVM_STEAL_TIME, KVM_FEATURE_STEAL_TIME,
+		STEAL_VERSION);
 }
 
 /* Does KVM reach a private gfn, or does it write what userspace has mapped
@@ -126,13 +123,13 @@ static void row_private_msr(const struct probe_ctx *c, struct probe_row *r,
 static void row_private(const struct probe_ctx *c, struct probe_row *r)
 {
 	row_use(r, "clock0 in private memory");
-	row_private_msr(c, r, GPC_MSR_SYSTEM_TIME, 0);
+	row_private_msr(c, r, MSR_KVM_SYSTEM_TIME_NEW, 0);
 }
 
 static void row_private_steal(const struct probe_ctx *c, struct probe_row *r)
 {
 	row_use(r, "steal0 in private memory");
-	row_private_msr(c, r, GPC_MSR_STEAL_TIME, STEAL_VERSION);
+	row_private_msr(c, r, MSR_KVM_STEAL_TIME, STEAL_VERSION);
 }
 
 static void row_set_clock(const struct probe_ctx *c, struct probe_row *r)
@@ -176,7 +173,7 @@ static void row_master(const struct probe_ctx *c, struct probe_row *r)
 
 	row_use(r, "clock0's TSC_STABLE bit");
 	if (with_vcpu(c, &v, &e) < 0 ||
-	    scratch_vm_set_page(&v, GPC_MSR_SYSTEM_TIME, 1, &e) < 0 ||
+	    scratch_vm_set_page(&v, MSR_KVM_SYSTEM_TIME_NEW, 1, &e) < 0 ||
 	    scratch_vm_hlt(&v, &e) < 0) {
 		row_set(r, PROBE_UNKNOWN, false, "no running vCPU to ask");
 		row_why(r, "%s", e.msg);
@@ -208,7 +205,7 @@ static void row_ctrl(const struct probe_ctx *c, struct probe_row *r)
 
 	row_use(r, "clock0's guest-paused bit");
 	if (with_vcpu(c, &v, &e) < 0 ||
-	    scratch_vm_set_page(&v, GPC_MSR_SYSTEM_TIME, 1, &e) < 0) {
+	    scratch_vm_set_page(&v, MSR_KVM_SYSTEM_TIME_NEW, 1, &e) < 0) {
 		row_set(r, PROBE_UNKNOWN, false, "cap 76 is %d", cap);
 		row_why(r, "%s", e.msg);
 	} else {

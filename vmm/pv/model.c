@@ -61,7 +61,8 @@ static void doubt_all(struct model_entry *n)
 
 /* ---- what is done to memory --------------------------------------------- */
 
-bool model_overlaps(const struct model_cache *c, uint64_t gpa, uint64_t len)
+static bool model_overlaps(const struct model_cache *c, uint64_t gpa,
+			   uint64_t len)
 {
 	return c->gpa - gpa < len || gpa - c->gpa < PAGE_SIZE;
 }
@@ -273,7 +274,8 @@ static void model_on_end(void *arg, struct mem_change *ch)
 	m->under_way--;
 }
 
-bool model_busy(const struct model *m, const struct model_entry *n)
+/* Is anything being done to @n's memory right now? */
+static bool model_busy(const struct model *m, const struct model_entry *n)
 {
 	if (m->suspended || m->unsettled)
 		return true;

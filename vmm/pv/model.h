@@ -179,10 +179,6 @@ struct model_target {
 };
 
 /* All with both locks held. */
-bool model_overlaps(const struct model_cache *c, uint64_t gpa, uint64_t len);
-/* What is being done to @n's memory right now, if anything. */
-bool model_busy(const struct model *m, const struct model_entry *n);
-bool model_is_bad(const struct model *m, struct model_page p);
 bool model_same(struct model_page a, struct model_page b);
 /* Does KVM resolve private gfns through gmem for a cache like this? */
 bool model_through_gmem(const struct model *m, const struct model_entry *n);
@@ -202,9 +198,6 @@ enum model_expect model_expect_locked(const struct model *m,
 enum model_map model_map_locked(const struct model *m, uint64_t gpa);
 /* Can none of its caches be refreshed? */
 bool model_nowhere(const struct model *m, const struct model_entry *n);
-enum model_writes model_writes(const struct model *m,
-			       const struct model_entry *n,
-			       const struct model_cache *c);
 /* How many hold a reference on the page of @c; false where that is unknown. */
 bool model_refs(const struct model *m, const struct model_cache *c,
 		unsigned int *refs);

@@ -51,7 +51,7 @@ bool model_same(struct model_page a, struct model_page b)
 	return a.space == b.space && a.index == b.index;
 }
 
-bool model_is_bad(const struct model *m, struct model_page p)
+static bool model_is_bad(const struct model *m, struct model_page p)
 {
 	if (m->nr_bad > MODEL_BAD) /* too many: any may be one of them */
 		return true;
@@ -178,9 +178,9 @@ struct model_target model_resolve(const struct model *m,
 	return t;
 }
 
-enum model_writes model_writes(const struct model *m,
-			       const struct model_entry *n,
-			       const struct model_cache *c)
+static enum model_writes model_writes(const struct model *m,
+				      const struct model_entry *n,
+				      const struct model_cache *c)
 {
 	struct model_target t = model_resolve(m, n, c);
 	struct model_page p;

@@ -208,9 +208,9 @@ void pv_note_msr(struct pv_vm *pv, unsigned int vcpu, uint32_t msr,
 		note_tsc(pv, vcpu);
 	for (unsigned int i = 0; i < pv->nr; i++) {
 		struct pv_page *p = &pv->pages[i];
-		bool on = value & GPC_MSR_ENABLED;
+		bool on = value & KVM_MSR_ENABLED;
 		struct pv_where w = { .on = on,
-				      .gpa = on ? value & ~GPC_MSR_ENABLED
+				      .gpa = on ? value & ~KVM_MSR_ENABLED
 						: p->gpa };
 
 		if (p->vcpu == vcpu && p->kind->msr && p->kind->msr == msr)
@@ -233,9 +233,9 @@ void pv_doubt_msr(struct pv_vm *pv, unsigned int vcpu, uint32_t msr)
 /* Does KVM have it where we have it? */
 static bool is_at(const struct pv_page *p, uint64_t value)
 {
-	bool on = value & GPC_MSR_ENABLED;
+	bool on = value & KVM_MSR_ENABLED;
 
-	return on == p->on && (!on || (value & ~GPC_MSR_ENABLED) == p->gpa);
+	return on == p->on && (!on || (value & ~KVM_MSR_ENABLED) == p->gpa);
 }
 
 void pv_settle(struct pv_page *p, struct vcpu *v)
@@ -279,7 +279,7 @@ static int switch_by_guest(struct pv_page *p, struct vcpu *v,
 {
 	struct agent_op op = {
 		.op = OP_WRMSR,
-		.in = { p->kind->msr, to->on ? to->gpa | GPC_MSR_ENABLED : 0 },
+		.in = { p->kind->msr, to->on ? to->gpa | KVM_MSR_ENABLED : 0 },
 	};
 
 	if (!agent_do(v, &op, e))

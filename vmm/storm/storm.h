@@ -181,8 +181,6 @@ void storm_free(struct storm *s);
 
 /* Each thread draws from its own sequence. */
 void storm_seed(struct storm_thread *t, uint64_t seed, unsigned int thread);
-/* 0..@n-1; 1 <= @n < 2^32. */
-uint64_t storm_draw(struct storm_thread *t, uint64_t n);
 /* The next step's index, and the page; both go into t->order. */
 unsigned int storm_pick(struct storm_thread *t, unsigned int turn);
 uint64_t storm_place(struct storm_thread *t, const struct storm_step *st,
@@ -207,8 +205,6 @@ void storm_gather(struct storm *s);
 
 /* ---- storm_stats.c ------------------------------------------------------ */
 
-/* "time", "count" ... */
-const char *storm_end_name(enum storm_end end);
 /* What was counted: fields of the reply. */
 void storm_json(const struct storm *s, struct json *j);
 

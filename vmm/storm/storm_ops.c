@@ -66,16 +66,9 @@ static int run_allocate(struct storm_thread *t, const struct storm_step *st,
 static int parse_attributes(struct storm *s, struct storm_step *st,
 			    char *const *words, int nr, struct err *e)
 {
-	struct memory *mem = &s->m->memory;
-
-	if (parse_range(s, st, words, nr, true, e))
+	if (parse_range(s, st, words, nr, true, e) ||
+	    memory_can_be_private(&s->m->memory, e))
 		return -1;
-	if (mem->mode != MEM_GMEM_PRIVATE)
-		return err_unsupported(
-			e,
-			"memory mode %s has no private memory: a machine "
-			"with --memory gmem-private has",
-			mem_mode_name(mem->mode, mem->no_direct_map));
 	return storm_save_attrs(s, st, e);
 }
 

@@ -24,7 +24,8 @@ void storm_seed(struct storm_thread *t, uint64_t seed, unsigned int thread)
 	t->order = UINT64_C(0xcbf29ce484222325);
 }
 
-uint64_t storm_draw(struct storm_thread *t, uint64_t n)
+/* 0..@n-1; 1 <= @n < 2^32. */
+static uint64_t storm_draw(struct storm_thread *t, uint64_t n)
 {
 	return (next(&t->random) >> 32) * n >> 32;
 }

@@ -7,7 +7,7 @@
 
 #include "storm/storm.h"
 
-const char *storm_end_name(enum storm_end end)
+static const char *storm_end_name(enum storm_end end)
 {
 	static const char *const names[] = {
 		[STORM_TIME] = "time",	   [STORM_COUNT] = "count",

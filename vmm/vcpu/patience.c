@@ -96,9 +96,7 @@ enum patience_state patience_job(struct patience *p, struct vcpu *v,
 				 struct vcpu_job *job, bool no_more)
 {
 	bool started = job->started;
-	uint64_t since =
-		started ? __atomic_load_n(&v->agent.op_since, __ATOMIC_ACQUIRE)
-			: job->queued_ns;
+	uint64_t since = started ? v->agent.op_since : job->queued_ns;
 	enum patience_state state = PATIENCE_YET;
 
 	if (since)

@@ -10,7 +10,6 @@
 
 #define SIGKICK (SIGRTMIN + 1)
 
-
 static void on_kick(int sig)
 {
 	/* It is there to interrupt KVM_RUN, nothing else. */
