@@ -213,8 +213,8 @@ static int compare_options(struct branch *b, const struct stmt *s,
 	if (is_asked(s, "--pv") &&
 	    differs(b, s, "pv", st->pv, pv_flavour_names[cfg->flavour]))
 		return -1;
-	if (is_asked(s, "--pv-layout") &&
-	    differs(b, s, "pv-layout", st->layout, pv_layout_names[cfg->layout]))
+	if (is_asked(s, "--pv-layout") && differs(b, s, "pv-layout", st->layout,
+						  pv_layout_names[cfg->layout]))
 		return -1;
 	return is_asked(s, "--pv-by") ? differs(b, s, "pv-by", st->by,
 						cfg->by_hva ? "hva" : "gpa")
