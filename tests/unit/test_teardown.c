@@ -270,6 +270,8 @@ static void missing_counters_make_it_unknown(void **state)
 
 static void vm_that_kvm_keeps_is_found_by_its_process(void **state)
 {
+	char path[256];
+
 	(void)state;
 	assert_false(teardown_vm_left(dir, 120));
 	make_dir("kvm");
@@ -277,6 +279,9 @@ static void vm_that_kvm_keeps_is_found_by_its_process(void **state)
 	assert_true(teardown_vm_left(dir, 120));
 	assert_false(teardown_vm_left(dir, 12));
 	assert_false(teardown_vm_left(dir, 1201));
+	put("file", "");
+	snprintf(path, sizeof(path), "%s/file", dir);
+	assert_int_equal(teardown_vm_left(path, 120), -1);
 }
 
 /* On the real kernel: the pages of a shared memory segment that is locked are

@@ -270,7 +270,7 @@ enum field_holds field_compare(const struct json_read *value, enum field_op op,
 		return field_numbers_hold(a, op, b) ? FIELD_YES : FIELD_NO;
 	text = malloc(3 * value->len + 1); /* U+FFFD is three bytes */
 	if (!text)
-		return FIELD_NO;
+		return FIELD_NO_MEMORY;
 	if (value->last == JSON_STRING) {
 		json_read_string(value, text, 3 * value->len + 1);
 	} else {

@@ -47,6 +47,7 @@ enum field_holds {
 	FIELD_NO,
 	FIELD_NO_NUMBER, /* < <= > >= of what is none */
 	FIELD_NO_VALUE,	 /* an object or an array */
+	FIELD_NO_MEMORY, /* to compare them */
 };
 
 /* Is it so that @value @op @want? As numbers if both are (JSON's, strings that

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What a list of statements keeps, and has to say. */
+#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,21 +98,52 @@ void branch_show_reply(struct branch *b)
 	branch_show_reply_of(b, b->asked, &b->reply);
 }
 
+static void show_lost(struct branch *b, int os_errno)
+{
+	if (os_errno)
+		branch_note(b,
+			    "  not all that the machine said was taken in: %s",
+			    strerrordesc_np(os_errno));
+}
+
 void branch_show_output(struct branch *b)
 {
 	struct listener *l = &b->p->vm.events;
 	char *text;
+	int lost;
 	size_t n;
 
 	if (!b->p->vm.there)
 		return;
 	pthread_mutex_lock(&l->lock);
 	n = l->len;
+	lost = l->lost;
 	text = strndup(l->text ? l->text : "", n);
 	pthread_mutex_unlock(&l->lock);
 	if (text)
 		branch_show(b, "gpcvm run", text, strlen(text));
+	show_lost(b, text ? lost : ENOMEM);
 	free(text);
+}
+
+/* Lines of gpcvm's own begin with its name. A machine that passes says nothing
+ * but what it warns of. */
+void branch_show_warnings(struct branch *b)
+{
+	static const char mark[] = "gpcvm: ";
+	const struct vm *vm = &b->p->vm;
+	const struct listener *l = &vm->events;
+	const char *end = l->text + l->len, *at = l->text;
+
+	while (!vm->remote && !vm->status && at < end) {
+		const char *nl = memchr(at, '\n', (size_t)(end - at)) ?: end;
+		size_t n = (size_t)(nl - at);
+
+		if (n >= strlen(mark) && !memcmp(at, mark, strlen(mark)))
+			branch_show(b, "gpcvm run", at, n);
+		at = nl < end ? nl + 1 : end;
+	}
+	show_lost(b, l->lost);
 }
 
 int branch_fail(struct branch *b, const struct stmt *s, const char *why)

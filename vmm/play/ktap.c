@@ -70,7 +70,7 @@ void outcome_json(const struct outcome *o, const char *name, struct json *j)
 	json_object_end(j);
 }
 
-static void put_json(const char *name, const struct outcome *o)
+static void put_json(struct ktap *k, const char *name, const struct outcome *o)
 {
 	struct json j;
 
@@ -78,6 +78,8 @@ static void put_json(const char *name, const struct outcome *o)
 	outcome_json(o, name, &j);
 	if (json_text(&j))
 		puts(j.buf);
+	else
+		k->write_errno = ENOMEM;
 	json_free(&j);
 }
 
@@ -137,7 +139,7 @@ void ktap_result(struct ktap *k, const char *name, const struct outcome *o)
 	k->done++;
 	k->counts[o->result]++;
 	if (k->json)
-		put_json(name, o);
+		put_json(k, name, o);
 	else
 		put_ktap(k, name, o);
 	flush_results(k);

@@ -49,10 +49,19 @@ static void keep_event(struct listener *l, uint64_t seq, int type, char *text)
 	if (make_room(l)) {
 		l->events[l->nr++] = (struct seen_event){ seq, type, text };
 		text = NULL;
+	} else {
+		l->lost = ENOMEM;
 	}
 	pthread_cond_broadcast(&l->more);
 	pthread_mutex_unlock(&l->lock);
 	free(text);
+}
+
+static void note_lost(struct listener *l, int os_errno)
+{
+	pthread_mutex_lock(&l->lock);
+	l->lost = os_errno;
+	pthread_mutex_unlock(&l->lock);
 }
 
 /* The object that @r has entered, to its end; kept if it is an event of a type
@@ -80,8 +89,10 @@ static void take_object(struct listener *l, struct json_read *r)
 	if (type < 0 || !(l->types & 1U << type) || text.last != JSON_STRING)
 		return;
 	copy = malloc(3 * text.len + 1);
-	if (!copy)
+	if (!copy) {
+		note_lost(l, ENOMEM);
 		return;
+	}
 	json_read_string(&text, copy, 3 * text.len + 1);
 	keep_event(l, seq, type, copy);
 }
@@ -116,8 +127,10 @@ static void take_lines(struct listener *l)
 	const char *line;
 	size_t n;
 
-	if (link_fill(&l->link))
-		l->link.closed = true; /* out of memory */
+	if (link_fill(&l->link)) {
+		note_lost(l, l->link.too_long ? EMSGSIZE : ENOMEM);
+		l->link.closed = true;
+	}
 	while ((line = link_line(&l->link, &n)))
 		take_line(l, line, n);
 }
@@ -155,6 +168,7 @@ static void take_output(struct listener *l)
 				continue;
 			if (errno == EAGAIN)
 				return;
+			note_lost(l, errno);
 			break;
 		}
 		keep_output(l, buf, (size_t)n);

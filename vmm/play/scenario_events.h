@@ -37,6 +37,7 @@ struct listener {
 	size_t nr, cap;
 	size_t dropped; /* that were before events[0] */
 	bool closed;	/* no more will come */
+	int lost;	/* errno: some of this could not be taken in; 0 */
 	char *text;	/* owned: what was printed */
 	size_t len;
 };

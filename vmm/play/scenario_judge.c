@@ -127,18 +127,20 @@ bool judge_agreement(const struct reply_text *r, bool may_disagree,
 
 struct text_search {
 	const char *text; /* NULL: any */
-	bool any, found;
+	bool any, found, no_memory;
 };
 
 static bool is_sought(void *arg, const struct json_read *value)
 {
 	struct text_search *s = arg;
+	enum field_holds holds;
 
 	if (value->last != JSON_STRING)
 		return true;
 	s->any = true;
-	s->found = !s->text ||
-		   field_compare(value, FIELD_HAS, s->text) == FIELD_YES;
+	holds = s->text ? field_compare(value, FIELD_HAS, s->text) : FIELD_YES;
+	s->found = holds == FIELD_YES;
+	s->no_memory |= holds == FIELD_NO_MEMORY;
 	return !s->found;
 }
 
@@ -151,7 +153,9 @@ bool judge_disagreement(const struct reply_text *r, const char *text,
 		field_each_named(r->text, r->n, "disagreement", is_sought, &s);
 	if (s.found)
 		return true;
-	if (s.any)
+	if (s.no_memory)
+		snprintf(why, JUDGE_WHY, "out of memory to compare");
+	else if (s.any)
 		snprintf(why, JUDGE_WHY, "no disagreement has \"%.300s\" in it",
 			 text);
 	else
@@ -187,6 +191,7 @@ bool judge_expect(const struct reply_text *r, const char *path,
 		[FIELD_NO] = "",
 		[FIELD_NO_NUMBER] = ", which are not both numbers",
 		[FIELD_NO_VALUE] = ", which is no single value",
+		[FIELD_NO_MEMORY] = ": out of memory to compare them",
 	};
 
 	if (!r->text) {

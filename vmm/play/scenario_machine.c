@@ -326,7 +326,7 @@ int branch_lost(struct branch *b, const struct stmt *s)
 	return -1;
 }
 
-/* Tell it to quit, and wait. -1: it does not end. */
+/* Tell it to quit, and wait. -1: all is to end; 1: it does not end. */
 static int quit(struct branch *b)
 {
 	struct vm *vm = &b->p->vm;
@@ -341,15 +341,20 @@ static int quit(struct branch *b)
 static int finish_own(struct branch *b, const struct stmt *s)
 {
 	struct vm *vm = &b->p->vm;
+	const struct ctl_link *l = &b->link;
+	struct err e = { 0 };
 	char why[JUDGE_WHY];
 	int r = quit(b);
+	bool lost = l->fd >= 0 && (l->closed || l->os_errno);
 
 	if (r < 0)
 		return -1;
+	if (lost)
+		link_lost(l, &e);
 	if (r > 0) {
 		snprintf(why, sizeof(why),
-			 "the machine has not ended %d s after quit",
-			 VM_ENDED_MS / 1000);
+			 "the machine has not ended %d s after quit%s%s",
+			 VM_ENDED_MS / 1000, lost ? ": " : "", e.msg);
 		return branch_fail(b, s, why);
 	}
 	if (vm->end_expected || judge_exit(vm->status, 0, why))
@@ -380,6 +385,8 @@ int player_finish(struct branch *b, const struct stmt *s)
 	vm_clean(vm);
 	if (r && b->failed)
 		branch_show_output(b);
+	if (!b->failed)
+		branch_show_warnings(b);
 	vm_free(vm);
 	return r;
 }

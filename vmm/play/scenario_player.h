@@ -84,6 +84,8 @@ void branch_show_reply_of(struct branch *b, const struct stmt *s,
 			  const struct reply_text *r);
 /* What the machine has printed. */
 void branch_show_output(struct branch *b);
+/* What it has warned of, once it has ended and been listened to. */
+void branch_show_warnings(struct branch *b);
 
 /* ---- scenario_run.c ----------------------------------------------------- */
 

@@ -355,5 +355,7 @@ int run_parallel(struct branch *b, const struct stmt *s)
 	halt_go_on(&b->p->halt);
 	free((char *)b->reply.text);
 	b->reply = (struct reply_text){ 0 };
+	if (ok && b->verdicts.failed)
+		return branch_fail(b, s, "out of memory for its verdicts");
 	return ok ? 0 : -1;
 }

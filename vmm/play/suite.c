@@ -188,6 +188,8 @@ static _Noreturn void be_player(const struct scenario *s,
 	outcome_json(&out, s->name, &j);
 	if (json_text(&j))
 		fprintf(to, "%s\n", j.buf);
+	else
+		complain("suite: %s: out of memory for the result", s->name);
 	json_free(&j);
 	outcome_free(&out);
 	_exit(fclose(to) ? STATUS_FAILED : STATUS_OK);
@@ -198,7 +200,8 @@ struct player_process {
 	int fd;
 	char *text; /* owned: what it reported */
 	size_t len, cap;
-	const char *why; /* it was ended: NULL: it ended */
+	char why[96]; /* it was ended, or has no result; "": neither */
+	bool interrupted;
 };
 
 static int start_player(struct player_process *pp, const struct scenario *s,
@@ -230,14 +233,24 @@ static bool take_output(struct player_process *pp)
 
 	if (pp->len + 1 >= pp->cap) {
 		more = cap <= MAX_BYTES ? realloc(pp->text, cap) : NULL;
-		if (!more)
+		if (!more) {
+			strcpy(pp->why,
+			       cap <= MAX_BYTES
+				       ? "out of memory for its report"
+				       : "it reports more than 64 MiB");
 			return false;
+		}
 		pp->text = more;
 		pp->cap = cap;
 	}
 	n = read(pp->fd, pp->text + pp->len, pp->cap - 1 - pp->len);
-	if (n < 0)
-		return errno == EINTR;
+	if (n < 0 && errno == EINTR)
+		return true;
+	if (n < 0) {
+		snprintf(pp->why, sizeof(pp->why), "reading its report: %s",
+			 strerrordesc_np(errno));
+		return false;
+	}
 	pp->len += (size_t)n;
 	pp->text[pp->len] = 0;
 	return n > 0;
@@ -255,12 +268,14 @@ static void follow(struct player_process *pp, struct halt *h)
 			continue;
 		}
 		if (!halt_signal(h)) {
-			pp->why = "the player hung: it did not end by itself";
+			strcpy(pp->why,
+			       "the player hung: it did not end by itself");
 			kill(pp->pid, SIGKILL);
 			return;
 		}
 		/* It cleans up, and reports; the time goes on. */
-		pp->why = "interrupted";
+		strcpy(pp->why, "interrupted");
+		pp->interrupted = true;
 		kill(pp->pid, SIGTERM);
 	}
 }
@@ -303,6 +318,8 @@ static bool read_outcome(struct player_process *pp, struct outcome *out)
 	if (!line || *line != '{')
 		return false;
 	n = strcspn(line, "\n");
+	if (!line[n]) /* cut */
+		return false;
 	field_each(line, n, "result", take_string, result);
 	field_each(line, n, "why", take_string, out->why);
 	field_each(line, n, "line", take_number, &number);
@@ -313,6 +330,11 @@ static bool read_outcome(struct player_process *pp, struct outcome *out)
 			out->result = (enum result)r;
 	out->line = (unsigned int)number;
 	out->ns = ms * 1000000;
+	if (out->verdicts.failed) {
+		out->result = RESULT_FAIL;
+		snprintf(out->why, sizeof(out->why),
+			 "out of memory for its verdicts");
+	}
 	*line = 0;
 	out->notes = pp->text;
 	pp->text = NULL;
@@ -322,7 +344,7 @@ static bool read_outcome(struct player_process *pp, struct outcome *out)
 static void tell_crash(const struct player_process *pp, int st,
 		       struct outcome *out)
 {
-	if (pp->why)
+	if (pp->why[0])
 		snprintf(out->why, sizeof(out->why), "%s", pp->why);
 	else if (WIFSIGNALED(st))
 		snprintf(out->why, sizeof(out->why), "the player died of SIG%s",
@@ -351,11 +373,13 @@ static void play_one(const struct scenario *s, const struct play_options *o,
 		snprintf(out->why, sizeof(out->why), "%s", e.msg);
 	} else {
 		follow(&pp, &h);
+		close(pp.fd); /* no write to it may keep the player */
+		pp.fd = -1;
 		while (waitpid(pp.pid, &st, 0) < 0 && errno == EINTR)
 			;
 		if (!read_outcome(&pp, out))
 			tell_crash(&pp, st, out);
-		out->interrupted = pp.why && !WIFSIGNALED(st);
+		out->interrupted = pp.interrupted && !WIFSIGNALED(st);
 	}
 	if (pp.fd >= 0)
 		close(pp.fd);

@@ -379,19 +379,20 @@ bool teardown_in_doubt(const struct teardown_count *after, long pages,
 	return true;
 }
 
-bool teardown_vm_left(const char *debugfs, pid_t pid)
+int teardown_vm_left(const char *debugfs, pid_t pid)
 {
 	char path[PATH_MAX], prefix[24];
 	const struct dirent *d;
-	bool found = false;
+	int found = 0;
 	DIR *dir;
 
 	snprintf(path, sizeof(path), "%s/kvm", debugfs);
 	snprintf(prefix, sizeof(prefix), "%d-", (int)pid);
 	dir = opendir(path);
-	while (dir && !found && (d = readdir(dir)))
+	if (!dir) /* without debugfs there is nothing to look at */
+		return errno == ENOENT ? 0 : -1;
+	while (!found && (d = readdir(dir)))
 		found = !strncmp(d->d_name, prefix, strlen(prefix));
-	if (dir)
-		closedir(dir);
+	closedir(dir);
 	return found;
 }

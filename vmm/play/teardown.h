@@ -80,6 +80,6 @@ bool teardown_in_doubt(const struct teardown_count *after, long pages,
 bool teardown_other_vm(const char *proc, pid_t own, char pid[static 24]);
 
 /* Is KVM's directory of a VM of process @pid still in @debugfs ("kvm/PID-FD")? */
-bool teardown_vm_left(const char *debugfs, pid_t pid);
+int teardown_vm_left(const char *debugfs, pid_t pid);
 
 #endif
