@@ -68,6 +68,10 @@ static void row_guest_memfd(const struct probe_ctx *c, struct probe_row *r)
 	if (!any)
 		row_why(r, "type 0: %s; type 1: %s: %s", strerror(-plain),
 			strerror(-sw), host_advice_here(LACK_GMEM));
+	else if (plain && row_in_doubt(-plain))
+		row_why(r, "type 0 was not tried: %s", strerror(-plain));
+	else if (sw && row_in_doubt(-sw))
+		row_why(r, "type 1 was not tried: %s", strerror(-sw));
 }
 
 static void add_names(char *buf, size_t size, const struct gmem_offer *o,
@@ -158,7 +162,8 @@ static void row_flags(const struct probe_ctx *c, struct probe_row *r)
 	}
 	if (!*seen) {
 		row_set(r, PROBE_UNKNOWN, false, "cap 244 says 0x%x", mask);
-		row_why(r, "no VM to try them on: " SEE_ROW "vm-types");
+		row_why(r, "no VM to try them on%s%s: " SEE_ROW "vm-types",
+			err ? ": " : "", err ? strerror(err) : "");
 		return;
 	}
 	add_names(seen, sizeof(seen), &c->offer, all);
