@@ -94,6 +94,15 @@ const char *kmsg_next(int fd, char buf[static KMSG_RECORD])
 	}
 }
 
+void kmsg_close(struct kmsg *k)
+{
+	if (k->fd < 0)
+		return;
+	loop_remove(k->loop, &k->source);
+	close(k->fd);
+	k->fd = -1;
+}
+
 static void kmsg_ready(void *arg, uint32_t events)
 {
 	struct kmsg *k = arg;
@@ -101,8 +110,15 @@ static void kmsg_ready(void *arg, uint32_t events)
 	const char *text;
 
 	(void)events;
+	errno = EAGAIN; /* that there is no more */
 	while ((text = kmsg_next(k->fd, buf)))
 		event_add(k->events, EVENT_KERNEL, "%s", text);
+	if (errno == EAGAIN)
+		return;
+	event_add(k->events, EVENT_MACHINE,
+		  "kernel messages are no longer watched: /dev/kmsg: %s",
+		  strerrordesc_np(errno));
+	kmsg_close(k);
 }
 
 void kmsg_open(struct kmsg *k, struct events *ev, struct loop *loop)
@@ -125,12 +141,4 @@ void kmsg_open(struct kmsg *k, struct events *ev, struct loop *loop)
 		close(k->fd);
 		k->fd = -1;
 	}
-}
-
-void kmsg_close(struct kmsg *k)
-{
-	if (k->fd < 0)
-		return;
-	loop_remove(k->loop, &k->source);
-	close(k->fd);
 }
