@@ -191,6 +191,10 @@ static void kernel_message_that_nobody_expects_is_seen(void **state)
 
 	(void)state;
 	assert_true(judge_kernel(&w, false, "", why));
+	w.no_memory = true;
+	assert_false(judge_kernel(&w, false, "", why));
+	assert_string_equal(why, "out of memory for the kernel's messages");
+	w.no_memory = false;
 	report(&w, "BUG: one");
 	report(&w, "WARNING: two");
 	assert_false(judge_kernel(&w, false, "", why));

@@ -268,6 +268,11 @@ bool judge_kernel(struct watch *w, bool ended, const char *other,
 				 "be about that one)",
 				 other);
 	}
+	if (fine && w->no_memory) {
+		fine = false;
+		snprintf(why, JUDGE_WHY,
+			 "out of memory for the kernel's messages");
+	}
 	pthread_mutex_unlock(&w->lock);
 	return fine;
 }

@@ -78,13 +78,14 @@ static int fail_with_reply(struct branch *b, const struct stmt *s,
 }
 
 /* Whether that was expected is known at the end only. */
-static void keep_ended(struct branch *b, const struct stmt *s)
+static int keep_ended(struct branch *b, const struct stmt *s)
 {
 	if (b->ended || !judge_ended_by_kernel(&b->reply))
-		return;
+		return 0;
 	b->ended = s;
 	b->ended_reply.text = strndup(b->reply.text, b->reply.n);
 	b->ended_reply.n = b->ended_reply.text ? b->reply.n : 0;
+	return b->ended_reply.text ? 0 : -1;
 }
 
 int run_command(struct branch *b, const struct stmt *s)
@@ -105,7 +106,8 @@ int run_command(struct branch *b, const struct stmt *s)
 	if (wait_reply(b, s))
 		return -1;
 	host_look(b->p);
-	keep_ended(b, s);
+	if (keep_ended(b, s))
+		return branch_fail(b, s, "out of memory for its reply");
 	field_each_named(b->reply.text, b->reply.n, "verdict", add_verdict,
 			 &b->verdicts);
 	if (b->verdicts.failed)

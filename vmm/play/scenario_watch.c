@@ -60,14 +60,18 @@ static void add_message(struct watch *w, const char *message)
 		size_t cap = w->cap ? 2 * w->cap : 16;
 		char **more = realloc(w->messages, cap * sizeof(*more));
 
-		if (!more)
+		if (!more) {
+			w->no_memory = true;
 			return;
+		}
 		w->messages = more;
 		w->cap = cap;
 	}
 	w->messages[w->nr] = strdup(message);
 	if (w->messages[w->nr])
 		w->nr++;
+	else
+		w->no_memory = true;
 }
 
 void watch_read(struct watch *w)
@@ -105,12 +109,16 @@ static void excuse(struct watch *w, const char *text)
 		if (!strcmp(w->excused[i], text))
 			return;
 	more = realloc(w->excused, (w->nr_excused + 1) * sizeof(*more));
-	if (!more)
+	if (!more) {
+		w->no_memory = true;
 		return;
+	}
 	w->excused = more;
 	more[w->nr_excused] = strdup(text);
 	if (more[w->nr_excused])
 		w->nr_excused++;
+	else
+		w->no_memory = true;
 }
 
 bool watch_expect(struct watch *w, const char *text)

@@ -16,6 +16,7 @@ struct watch {
 	size_t mark; /* those before it were expected, or of another machine */
 	char **excused; /* owned: a message with one of them is expected */
 	size_t nr_excused;
+	bool no_memory;	     /* for a message, or for what excuses one */
 	unsigned long taint; /* at the beginning */
 	bool has_taint;
 	int taint_errno; /* of reading it; 0: it was read */

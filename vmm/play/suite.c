@@ -107,6 +107,10 @@ static int walk(const char *dir, struct paths *found)
 			r = -1;
 		}
 	}
+	if (!r && errno) {
+		complain("suite: reading %s: %s", dir, strerrordesc_np(errno));
+		r = -1;
+	}
 	fts_close(fts);
 	return r;
 }
@@ -325,16 +329,15 @@ static bool read_outcome(struct player_process *pp, struct outcome *out)
 	field_each(line, n, "line", take_number, &number);
 	field_each(line, n, "ms", take_number, &ms);
 	field_each(line, n, "verdicts.*", take_verdict, &out->verdicts);
+	if (out->verdicts.failed) {
+		strcpy(pp->why, "out of memory for its verdicts");
+		return false;
+	}
 	for (int r = RESULT_PASS; r <= RESULT_SKIP; r++)
 		if (!strcmp(result, result_name((enum result)r)))
 			out->result = (enum result)r;
 	out->line = (unsigned int)number;
 	out->ns = ms * 1000000;
-	if (out->verdicts.failed) {
-		out->result = RESULT_FAIL;
-		snprintf(out->why, sizeof(out->why),
-			 "out of memory for its verdicts");
-	}
 	*line = 0;
 	out->notes = pp->text;
 	pp->text = NULL;
