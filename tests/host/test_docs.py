@@ -340,6 +340,41 @@ def test_pages_lint_clean(lab):
 
 
 @lib.short
+def test_pages_render_without_warnings(lab):
+    if not shutil.which("groff"):
+        raise lib.Skip("groff is not installed")
+    for page in pages(lab):
+        r = subprocess.run(["groff", "-man", "-Tutf8", "-ww", "-rLL=80n", page],
+                           cwd=lab.root, capture_output=True, text=True,
+                           timeout=lib.LIMIT)
+        assert r.returncode == 0 and not r.stderr, r.stderr
+        lines = [re.sub(r".\x08|\x1b\[[0-9;]*m", "", line)
+                 for line in r.stdout.splitlines() if line.strip()]
+        title = re.sub(r"(.*)\.(\d)", r"\1(\2)", os.path.basename(page)).upper()
+        assert re.fullmatch(rf"{re.escape(title)} +gpcvm .* Manual +"
+                            rf"{re.escape(title)}", lines[0]), lines[0]
+        assert re.fullmatch(rf"gpcvm {version(lab)} .* gpcvm {version(lab)}",
+                            lines[-1]), lines[-1]
+
+
+def version(lab):
+    return lab.run("--version")[1].split()[1]
+
+
+@lib.short
+def test_pages_see_each_other(lab):
+    """Each page refers to all others, sorted by section, then by name."""
+    names = [os.path.basename(p).rsplit(".", 1)[::-1] for p in pages(lab)]
+    assert len(names) == 8, names
+    for page in pages(lab):
+        own = os.path.basename(page).rsplit(".", 1)[::-1]
+        wanted = " ,\n".join(f".Xr {name} {section}" for section, name
+                             in sorted(names) if [section, name] != own)
+        assert re.search(rf"^\.Sh SEE ALSO\n{re.escape(wanted)}\n(?:\.Sh|\Z)",
+                         text_of(lab, page), re.M), f"{page}: expected\n{wanted}"
+
+
+@lib.short
 def test_pages_have_every_option(lab):
     for sub in ("run", "play", "suite", "ctl", "probe"):
         page = text_of(lab, f"docs/gpcvm-{sub}.1")
