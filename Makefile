@@ -4,8 +4,7 @@
 #
 # CC, CFLAGS, LDFLAGS, DESTDIR, PREFIX are honoured; V=1 shows the commands;
 # SAN=address,undefined builds with sanitizers (into build/san, others into
-# build/san-NAME), dynamically linked: their runtimes do not go into a static
-# file.
+# build/san-NAME), dynamically linked: their runtimes cannot be linked statically.
 
 CC	?= gcc
 CFLAGS	?= -O2 -g
@@ -37,8 +36,8 @@ LIBS	:= -lfdt -lcap
 
 SRCS	:= $(filter-out vmm/main.c,$(wildcard vmm/*.c vmm/*/*.c)) $(wildcard devices/*.c)
 OBJS	:= $(SRCS:%.c=$(O)/%.o) $(O)/filters/filters.o
-# Rooms that run without a machine, and what these stand on: vmm/rooms. They make
-# an archive, the monitor another, which may take from the first.
+# Rooms that run without a machine, and the rooms below them: vmm/rooms. They form
+# one archive, the monitor another, which may use the first.
 CLIENT_ROOMS := base config kvm host boot probe ctl play
 CLIENT	:= $(filter $(foreach r,$(CLIENT_ROOMS),$(O)/vmm/$(r)/%),$(OBJS)) \
 	$(O)/filters/filters.o $(O)/guest/image.o
@@ -52,7 +51,7 @@ include guest/build.mk
 include guest/linux/build.mk
 include tests/build.mk
 
-# Made anew each time: ar would keep the members whose sources are gone.
+# Created anew each time: ar would keep members whose sources are gone.
 $(O)/libmonitor.a: $(MONITOR)
 $(O)/libclient.a: $(CLIENT)
 $(O)/libmonitor.a $(O)/libclient.a:
@@ -86,21 +85,21 @@ format:
 help:
 	@echo 'all      build/gpcvm, one static file'
 	@echo 'demo     set up, build, and show what gpcvm does on this machine'
-	@echo '         LAB=1: in the lab, on a kernel with private memory and a mistake'
+	@echo '         LAB=1: in the lab, on a kernel with private memory and a fault'
 	@echo 'check    the developer loop: build, format, unit tests, a short host test'
 	@echo 'test     set up, build, and run every test (also under sanitizers)'
 	@echo 'lab      the tests that need a kernel of their own, in the lab'
 	@echo 'matrix   every pv page through every event, on every kernel of the lab'
 	@echo 'suite    the scenarios, on this machine and on the kernels of the lab'
-	@echo 'faults   whether each mistake of the reference kernel is found, and by what'
+	@echo 'faults   whether each fault of the reference kernel is found, and by what'
 	@echo 'soak     half an hour of storms on the reference kernel, its windows held open'
-	@echo 'inject   each call of gpcvm fails in turn, under sanitizers; M=30: minutes'
+	@echo 'inject   failure injection: each call fails in turn, under sanitizers; M=30: minutes'
 	@echo 'linux    Linux guests in the lab, on 1, 2 and 4 vCPUs in every memory mode'
-	@echo 'mutants  whether the scenarios notice that a judge is broken'
+	@echo 'mutants  whether the scenarios notice a broken judge'
 	@echo 'fuzz-protocol  random requests to a machine under sanitizers'
 	@echo 'rooms    whether the rooms of vmm/ depend one way: vmm/rooms'
 	@echo 'lint     clang-format and clang-tidy'
-	@echo 'multiboot  the image of the tests that is booted with --kernel'
+	@echo 'multiboot  build the image that the tests boot with --kernel'
 	@echo 'bench    ratios against bare ioctls and QEMU; in the lab: two kernels, Linux'
 	@echo 'install  into $$DESTDIR$$PREFIX'
 	@echo 'format   rewrite the sources in the project style'

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# `make check` is the developer's loop; `make test` is everything, and sets up
+# `make check` is the developer's loop; `make test` runs everything, and installs
 # what it needs. Both end with "N passed, N failed, N skipped".
 
 include tests/unit/build.mk
@@ -12,7 +12,7 @@ include tests/inject/build.mk
 
 .PHONY: deps-build deps-lab deps-test deps-bench host host-short lab lab-kernels matrix matrix-short suite suite-short faults faults-short soak linux mutants lint demo-run check-run test-run
 
-# SKIP_DEPS=1: everything is there, do not look.
+# SKIP_DEPS=1: do not check for packages.
 deps-build deps-lab deps-test deps-bench:
 	$(Q)$(if $(SKIP_DEPS),:,tests/deps $(@:deps-%=%))
 
@@ -22,7 +22,7 @@ lint:
 	$(call say,LINT,clang-tidy)
 	$(Q)tests/tidy $(O)/tidy $(C_FILES)
 
-# The client, linked without the monitor: nothing of that may be missing.
+# Link the client without the monitor, to check that it does not need it.
 $(O)/client: $(O)/libclient.a
 	$(call say,LD,$@)
 	$(Q)echo 'int main(void) { return 0; }' | $(CC) $(CFLAGS) $(LINK) \
@@ -41,7 +41,7 @@ host: $(O)/gpcvm $(O)/tests/bench/floor $(MB_IMAGES)
 host-short: $(O)/gpcvm $(MB_IMAGES)
 	$(Q)tests/host/run --gpcvm $(O)/gpcvm --counts $(O)/host.counts --short
 
-# Set-up first, then a make of its own, so that -j cannot mix the two.
+# Set up first, then run a separate make, so that -j cannot mix the two.
 check:
 	$(Q)$(MAKE) --no-print-directory deps-test
 	$(Q)tests/all check $(O)
@@ -62,13 +62,13 @@ bench:
 	$(Q)tests/bench/run --build $(O) $(if $(BEFORE),--before $(BEFORE))
 	$(Q)tests/lab/bench --gpcvm $(O)/gpcvm --json $(O)/bench-lab.json
 
-# All that `make test` boots, from the cache or built: minutes, once.
+# Build all kernels that `make test` boots, unless cached: minutes, once.
 lab-kernels:
 	$(Q)for k in debian 'base --lean' 'reference --lean' base reference; do \
 		tests/lab/lab build --kernel $$k || exit; \
 	done
 
-# The lab builds the kernels that it lacks: minutes, once.
+# The lab builds missing kernels: minutes, once.
 lab:
 	$(Q)$(MAKE) --no-print-directory deps-lab
 	$(Q)$(MAKE) --no-print-directory $(O)/gpcvm $(O)/tests/lab/agent \
@@ -81,7 +81,7 @@ matrix:
 	$(Q)$(MAKE) --no-print-directory $(O)/gpcvm $(O)/tests/lab/agent
 	$(Q)tests/lab/matrix --gpcvm $(O)/gpcvm $(K)
 
-# The kernels on which it takes seconds.
+# Only the kernels on which it takes seconds.
 matrix-short: $(O)/gpcvm $(O)/tests/lab/agent
 	$(Q)tests/lab/matrix --gpcvm $(O)/gpcvm --counts $(O)/matrix.counts \
 		debian lean reference-lean
@@ -96,7 +96,7 @@ suite-short: $(O)/gpcvm $(O)/tests/lab/agent
 	$(Q)tests/lab/suite --gpcvm $(O)/gpcvm --counts $(O)/suite.counts \
 		$(or $(K),host debian lean reference-lean)
 
-# Every mistake that the reference kernel can make, and what finds it.
+# Every fault of the reference kernel, and the scenarios that find it.
 faults:
 	$(Q)$(MAKE) --no-print-directory deps-lab
 	$(Q)$(MAKE) --no-print-directory $(O)/gpcvm $(O)/tests/lab/agent
@@ -122,6 +122,6 @@ linux:
 	$(Q)$(MAKE) --no-print-directory $(O)/gpcvm $(O)/tests/lab/agent
 	$(Q)tests/lab/linux --gpcvm $(O)/gpcvm $(K)
 
-# A broken judge has to be noticed by a scenario.
+# A scenario must notice each broken judge.
 mutants: $(O)/tests/lab/agent
 	$(Q)tests/mutants --counts $(O)/mutants.counts $(K)

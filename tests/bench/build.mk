@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# The floor that gpcvm is measured against (also the guest's own test harness),
-# and the client that takes the time.
+# The floor that gpcvm is compared with (also the guest's own test harness),
+# and the client that measures times.
 
 FLOOR_OBJS := $(patsubst %.c,$(O)/%.o,$(wildcard tests/bench/floor*.c))
 CLIENT_OBJS := $(patsubst %.c,$(O)/%.o,$(wildcard tests/bench/client*.c))

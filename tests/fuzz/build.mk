@@ -2,9 +2,8 @@
 #
 # libFuzzer targets, tests/fuzz/fuzz_*.c. They need clang; without it both
 # targets say so and do nothing. `make fuzz-short FUZZ_SECONDS=600` runs longer.
-# Inputs to start from are in tests/fuzz/NAME.seeds. What a fuzzer finds is in
-# build/fuzz/NAME-crash-*: give it to the program as its argument to see it
-# again.
+# Seeds are in tests/fuzz/NAME.seeds. Findings are in build/fuzz/NAME-crash-*: run
+# the program with one as its argument to reproduce it.
 
 FUZZ_CC ?= clang
 FUZZ_SECONDS ?= 10
@@ -17,7 +16,7 @@ FUZZ_BINS := $(FUZZ_SRCS:tests/fuzz/%.c=build/fuzz/%)
 FUZZ_FLAGS := -g -O1 -std=gnu11 $(WARN) -pthread -fno-omit-frame-pointer \
 	      -fno-sanitize-recover=all -fsanitize=fuzzer-no-link,address,undefined
 
-# All of gpcvm, so that a target takes what it reaches.
+# An archive of all of gpcvm: a target links only what it uses.
 FUZZ_OBJS := $(SRCS:%.c=build/fuzz/obj/%.o)
 
 build/fuzz/obj/%.o: %.c
@@ -60,7 +59,7 @@ fuzz-build fuzz-short:
 endif
 
 # Random requests on several connections to a real machine, under sanitizers.
-# SEED=N plays that session first; its requests are in build/fuzz afterwards.
+# SEED=N starts with that session; its requests are in build/fuzz afterwards.
 .PHONY: fuzz-protocol
 fuzz-protocol:
 	$(Q)$(MAKE) --no-print-directory SAN=address,undefined build/san/gpcvm

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Kernels from files that are written by the tests, and refused."""
+"""Kernel files written by the tests, which gpcvm must refuse."""
 import os
 
 
@@ -11,7 +11,7 @@ def write(lab, name, data):
 
 
 def refused(lab, path, *words, args=(), status=1):
-    """An error of one line; no output of a guest, and no socket."""
+    """Expect a one-line error, no output of a guest, and no socket."""
     socket = os.path.join(lab.dir, "socket")
     for mode in ("--memory", "anon"), ("--memory", "anon", "--bounce"):
         got, out, err = lab.run("run", *mode, "--kernel", path, *args,

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Make a thread of another process make a system call (ptrace(2)), as a guest
-would that has taken the thread over. x86-64."""
+"""Make a thread of another process call the kernel (ptrace(2)), as a guest
+would that controls the thread. x86-64."""
 import ctypes
 import errno
 import os
@@ -17,7 +17,7 @@ SYSCALL = b"\x0f\x05"
 
 
 class Killed(Exception):
-    """The thread did not live to see the result; by which signal."""
+    """A signal killed the thread during the call."""
 
 
 class Regs(ctypes.Structure):
@@ -33,7 +33,7 @@ def ptrace(request, tid, address=0, data=0):
 
 
 def find_syscall(pid):
-    """Where the program has a system call instruction."""
+    """The address of a system call instruction in the program."""
     with open(f"/proc/{pid}/maps") as maps, \
             open(f"/proc/{pid}/mem", "rb") as mem:
         for line in maps:
@@ -48,7 +48,8 @@ def find_syscall(pid):
 
 
 def stopped(tid, *fine):
-    """Wait until it stops, pass other signals on; of which signal."""
+    """Wait until the thread stops, passing on other signals -> the signal that
+    stopped it."""
     while True:
         _, status = os.waitpid(tid, WALL)
         if os.WIFSIGNALED(status):
@@ -58,14 +59,14 @@ def stopped(tid, *fine):
         sig = os.WSTOPSIG(status)
         if sig in fine:
             return sig
-        # Stops that ptrace makes are no signal of the thread's.
+        # ptrace's own stops are not signals of the thread.
         ptrace(CONT, tid, 0,
                0 if status >> 16 or sig == signal.SIGTRAP else sig)
 
 
 def call(pid, tid, number, *args):
-    """-> what the call returns; a str or bytes argument is put below its stack.
-    Killed: the thread was ended for it."""
+    """-> the call's result; str and bytes arguments are copied below the
+    stack. Raises Killed if the call killed the thread."""
     at = find_syscall(pid)
     ptrace(SEIZE, tid)
     ptrace(INTERRUPT, tid)
@@ -83,11 +84,11 @@ def call(pid, tid, number, *args):
             value, below = below, below - 256
         setattr(new, name, value & (1 << 64) - 1)
     new.rip, new.rax = at, number
-    new.orig_rax = (1 << 64) - 1  # not in a call that would be restarted
+    new.orig_rax = (1 << 64) - 1  # do not restart an interrupted call
     ptrace(SETREGS, tid, 0, ctypes.addressof(new))
     ptrace(SINGLESTEP, tid)
     sig = stopped(tid, signal.SIGTRAP, signal.SIGSYS)
-    if sig == signal.SIGSYS:  # let it have it, and see it die
+    if sig == signal.SIGSYS:  # deliver it, and watch the thread die
         ptrace(CONT, tid, 0, sig)
         stopped(tid)
     ptrace(GETREGS, tid, 0, ctypes.addressof(new))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The messages of this host's kernel, which are everybody's."""
+"""The messages of this host's kernel, which any process may cause."""
 import functools
 import os
 
@@ -9,7 +9,7 @@ ATTEMPTS = 10
 
 
 class Kmsg:
-    """The kernel's messages from now on, read as gpcvm does."""
+    """The kernel's messages from now on, read the way gpcvm does."""
 
     def __init__(self):
         try:
@@ -17,10 +17,10 @@ class Kmsg:
         except OSError as e:
             raise lib.Skip(f"/dev/kmsg: {e.strerror}") from None
         os.lseek(self.fd, 0, os.SEEK_END)
-        self.kernel = {True: [], False: []}     # by: WARNING or worse
+        self.kernel = {True: [], False: []}     # level: WARNING or worse
 
     def read(self):
-        """-> what came in from the kernel of WARNING level or worse."""
+        """-> new messages of the kernel, of WARNING level or worse."""
         while True:
             try:
                 record = os.read(self.fd, 8192).decode(errors="replace")
@@ -36,7 +36,7 @@ class Kmsg:
 
 
 def kernel_warns(lab, kmsg):
-    """Have the kernel warn: some KVMs do of a guest that dies."""
+    """Make the kernel warn: some KVMs do when a guest dies."""
     for _ in range(5):
         m = lab.machine("--memory", "anon", "--no-guard")
         m.ok("guest 0 nop")
@@ -49,12 +49,12 @@ def kernel_warns(lab, kmsg):
 
 
 def undisturbed(fn):
-    """Once more where the kernel warned meanwhile, of whatever was done on this
-    host: that ends every storm, and fails every scenario."""
+    """Repeat a test if the kernel warned meanwhile, about anything on this
+    host: a warning ends every storm and fails every scenario."""
     def test(lab):
         for left in reversed(range(ATTEMPTS)):
             kmsg = Kmsg()
-            own = type(lab)(lab.gpcvm)  # nothing of the attempt before
+            own = type(lab)(lab.gpcvm)  # leave nothing of the previous attempt
             try:
                 fn(own)
                 own.close()

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Kernels that look like Linux's, to the byte that matters: a bzImage, and an
-ELF file with a PVH note. What they run is HLT."""
+"""Kernels that look like Linux to a loader: a bzImage, and an ELF file with a
+PVH note. They only run HLT."""
 import struct
 
 PAGE = 4096

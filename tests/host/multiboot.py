@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The Multiboot images that are built here (tests/multiboot), and what they
-say about the machine: for the tests on the host and in the lab."""
+"""The Multiboot images of tests/multiboot, and their expected output, for
+tests on the host and in the lab."""
 import os
 import re
 import struct
 
-# What image.elf finds: every line has to come, so that nothing is passed over.
+# The output of image.elf: every line is required, so that no check is skipped.
 ENTRY = ["EAX is the magic", "protected mode, paging off", "interrupts off",
          "A20", "data is loaded", "bss is zero"]
 INFO = ["flags of the information", "mem_lower",
@@ -26,8 +26,8 @@ COUNTERS = ["performance counters take a zero"]
 REST = COUNTERS + ["fw_cfg RAM", "RTC valid", "PS/2 absent", "unhandled port, 1 byte",
         "unhandled port, 2 bytes", "unhandled port, 4 bytes"]
 ALL = ENTRY + INFO + CHIPS + APS + REST
-# long.elf, which starts as kvm-unit-tests do. That a CPU of AMD's (the lab has
-# one) has counters is not in CPUID.
+# long.elf, which starts like kvm-unit-tests. CPUID does not say whether an AMD
+# CPU (as in the lab) has counters.
 AMD = ["performance counters count or are absent"]
 LONG = ["memory behind the image", "CPUs are online",
         "every CPU takes an interrupt", "every CPU knows its number"]
@@ -53,7 +53,7 @@ def passed(out):
 
 
 def checksum(data):
-    """As the image adds up a module."""
+    """The checksum that the image computes of a module."""
     s = 0
     whole = len(data) // 4 * 4
     for b in [*struct.unpack(f"<{whole // 4}I", data[:whole]), *data[whole:]]:

@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Bad requests get a clear failure, and the machine goes on."""
+"""Bad requests get a clear error, and the machine goes on."""
 import json
 import re
 
 import lib
 
-RAM = 64 << 20  # what lab.plain() has, from gpa 0 on
+RAM = 64 << 20  # RAM of lab.plain(), from gpa 0 on
 TOP = 1 << 64
 
-# For each row of the tables of help, requests that are right, with as many
-# arguments as it takes. The numbers are in braces. None may be missing: a new
-# command fails test_every_command_has_a_good_request.
+# Valid requests for each row of the tables of help, with all their arguments.
+# Numbers are in braces. None may be missing: a new command fails
+# test_every_command_has_a_good_request.
 GOOD = {
     "help": ["help"], "status": [""], "caps": [""], "gpc": [""],
     "punch": ["{8M} {4K}"], "allocate": ["{8M} {4K}"],
@@ -33,12 +33,12 @@ GOOD = {
     "guest 0 hypercall": ["{1} {0} {0} {0} {0}"], "guest 0 time": [""],
     "guest 0 halt": [""], "guest 0 nop": [""],
 }
-# What the tables call numbers, and what they call otherwise.
+# Argument names in the tables: numbers, and others.
 NUMBERS = {"GPA", "LEN", "VCPU", "SLOT", "CPU", "N", "CODE", "VALUE", "BYTE",
            "MSR", "NR", "USEC", "A0", "A1", "A2", "A3"}
 WORDS = {"CMD", "NAME", "OP", "ARG", "WORKER", "FILE",
-         "SECONDS"}     # it may have a fraction
-# What ends the machine, or is not said twice.
+         "SECONDS"}     # may have a fraction
+# Requests that end the machine, or cannot be repeated.
 LAST = {"quit"}
 
 BAD_NUMBERS = [
@@ -70,7 +70,7 @@ def good(name):
 
 
 def words(name):
-    """Those of the first."""
+    """The first of them."""
     return [w for w, _ in good(name)[0]]
 
 
@@ -105,7 +105,7 @@ def test_every_command_has_a_good_request(lab):
                 continue
             text = " ".join([name] + [w for w, _ in line])
             r = m.cmd(text)
-            # What the arguments say is right; this kernel may lack it.
+            # The arguments are valid, but this kernel may not support it.
             assert r["ok"] or r["error"]["kind"] not in ("usage", "range"), \
                 (text, r)
         if name == "slot":
@@ -163,7 +163,7 @@ def test_a_bad_number_is_named_in_the_message(lab):
     m.healthy()
 
 
-# What takes pages, and what takes bytes.
+# Commands that take pages, and commands that take bytes.
 BY_PAGES = ["punch {} {}", "allocate {} {}", "attr {} {} shared",
             "prefault 0 {} {}", "guest 0 convert {} {} shared"]
 BY_BYTES = ["guest 0 fill {} {} 1", "guest 0 hash {} {}",
@@ -220,13 +220,13 @@ def test_ranges_outside_ram_are_refused(lab):
             1 << 63:
         refuse(m, ONE_PAGE + ONE_WORD, gpa)
         refuse(m, BY_PAGES + BY_BYTES + SHORT, gpa, 0x1000)
-    # Over the end of RAM.
+    # Beyond the end of RAM.
     refuse(m, BY_PAGES + BY_BYTES, RAM - 0x1000, 0x2000)
     refuse(m, BY_PAGES + BY_BYTES, 0x800000, RAM)
     refuse(m, SHORT, RAM - 0x800, 0x1000)
     refuse(m, ["guest 0 write {} 1", "guest 0 read {}", "mem {}",
                "pv clock0 move {}"], RAM - 4)
-    # While the last page and the last bytes are RAM.
+    # The last page and the last bytes are still RAM.
     m.ok(f"punch {RAM - 0x1000:#x}")
     m.ok(f"guest 0 write {RAM - 8:#x} 1")
     m.ok(f"mem {RAM - 1:#x} 1")

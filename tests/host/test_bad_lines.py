@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Lines that are no requests: length, bytes, quotes, ends; and garbage."""
+"""Lines that are not requests: length, bytes, quotes, ends; and garbage."""
 import random
 
 import lib
@@ -109,14 +109,14 @@ def test_half_a_line_and_a_half_close_gets_a_failure_and_is_not_run(lab):
         assert "not run" in r["error"]["message"], (part, r)
         assert c.line() is None, part
         c.close()
-    # Whole lines before the half-close are answered, slow ones too.
+    # Complete lines before the half-close get replies, including slow ones.
     c = m.connect()
     c.send(b"guest 0 hash 8M 256K\nguest 0 nop\nstatus\n")
     c.half_close()
     assert [c.reply()["cmd"] for _ in range(3)] == ["guest", "guest", "status"]
     assert c.line() is None
     c.close()
-    # An empty connection is none of anybody's business.
+    # An empty connection is not reported.
     c = m.connect()
     c.half_close()
     assert c.line() is None
@@ -124,8 +124,8 @@ def test_half_a_line_and_a_half_close_gets_a_failure_and_is_not_run(lab):
     m.healthy()
 
 
-# Never: quit ends the machine, poison takes a page from the host, record may
-# write files.
+# Not sent: quit ends the machine, poison takes a page from the host, record
+# may write files.
 FORBIDDEN = {"quit", "poison", "record"}
 NUMBERS = ["0", "1", "2", "7", "8", "4096", "4K", "0x800000", "8M", "9M",
            "0x801000", "63M", "64M", "1G", "0x4b564d01", "0x4b564d03", "0x10",
@@ -161,7 +161,7 @@ def random_line(rng, commands, ops):
 
 
 def mend(m):
-    """Take back what the garbage may rightfully have done."""
+    """Undo valid effects of the garbage."""
     for v in m.ok("status")["vcpus"]:
         m.ok(f"vcpu {v['vcpu']} resume")
     for s in m.ok("status")["slots"][1:]:

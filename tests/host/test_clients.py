@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Clients that do not behave, many of them, and what they leave behind."""
+"""Misbehaving clients, many clients, and what they leave behind."""
 import fcntl
 import os
 import resource
@@ -11,15 +11,15 @@ import time
 
 import lib
 
-# A sanitizer keeps freed memory to find its later use; a little of it is
-# enough here, so that a leak can be told from that.
+# A sanitizer keeps freed memory to detect use after free; a small quarantine
+# suffices here, and does not look like a leak.
 SMALL_QUARANTINE = {**os.environ,
                     "ASAN_OPTIONS": "quarantine_size_mb=1:"
                                     "thread_local_quarantine_size_kb=64"}
 
 
 def send_until_blocked(client, data, most):
-    """-> bytes that were taken; at most @most."""
+    """-> the number of bytes accepted, at most @most."""
     client.sock.settimeout(1)
     sent = 0
     try:
@@ -98,7 +98,7 @@ def knock(m):
     try:
         c.send("status\n")
     except BrokenPipeError:
-        pass  # refused already; the reply is there all the same
+        pass  # refused already, but the reply has arrived
     return c, c.reply()
 
 
@@ -106,7 +106,7 @@ def hung_up(client):
     try:
         return client.line() is None
     except ConnectionResetError:
-        return True  # it had sent something that was not read
+        return True  # data that it sent was not read
 
 
 def test_clients_over_the_limit_are_refused_with_a_reply(lab):
@@ -131,7 +131,7 @@ def test_clients_over_the_limit_are_refused_with_a_reply(lab):
         c.close()
     m.ok("caps")  # opens files
     m.healthy()
-    clients.pop().close()  # one goes, one may come
+    clients.pop().close()  # one leaves, another may connect
 
     def room():
         c, r = knock(m)
@@ -205,7 +205,7 @@ def test_a_subscriber_that_never_reads_misses_events_and_nothing_else(lab):
     m.client.pipeline(["punch 8M"] * 20000)
     assert m.rss() - rss < 4 << 20, (rss, m.rss())
     m.healthy()
-    # It can come back: what it missed shows as gaps.
+    # It can resume: missed events show as gaps.
     lazy.send("unheard-of\n")
     last, seen = 0, 0
     while "event" in (line := lazy.line()):
@@ -238,7 +238,7 @@ def test_200000_requests_leave_no_memory(lab):
     m = lab.plain(env=SMALL_QUARANTINE)
     lines = ["punch 8M", "gpc", "nonsense", "punch 1", "mem 8M 64",
              'help "punch"', "guest 9 nop", "attr 8M private"] * 2500
-    for _ in range(3):  # until its buffers are as large as they will be
+    for _ in range(3):  # until its buffers have their final size
         m.client.pipeline(lines)
     before = m.rss()
     for _ in range(9):
@@ -250,13 +250,13 @@ def test_200000_requests_leave_no_memory(lab):
 
 
 def cpu_ns(m):
-    """What the main thread has run, without its vCPUs."""
+    """The main thread's processor time, without the vCPUs."""
     with open(f"/proc/{m.proc.pid}/task/{m.proc.pid}/schedstat") as f:
         return int(f.read().split()[0])
 
 
 def cost_of_requests(m, nr):
-    """The main thread's processor time for so many, the median of five."""
+    """The main thread's processor time for @n, the median of five."""
     costs = []
     for _ in range(5):
         before = cpu_ns(m)
@@ -266,7 +266,7 @@ def cost_of_requests(m, nr):
 
 
 def deaf(m, nr, line):
-    """So many clients that send lines as long as they are taken, and read
+    """Clients that send lines as long as these are accepted, and read
     nothing."""
     clients = [m.connect() for _ in range(nr)]
     for c in clients:
@@ -284,7 +284,7 @@ def send_some(client, data):
 
 
 def unread(client):
-    """How many bytes the kernel keeps for it."""
+    """The number of bytes that the kernel buffers for it."""
     n = fcntl.ioctl(client.sock, termios.FIONREAD, bytes(4))
     return int.from_bytes(n, sys.byteorder)
 
@@ -342,14 +342,14 @@ def ticks(pid):
 
 
 def spin(seconds):
-    """Until this process has run for so long."""
+    """Wait until this process has run that long."""
     end = time.process_time() + seconds
     while time.process_time() < end:
         pass
 
 
 def allow_files(m, nr):
-    """As its own user: the machine leaves uid 0, and root here may lack
+    """Run it as another user: the machine leaves uid 0, and root here may lack
     CAP_SYS_RESOURCE."""
     with open(f"/proc/{m.proc.pid}/status") as f:
         ids = {k: v.split() for k, _, v in (l.partition(":") for l in f)}

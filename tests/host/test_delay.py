@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""delay on a kernel that has none; tests/lab/test_delay.py has the rest."""
+"""delay on a kernel without delays; tests/lab/test_delay.py has the rest."""
 import os
 
 import lib

@@ -25,7 +25,7 @@ def test_demo_shows_every_step(lab):
 
 
 def test_demo_without_kvm_says_so_and_fails(lab):
-    # A gpcvm for which /dev/kvm is something else.
+    # A gpcvm without a usable /dev/kvm.
     wrapper = os.path.join(lab.dir, "gpcvm")
     with open(wrapper, "w") as f:
         f.write(f"#!/bin/sh\nexec {lab.gpcvm} \"$@\" --device /dev/null\n")

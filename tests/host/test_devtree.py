@@ -8,7 +8,7 @@ import lib
 
 
 def dump(lab, *args):
-    """-> the source that dtc makes of it, and its warnings."""
+    """-> the source that dtc prints, and its warnings."""
     lab.need_kvm()
     if not shutil.which("dtc"):
         raise lib.Skip("no dtc: apt-get install device-tree-compiler")

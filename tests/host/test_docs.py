@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What the documents show is what the program does.
+"""The program does what the documents show.
 
 In README.md and docs/*.md the blocks marked sh of one document are one shell
 session. "$ " starts a command, which must succeed; the lines below it are what
@@ -26,10 +26,10 @@ import bugs  # noqa: E402
 
 SOCKET = "/tmp/gpcvm"
 # KVM refreshes all clocks once, 100 ms after a guest has set one up
-# (KVMCLOCK_UPDATE_DELAY): a reader is not that quick, nor must the test be.
+# (KVMCLOCK_UPDATE_DELAY). A reader is slower than that; the test waits.
 SETTLE = 0.3
-# Which page the allocator hands out, and where a thread runs, is up to the
-# host: a session may show the same pfn, and is then held again.
+# The host chooses pages and CPUs: a session may see the same pfn again, and is
+# then repeated.
 ATTEMPTS = 5
 
 NUMBER = re.compile(r"(?<![\w.])(?:0x[0-9a-f]+|\d+(?:\.\d+)?)")
@@ -56,7 +56,7 @@ def text_of(lab, name):
 
 
 def unfinished(command):
-    """Does it go on in the next line?"""
+    """Does the command continue on the next line?"""
     here = re.search(r"<<'(\w+)'\n?", command)
     return command.endswith("\\") or \
         bool(here) and not command.endswith("\n" + here.group(1))
@@ -92,7 +92,7 @@ def pattern(line):
             out.append(re.escape(part[at:m.start()]))
             word = m.group()
             if re.fullmatch("0{2,}", word):
-                out.append(word)  # a page of zeros is no number
+                out.append(word)  # a page of zeros is not a number
             elif word.startswith("0x"):
                 out.append("0x[0-9a-f]+")
             else:
@@ -105,7 +105,7 @@ def pattern(line):
 def matches(shown, seen):
     lines = []
     for line in shown:
-        # As an ordinary user one does not see the pfns.
+        # Ordinary users do not see pfns.
         if os.geteuid():
             line = re.sub(r'"pfn":"0x[0-9a-f]+"', '"pfn":null', line)
             line = line.replace('"pfn_changed":"yes"',
@@ -117,7 +117,8 @@ def matches(shown, seen):
 # ---- a session --------------------------------------------------------------
 
 def script(lab, commands, socket, stand_ins):
-    """The commands for bash, each followed by a mark with its status."""
+    """A bash script of the commands, each followed by a mark with its
+    status."""
     here = os.path.dirname(lab.gpcvm)
     out = [f"cd '{lab.root}'", f"PATH='{here}':$PATH",
            "trap 'kill $(jobs -p) 2>/dev/null' EXIT"]
@@ -130,8 +131,8 @@ def script(lab, commands, socket, stand_ins):
         out.append(f"printf '\\n@@ {i} %s\\n' $?")
         if " run --" in command and command.endswith("&") and \
                 lab.gpcvm in command:
-            # Only looks, as what is recorded next may have to come first. A
-            # kernel from a file has no agent that would be ready.
+            # A read-only request, because a recording may have to come first.
+            # A kernel from a file has no agent that would become ready.
             out.append(f"while gpcvm ctl --wait {lib.LIMIT} '{socket}' status "
                        "| grep -v '\"loader\"' "
                        "| grep -q '\"ready_ns\":null'; do sleep 0.1; done; "
@@ -140,14 +141,14 @@ def script(lab, commands, socket, stand_ins):
 
 
 def by_chance(seen):
-    """Can these replies differ from what is shown without a defect?"""
+    """Can these replies differ from the shown ones by chance?"""
     if '"ok":false' in seen or re.search(r'"verdict":"(?!fresh)', seen):
         return False
     return '"pfn_changed":"no"' in seen or '"op":"read"' in seen
 
 
 def hold(lab, commands, number, stand_ins, limit):
-    """Run them all -> what is not as shown or None, and may it be chance?"""
+    """Run them all -> the difference or None, and whether it may be chance."""
     socket = os.path.join(lab.dir, f"session{number}")
     path = socket + ".sh"
     with open(path, "w", encoding="utf-8") as f:
@@ -168,7 +169,7 @@ def hold(lab, commands, number, stand_ins, limit):
         if 2 * i + 1 >= len(parts):
             return f"$ {command}\nnever came to its end\n{err}", False
         seen, status = parts[2 * i], parts[2 * i + 1]
-        # The mark's own newline closed the last line, if the command did not.
+        # The mark's newline ends the last line if the command did not.
         seen += "" if seen.endswith("\n") or not seen else "\n"
         for there, real in stand_ins.items():
             seen = seen.replace(real, there)
@@ -181,7 +182,7 @@ def hold(lab, commands, number, stand_ins, limit):
 
 
 def session(lab, name, stand_ins=None, limit=2 * lib.LIMIT):
-    """@stand_ins: what the test has in place of what is shown."""
+    """@stand_ins: the test's replacements for shown paths."""
     commands = [c for c in commands_of(text_of(lab, name))
                 if not re.match(r"make\b", c[0])]
     assert commands, f"{name} shows no commands"
@@ -198,7 +199,7 @@ def host_session(lab, name):
     lab.need_mode("gmem")
     if not shutil.which("socat"):
         raise lib.Skip("socat is not installed")
-    # Recordings are only made where the socket is.
+    # Recordings are only allowed in the socket's directory.
     session(lab, name, {"/tmp/session.scn":
                         os.path.join(lab.dir, "session.scn")})
 
@@ -226,7 +227,7 @@ def test_readme_shows_the_demo(lab):
 
 @lib.short
 def test_readme_shows_the_fault_of_its_page(lab):
-    # tests/lab/test_bugs.py holds the page to what the kernel does.
+    # tests/lab/test_bugs.py checks the page on the kernel.
     readme, page = text_of(lab, "README.md"), text_of(lab, "docs/bugs/no-punch.md")
     shown = re.search(r"```text\n(.*?)```", readme, re.S)[1]
     diagram, output = shown.split("\n\n")
@@ -424,7 +425,7 @@ def test_control_has_every_command_and_field(lab):
 
 
 def literal_blocks(page):
-    """What stands between .Bd -literal and .Ed, as it is shown."""
+    """The text between .Bd -literal and .Ed, as rendered."""
     return [b.replace("\\e", "\\") for b in re.findall(
         r"^\.Bd -literal[^\n]*\n(.*?)^\.Ed$", page, re.M | re.S)]
 

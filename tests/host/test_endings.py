@@ -11,7 +11,7 @@ REGISTERS = ("rip", "rsp", "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp",
 
 
 def ended(m, status, *words):
-    """It ended like this, and nothing is left of it."""
+    """Check how it ended, and that nothing is left."""
     assert m.wait() == status, (m.proc.returncode, m.stderr())
     assert not os.path.exists(m.path), "the socket is still there"
     for w in words:
@@ -21,13 +21,13 @@ def ended(m, status, *words):
 
 
 def last_words(client):
-    """All that comes until gpcvm hangs up."""
+    """Everything received until gpcvm hangs up."""
     lines = []
     while True:
         try:
             line = client.line()
         except ConnectionResetError:
-            return lines  # it had sent what nobody read
+            return lines  # data that it sent was not read
         if line is None:
             return lines
         lines.append(line)
@@ -40,17 +40,17 @@ def breakable(lab, **kw):
 
 
 def regs(m):
-    """vCPU 0's, while its agent waits at the doorbell."""
+    """vCPU 0's registers, while its agent waits at the doorbell."""
     m.ok("guest 0 nop")
     return m.ok("vcpu 0 regs")
 
 
 def prepare(m, code):
-    """Machine code (1, 2, 4 or 8 bytes) where vCPU 0's agent goes on after the
-    doorbell: the address is behind the words that db_call pushes
-    (guest/doorbell.S)."""
+    """Write machine code (1, 2, 4 or 8 bytes) where vCPU 0's agent continues
+    after the doorbell: the return address follows the words that db_call
+    pushes (guest/doorbell.S)."""
     sp = int(regs(m)["rsp"], 16) + 16
-    # Not through the agent, which would use that part of its stack.
+    # Not through the agent, which would overwrite that part of its stack.
     at = int.from_bytes(bytes.fromhex(m.ok(f"mem {sp:#x} 8")["data"]),
                         "little")
     value = int.from_bytes(code, "little")
@@ -58,13 +58,13 @@ def prepare(m, code):
 
 
 def plant(m, code):
-    """The same, and run it."""
+    """Write it, and run it."""
     prepare(m, code)
     return m.cmd("guest 0 nop")
 
 
 def triple_fault(m):
-    """No page tables any more, hence no handler for the #PF either."""
+    """Without page tables there is no handler for the #PF either."""
     cr3 = regs(m)["cr3"]
     m.client.send(f"guest 0 fill {cr3} 4K 0\n")
 
@@ -112,7 +112,7 @@ def test_unexpected_page_fault_tells_the_address(lab):
 @lib.alone
 def test_exceptions_in_the_handler_end_with_13_or_10(lab):
     m = breakable(lab)
-    # ud2 where db_call goes on: the handler uses that itself.
+    # ud2 where db_call continues: the handler also goes through there.
     m.ok(f"guest 0 write {regs(m)['rip']} 0x0b0f 2")
     r = m.cmd("guest 0 nop")
     assert not r["ok"], r
@@ -227,7 +227,7 @@ def test_a_stdout_that_takes_nothing_does_not_hang_or_kill_the_machine(lab):
     with open("/dev/full", "wb") as full:
         assert lab.spawn(*args, stdout=full).wait(lib.LIMIT) in (0, 1)
     r, w = os.pipe()
-    os.close(r)  # nobody reads: EPIPE, and SIGPIPE where it is not ignored
+    os.close(r)  # no reader: EPIPE, and SIGPIPE unless ignored
     try:
         assert lab.spawn(*args, stdout=w).wait(lib.LIMIT) in (0, 1)
     finally:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The event log: what is in it, how it is read and subscribed to."""
+"""The event log: its content, reading it, subscribing to it."""
 import os
 
 import lib
@@ -49,7 +49,7 @@ def test_log_gives_the_last_n_oldest_first(lab):
     assert len(m.ok("log")["events"]) == 20
     assert len(log(m, 3)) == 3
     assert len(log(m, 1)) == 1
-    last = texts(log(m, 25))    # some may be of the host's kernel
+    last = texts(log(m, 25))    # some may come from the host's kernel
     assert last[-5:] == ["guest 0 write 0x2000000 28",
                          "guest 0 write 0x2000000 29", "log", "log 3",
                          "log 1"], last
@@ -169,7 +169,7 @@ def test_kernel_warning_is_an_event_and_nothing_else_is(lab):
     kmsg = Kmsg()
     before = m.ok("status")["kernel_messages"]
     assert len(texts(log(m), "kernel")) >= before
-    # What a program writes there is not the kernel's (facility user).
+    # Messages that programs write there are not the kernel's (facility user).
     mine = f"gpcvm test message {os.getpid()}"
     kmsg.write(f"<4>{mine}")
     kmsg.write(f"<6>{mine}")

@@ -65,7 +65,7 @@ def test_what_needs_a_closed_file_is_refused_with_the_reason(lab):
         for line in f"punch {at:#x}", f"allocate {at:#x}", f"mem {at:#x} 8", \
                 f"pv clock0 move {at:#x}", f"pv steal0 move {at:#x}":
             m.fails(line, "state", "file 1 is closed")
-    # A range that only ends in it is refused as a whole.
+    # A range that only ends there is refused as a whole.
     m.ok(f"guest 0 fill {ONE - PAGE:#x} 8 0x77")
     m.fails(f"punch {ONE - PAGE:#x} {2 * PAGE}", "state", "closed")
     assert m.read(f"{ONE - PAGE:#x}") == b"\x77" * 8
@@ -86,7 +86,7 @@ def test_slots_without_a_file_of_their_own_are_not_closed(lab):
     m.fails("slot close 0", "state", "--no-guard")
     m.fails("slot close 1 0", "usage")
     plain = lab.machine("--memory", "gmem")
-    # Slot 1 has nothing of the guest's own, but its file does.
+    # Slot 1 holds nothing of the guest's own, but its file does.
     plain.fails("slot close 1", "state", "file 0", "slot 0", "--no-guard")
     anon = start(lab, "anon")
     anon.fails("slot close 1", "state", "no gmem file")

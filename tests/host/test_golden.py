@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A golden session: requests and command lines whose replies, events, output
-and exit status must stay as tests/host/golden has them, but for the numbers
-that vary. It holds what clients rely on while the code behind it moves. After
-a change on purpose, tests/host/golden/record records them anew.
-"""
+and exit status must match tests/host/golden, except for varying numbers. It
+preserves what clients rely on while the code changes. After an intended
+change, record them again with tests/host/golden/record."""
 import difflib
 import json
 import os
@@ -17,7 +16,7 @@ from kmsg import undisturbed
 
 GOLDEN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "golden")
 
-# Fields whose number varies, with its letter in the recording. Nothing else of
+# Fields whose number varies, with its letter in the recording. Nothing else in
 # a reply may differ: neither names nor order nor words.
 NUMBERS = {
     "ns": "ns up_ns ready_ns run_ns p50 p99 max skew_p50 skew_p99 skew_max "
@@ -37,16 +36,16 @@ RULES = [(re.compile(pattern), to) for pattern, to in [
     *((field(names, r"-?\d+(?=[,}])"), rf"\1{to}")
       for to, names in NUMBERS.items()),
     (field(HEX, r'"0x[0-9a-f]+"'), r'\1"hex"'),
-    # Which page the host's allocator hands out.
+    # The host's allocator chooses the page.
     (field("pfn_changed", '"(?:yes|no|unknown)"'), r'\1"maybe"'),
-    # The guest's compiler decides.
+    # It depends on the guest's compiler.
     (r"\brip 0x[0-9a-f]+", "rip hex"),
-    # A build with sanitizers, as others have it.
+    # Same in a build with sanitizers as in others.
     (r'"seccomp":\[\],"seccomp_why":"built with sanitizers[^"]*","landlock":'
      r'null,"keeper":{"pid":n,"seccomp":false,"landlock":null',
      '"seccomp":["main","vcpu","request"],"landlock":7,'
      '"keeper":{"pid":n,"seccomp":true,"landlock":7'),
-    # Chance: so few rounds, a vCPU that is still on its way to the doorbell.
+    # By chance: few rounds, or a vCPU that has not reached the doorbell.
     (r'"state":"running"(?=,"agent")', '"state":"idle"'),
     (r',"note":"\d+ of \d+ rounds overlapped: [^"]*"', ""),
     # Rows of probe, whose table has columns, and what play says of others.
@@ -59,7 +58,7 @@ RULES = [(re.compile(pattern), to) for pattern, to in [
 
 
 def normal(text, lab):
-    """@text, without what varies."""
+    """@text without its varying parts."""
     for real, name in (lab.dir, "DIR"), (lab.gpcvm, "gpcvm"):
         text = text.replace(real, name)
     for pattern, to in RULES:
@@ -68,7 +67,7 @@ def normal(text, lab):
 
 
 def shown(text, lab):
-    """The lines of the recording: a long list has a line for each element."""
+    """The lines of the recording; long lists have one line per element."""
     text = normal(text, lab)
     if len(text) > 200:
         text = re.sub(r"(?<=[\[,])\{", "\n{", text)
@@ -88,7 +87,7 @@ def lines_of(name):
 # ---- sessions ---------------------------------------------------------------
 
 class Session:
-    """A machine, and the events that it causes."""
+    """A machine and its events."""
 
     def __init__(self, lab, mode, options):
         self.lab = lab
@@ -102,7 +101,7 @@ class Session:
 
     def collect(self):
         while e := self.watch.line():
-            # The kernel's own are no work of this session.
+            # This session does not cause the kernel's messages.
             if e["event"] != "kernel":
                 self.events.append(e)
 
@@ -166,8 +165,8 @@ def run_all(lab):
 # ---- what was recorded ------------------------------------------------------
 
 def host(lab):
-    """What of the host decides over replies: rows of probe, each with its
-    state, for some the value"""
+    """Properties of the host that affect replies: rows of probe, each with its
+    state, some with the value."""
     rows = json.loads(lab.run("probe", "--json")[1])["rows"]
     part = {"kernel": r"Linux \d+\.\d+", "vendor-module": ".*", "family": ".*"}
     return [row["name"] + " " + (

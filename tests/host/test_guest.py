@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The tiny guest under the smallest monitor that can run it (tests/bench/floor),
-which shares no code with gpcvm: what the two agree on is guest/doorbell.h and
-the device tree."""
+"""The tiny guest in the smallest monitor that can run it (tests/bench/floor),
+which shares no code with gpcvm: only guest/doorbell.h and the device tree."""
 import json
 import os
 import subprocess

@@ -58,8 +58,8 @@ def test_an_operation_that_hangs_is_given_up_with_what_its_thread_did(lab):
                          r"CPU for (\d+) ms; it is (\w+), \d in its queue", t)
         assert told, t
         took, ran, waited = map(int, told.groups()[:3])
-        # Time without a CPU does not count, or it would have been over after
-        # 10 s; when it waited is known afterwards, and to a look or two.
+        # Time without a CPU does not count, or the time-out would come after
+        # 10 s. The wait is known only afterwards, to within a check or two.
         assert took > 9900 and (took - waited > 5000 or took > 39000), t
         assert ran > 0, t
         assert "R in" in t, t

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What ctl and play do where no gpcvm is at the other end, or it goes; and files
-that would be waited for."""
+"""ctl and play with a peer that is not gpcvm, or that disconnects; and files
+that block."""
 import contextlib
 import json
 import os
@@ -15,7 +15,7 @@ import lib
 
 @contextlib.contextmanager
 def peer(lab, serve):
-    """Somebody who listens; serve(connection) for each that comes."""
+    """A listener; calls serve(connection) for each connection."""
     path = os.path.join(lab.dir, "peer")
     s = socket.socket(socket.AF_UNIX)
     s.bind(path)
@@ -40,7 +40,7 @@ def peer(lab, serve):
 
 
 def flood(conn):
-    """A line that does not end before 96 MB."""
+    """A line of more than 96 MB."""
     for _ in range(96):
         conn.sendall(b"x" * 1000000)
     conn.sendall(b"\n")
@@ -157,7 +157,7 @@ def test_a_signal_ends_play_while_it_waits_for_text(lab):
     fifo = os.path.join(lab.dir, "fifo")
     os.mkfifo(fifo)
     p = lab.spawn("play", fifo)
-    fd = os.open(fifo, os.O_WRONLY)  # it waits for as long as this is open
+    fd = os.open(fifo, os.O_WRONLY)  # it waits while this is open
     p.send_signal(signal.SIGTERM)
     assert p.wait(lib.LIMIT) == -signal.SIGTERM
     os.close(fd)

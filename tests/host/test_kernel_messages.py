@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""gpcvm play and suite: what a message of the host's kernel ends, whose it may
-be, and how often a note about the host is printed. A FIFO stands in for
-/dev/kmsg."""
+"""gpcvm play and suite: effects of a message of the host's kernel, its
+attribution, and how often a note about the host is printed. A FIFO stands in
+for /dev/kmsg."""
 import json
 import os
 import re
@@ -15,8 +15,8 @@ STORM = "storm for 600 poke clock0 & punch clock0 , poke clock0\n"
 
 
 class Writer:
-    """A FIFO for /dev/kmsg. A message is for whoever reads it first, so it
-    writes on until there is nobody."""
+    """A FIFO in place of /dev/kmsg. Only the first reader gets a message, so
+    it keeps writing while there are readers."""
 
     def __init__(self, lab):
         self.path = os.path.join(lab.dir, "kmsg")
@@ -59,7 +59,7 @@ def warned(lab, text, *args):
 
 
 def the_reply(out):
-    """What is shown of it has to be all of it."""
+    """It must be shown completely."""
     lines = re.findall("^#   reply: (.*)$", out, re.M)
     assert len(lines) == 1, out
     return json.loads(lines[0])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""leak: what it refuses, and what it says where the direct map can be seen."""
+"""leak: refusals, and results if the direct map can be read."""
 import os
 
 import lib
@@ -61,7 +61,7 @@ def present(p):
 
 
 def mode_test(mode):
-    """No kernel takes these modes' pages out of its direct map."""
+    """No kernel removes these modes' pages from its direct map."""
     def test(lab):
         need_kcore()
         lab.need_mode(mode)
@@ -129,7 +129,7 @@ def test_pages_without_a_slot_are_unknown(lab):
 def test_paused_vcpus_leave_it_to_the_others(lab):
     need_kcore()
     m = lab.plain("--vcpus", "2")
-    m.healthy()     # vCPU 0 has let the other go
+    m.healthy()     # vCPU 0 has released the other
     m.ok("vcpu 0 pause")
     present(m.ok("leak 8M"))
     m.ok("vcpu 1 pause")

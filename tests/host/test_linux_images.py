@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Linux images that are no good are refused before anything starts; what is
-right about them is told by the device tree. Linux itself boots in the lab:
+"""Invalid Linux images are refused before anything starts; the device tree
+shows what was loaded from valid ones. Linux itself boots in the lab:
 tests/lab/test_linux.py."""
 import bz2
 import gzip
@@ -111,7 +111,7 @@ def test_an_initrd_that_does_not_fit_is_refused(lab):
     for kernel in kernels(lab):
         refused(lab, kernel, "no room for the initrd", "--mem",
                 args=["--initrd", sparse(lab, "big", 60 << 20)])
-        # Each would fit, but not one behind the other.
+        # Each would fit, but not one after the other.
         half = sparse(lab, "half", 30 << 20)
         refused(lab, kernel, "no room for the initrd", "--mem",
                 args=["--initrd", half, "--initrd", half])
@@ -159,7 +159,7 @@ def test_no_part_of_a_kernel_lies_in_the_window(lab):
 
 
 def tree(lab, kernel, *args):
-    """The source that dtc makes of it, without a warning."""
+    """The source that dtc prints, without a warning."""
     lab.need_kvm()
     if not shutil.which("dtc"):
         raise lib.Skip("no dtc: apt-get install device-tree-compiler")

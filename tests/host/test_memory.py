@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What guest and host see of the guest's memory: writes, punches, canaries."""
+"""The guest's memory as guest and host see it: writes, punches, canaries."""
 import lib
 
 FREE = 0x2000000        # 32M: nobody's, with the default layout
@@ -19,7 +19,7 @@ def both(fn):
 
 
 def mem(m, gpa, length=64):
-    """What the host sees -> bytes, resident pages."""
+    """Read as the host -> bytes, resident pages."""
     r = m.ok(f"mem {gpa:#x} {length}")
     return bytes.fromhex(r["data"]), r["resident"]
 
@@ -77,7 +77,7 @@ def fill_reaches_every_byte_and_no_other(m):
 
 @both
 def hash_is_fnv1a_over_words(m):
-    size = 72 * 1024        # more than one operation of the agent does
+    size = 72 * 1024        # more than one operation of the agent covers
     m.ok(f"guest 0 fill {FREE:#x} {size} 0x5a")
     m.ok(f"guest 0 write {FREE + size - 8:#x} 0xfedcba9876543210")
     data = b"\x5a" * (size - 8) + 0xfedcba9876543210.to_bytes(8, "little")
@@ -193,7 +193,7 @@ def own_memory_of_the_guest_is_guarded(m):
     for line in OWN:
         m.fails(line, "state", "--no-guard")
     m.fails(f"punch {end - PAGE:#x} {2 * PAGE}", "state", "--no-guard")
-    m.ok(f"guest 0 read {0x100000:#x} 64")      # looking is free
+    m.ok(f"guest 0 read {0x100000:#x} 64")      # reading is allowed
     m.ok(f"guest 0 hash {0x100000:#x} 64")
     m.ok(f"guest 0 touch {0x100000:#x} read")
     m.ok(f"punch {end:#x}")
@@ -231,7 +231,7 @@ def test_no_guard_deletes_slot_0_and_gpcvm_says_how_the_guest_died(lab):
     m = lab.machine("--memory", "anon", "--no-guard")
     m.ok("guest 0 nop")
     m.ok("slot delete 0")
-    m.client.send("guest 0 nop\n")      # its answer may not come any more
+    m.client.send("guest 0 nop\n")      # its reply may no longer arrive
     status = m.wait()
     assert status in (10, 11, 12, 13), (status, m.stderr())
     assert "vCPU 0" in m.stderr(), m.stderr()

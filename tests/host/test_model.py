@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The model of the caches, on a real kernel: it follows what is done, it agrees
-with what the guest sees, and where something is wrong it says so."""
+"""The model of the caches on a real kernel: it follows operations, agrees with
+the guest, and reports disagreements."""
 import threading
 
 import lib
@@ -49,7 +49,7 @@ def cache_is_followed_through_what_is_done_to_it(lab, mode):
     assert cache(m)["valid"] == "yes"
     assert cache(m, "clock1")["valid"] == "no"
     agreed(m, "clock1", "fresh")
-    # What ends right before it, and what starts right after it.
+    # A range that ends right before it, and one that starts right after it.
     gpa = int(m.page("clock0")["gpa"], 16)
     m.ok(f"pv clock0 move {ELSEWHERE}")
     m.ok(f"punch {ELSEWHERE - 8192} 8K")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Kernels from files: the Multiboot image that is built here finds what it
-should, and images that are no good are refused before anything starts."""
+"""Kernels from files: the Multiboot image of the tests finds the right
+machine, and invalid images are refused before anything starts."""
 import bz2
 import datetime
 import gzip
@@ -87,8 +87,8 @@ def test_addresses_in_the_header_take_the_place_of_elf(lab):
 
 
 def test_modules_arrive_with_their_command_lines(lab):
-    # Larger than the window, so that it goes through in several parts; an odd
-    # length, and one byte.
+    # Larger than the window, so that it takes several parts; an odd length,
+    # and one byte.
     data = [os.urandom(1500001), b"x"]
     paths = [write(lab, f"m{i}", d) for i, d in enumerate(data)]
     for more in (), ("--bounce",):
@@ -135,7 +135,7 @@ def test_a_power_off_by_acpi_ends_it(lab):
                                    "enable is kept", "SLP_EN reads 0"], out
 
 
-@lib.alone  # there are KVMs that write a kernel message about it
+@lib.alone  # some KVMs log a kernel message about it
 def test_a_triple_fault_is_told(lab):
     lab.need_kvm()
     status, out, err = lab.run(
@@ -233,7 +233,7 @@ test_an_image_that_is_cut_off_is_refused = bad(
     (b"", "empty"))
 test_an_image_with_a_wrong_magic_is_refused = bad(
     (mb.elf32(SANE, magic=0x1badb003), "a 32-bit ELF file", NO_IMAGE),
-    # With the checksum of the right one.
+    # With the checksum of the valid one.
     (mb.elf32(SANE, magic=0x1badb003, checksum=1), "a 32-bit ELF file",
      NO_IMAGE),
     (mb.elf32(SANE, checksum=1), "a 32-bit ELF file", NO_IMAGE),
@@ -258,7 +258,7 @@ test_huge_and_misplaced_segments_are_refused = bad(
      "not in the guest's RAM"))
 test_a_32_bit_elf_file_without_a_multiboot_header_is_refused = bad(
     (mb.elf32(SANE, flags=None), "a 32-bit ELF file", NO_IMAGE),
-    # One behind the 8192 bytes is none.
+    # A header after the first 8192 bytes does not count.
     (mb.elf32(SANE, flags=None).ljust(8192, b"\xf4") + mb.header(3),
      "a 32-bit ELF file", NO_IMAGE))
 test_compressed_images_are_refused_with_what_unpacks_them = bad(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""stdout and stderr that nobody reads, and guests that never stop talking."""
+"""stdout and stderr without a reader, and guests that print forever."""
 import fcntl
 import os
 import select
@@ -11,7 +11,7 @@ from hostile import DOORBELL, EXCEPTION, HALT, HERE, REPORT, SERIAL, \
     START_APS, TRIPLE_FAULT, forever, guest, mov, out
 
 def full_pipe():
-    """A pipe that takes no more: (read end, write end)."""
+    """A full pipe: (read end, write end)."""
     r, w = os.pipe()
     fcntl.fcntl(w, fcntl.F_SETPIPE_SZ, 4096)
     while select.select([], [w], [], 0)[1]:
@@ -20,7 +20,7 @@ def full_pipe():
 
 
 class Deaf:
-    """Files whose other end nobody reads."""
+    """Files without a reader at the other end."""
 
     def __init__(self, *which):
         self.ends = {name: full_pipe() for name in which}
@@ -32,7 +32,7 @@ class Deaf:
             os.close(w)
 
     def read(self, name):
-        """All that was written, the writers being gone."""
+        """Everything that was written, after the writers are gone."""
         r, w = self.ends[name]
         os.close(w)
         text = b""
@@ -44,14 +44,15 @@ class Deaf:
 
 
 def writing(m):
-    """All vCPUs wait for a reader: 256 KiB, a character an exit, take a while."""
+    """Wait until all vCPUs wait for a reader: 256 KiB, one character an exit,
+    takes a while."""
     lib.eventually("the guest waits", lambda: all(
         v["state"] == "writing" for v in m.ok("status")["vcpus"]),
         limit=10 * lib.LIMIT)
 
 
 def ends(m, status):
-    """By itself, and leaves nothing."""
+    """It ends by itself, and leaves nothing behind."""
     assert m.proc.wait(lib.LIMIT) == status, m.proc.returncode
     assert not os.path.exists(m.path), "the socket is still there"
 
@@ -102,7 +103,7 @@ def test_a_console_that_nobody_reads_stops_nothing_but_its_vcpu(lab):
 
 
 def test_many_vcpus_and_two_deaf_files_still_end(lab):
-    # Each vCPU comes here by SIPI; they all write.
+    # Each vCPU starts here by SIPI; all of them write.
     trampoline = bytes.fromhex("b041baf803eeebfa")  # 16-bit: mov al; dx; out
     code = b"".join(
         b"\xc6\x05" + struct.pack("<IB", 0x8000 + i, b)
@@ -158,7 +159,7 @@ def test_messages_and_console_on_one_file_keep_their_order(lab):
 # ---- a guest that talks -----------------------------------------------------
 
 def floods():
-    """Every way in which a guest can have gpcvm say something."""
+    """Every way in which a guest can make gpcvm print something."""
     yield "exceptions", SAY_EXCEPTION
     yield "registers", mov("eax", 7) + out(DOORBELL)
     yield "reports", mov("ebx", 2) + mov("eax", REPORT) + out(DOORBELL)
@@ -188,7 +189,7 @@ def test_a_guest_that_never_stops_fills_neither_log_nor_disk(lab):
             f"{what}: the guest flushed the log"
         guests = [e for e in events if e["event"] in ("guest", "exit")]
         assert len(guests) <= 512, (what, len(guests))
-        # What is missing is told; a burst at first, and now and then.
+        # Missing messages are reported; a burst at first, then now and then.
         bursts = 1 + s["up_ns"] // 1_000_000_000
         assert s["events"] < 200 + 2 * 80 * bursts, (what, s["events"])
         assert what == "registers" or s["events_left_out"] > 10000, (what, s)

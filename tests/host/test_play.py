@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""gpcvm play: what passes, fails and is skipped, and what is left behind."""
+"""gpcvm play: passes, failures and skips, and what is left behind."""
 import glob
 import json
 import os
@@ -13,7 +13,7 @@ import time
 import lib
 
 ATTEMPTS = 5
-TEXT = "no memory slot"  # of the warning about a guest that dies
+TEXT = "no memory slot"  # from the warning about a dying guest
 
 
 def write(lab, text, name="s.scn"):
@@ -24,7 +24,7 @@ def write(lab, text, name="s.scn"):
 
 
 def env(lab):
-    """Its temporary folders in the test's own."""
+    """Its temporary folders are in the test's own."""
     return dict(os.environ, TMPDIR=lab.dir)
 
 
@@ -45,8 +45,8 @@ def nothing_left(lab):
 
 
 def play(lab, text, *args, **kw):
-    """-> status, stdout, stderr. What another program on this host makes the
-    kernel write fails a scenario that is fine: then it is played again."""
+    """-> status, stdout, stderr. A kernel message caused by another program on
+    this host fails a correct scenario: then play it again."""
     lab.need_kvm()
     path = write(lab, text)
     if "--timeout" not in args:
@@ -60,7 +60,7 @@ def play(lab, text, *args, **kw):
 
 
 def disturbed(out):
-    """The kernel reports something of a process that is none of ours."""
+    """The kernel reports on a process that is not ours."""
     return "the kernel reports: " in out and TEXT in out
 
 
@@ -156,7 +156,7 @@ def test_wait_takes_events_in_their_order(lab):
         wait machine "ends with status 5"
         wait end 5
         """)
-    # What a wait has found is not found again.
+    # A wait does not find the same event again.
     out = overdue(lab, vm(lab) + """
         guest 0 nop
         wait control "guest 0 nop"
@@ -285,7 +285,7 @@ class Player:
         self.proc = lab.spawn(sub, *args, write(lab, text), env=env(lab))
 
     def machine(self, at="status"):
-        """The pid of its machine, once that has been told @at and its guest is
+        """The pid of its machine, after that received @at and its guest is
         ready."""
         def find():
             assert self.proc.poll() is None, self.proc.out_text()
@@ -318,7 +318,7 @@ def test_machine_that_is_killed_fails_the_scenario(lab):
 
 
 def overdue(lab, text):
-    """Play it with a limit in which its machine comes up: -> stdout."""
+    """Play it with a limit that suffices to start its machine -> stdout."""
     for limit in 1, 5, 20, 60:
         status, out, err = lab.run("play", "--timeout", str(limit),
                                    write(lab, text), env=env(lab))
@@ -398,8 +398,8 @@ wait end 10
 
 
 def warned(lab, text, good):
-    """Play what makes this kernel warn, again where it does not: it limits how
-    often it does -> stdout."""
+    """Play what makes this kernel warn; repeat if it does not, because it
+    limits the rate -> stdout."""
     if os.geteuid():
         raise lib.Skip("only root may read the kernel's messages")
     for _ in range(ATTEMPTS):
@@ -424,9 +424,9 @@ def test_kernel_warning_that_is_expected_is_excused(lab):
     line = f'expect-kernel "{TEXT}"\n'
     kill = "vm --memory anon --no-guard\n" + KILL
     warned(lab, kill + line, lambda status, out: status == 0)
-    # One expectation for each; excused are all.
+    # One expectation for each; all are excused.
     warned(lab, kill + line + kill, lambda status, out: status == 0)
-    # It was that of the machine before.
+    # It came from the previous machine.
     out = warned(lab, kill + line + vm(lab) + 'expect-kernel "two times"\n',
                  lambda status, out: ":8: expect-kernel" not in out)
     assert ":10: expect-kernel" in out and "no such message" in out, out
@@ -441,7 +441,7 @@ def test_kernel_message_that_does_not_come_fails(lab):
 
 
 class Faked(Player):
-    """A player that sees files of the test's own in place of the kernel's."""
+    """A player that reads the test's files in place of the kernel's."""
 
     def __init__(self, lab, text, files):
         if os.geteuid():
@@ -540,8 +540,8 @@ sys.stdin.readline()
 
 @lib.alone
 def test_memory_that_is_kept_fails_the_scenario(lab):
-    """What another process keeps unevictable stands in for folios that the
-    kernel has lost."""
+    """Another process's unevictable memory stands in for folios that the
+    kernel has leaked."""
     if os.geteuid():
         raise lib.Skip("only root can count")
     for _ in range(ATTEMPTS):
@@ -562,7 +562,7 @@ def test_memory_that_is_kept_fails_the_scenario(lab):
         if "not looked at" not in out:
             assert status == 1, out
             found = re.search(r"memory is not given back: (\d+) pages", out)
-            assert found and abs(int(found[1]) - 512) <= 256, out  # others lock, too
+            assert found and abs(int(found[1]) - 512) <= 256, out  # others also lock memory
             return
     raise lib.Skip("somebody else has machines: " + out)
 
@@ -775,7 +775,7 @@ def test_machine_that_goes_away_over_a_socket_fails(lab):
 
 
 class Fake(threading.Thread):
-    """Something that listens and answers as a machine could."""
+    """A listener that replies like a machine."""
 
     def __init__(self, lab, answers):
         super().__init__(daemon=True)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""However a scenario is ended, nothing is left: no socket, no directory, no
-delay of the kernel's, and a recording is whole."""
+"""However a scenario ends, nothing is left: no socket, no directory, no delay
+in the kernel, and recordings are complete."""
 import contextlib
 import glob
 import os
@@ -93,7 +93,7 @@ def test_machine_that_does_not_end_is_killed_and_its_socket_removed(lab):
     status, out = p.result()
     assert status == 1 and "interrupted by SIGINT" in out, out
     assert not os.path.lexists(p.path), "the socket is there"
-    # A second signal says not to wait.
+    # A second signal ends the wait.
     p = Running(lab, "guest 0 nop\nsleep 3000000\n")
     pid = p.machine("guest 0 nop")
     os.kill(pid, signal.SIGSTOP)
@@ -132,8 +132,8 @@ def test_interrupted_suite_ends_its_machine_cleanly(lab):
 
 
 def test_ctrl_c_at_a_terminal_ends_the_machine_cleanly(lab):
-    """It goes to all of the process group, which the suite's players are not
-    in."""
+    """The signal goes to the whole process group, to which the suite's players
+    do not belong."""
     rec = os.path.join(lab.dir, "rec")
     for sub in "play", "suite":
         lab.need_kvm()
@@ -151,7 +151,7 @@ def test_ctrl_c_at_a_terminal_ends_the_machine_cleanly(lab):
 
 
 def test_player_that_is_killed_leaves_nothing(lab):
-    """At whatever moment, and with its process group or its machine."""
+    """At any moment, alone, with its process group, or with its machine."""
     lab.need_kvm()
     draw = random.Random(12)
     path = write(lab, vm(lab) + "sleep 3000000\n")
@@ -165,7 +165,7 @@ def test_player_that_is_killed_leaves_nothing(lab):
                 with contextlib.suppress(OSError):  # it ends meanwhile
                     with open(m, encoding="ascii") as f:
                         children = [int(pid) for pid in f.read().split()]
-                    for pid in children[1:]:    # the first is vm_dir's
+                    for pid in children[1:]:    # the first belongs to vm_dir
                         os.kill(pid, signal.SIGKILL)
         p.kill()
         p.wait()
@@ -175,7 +175,7 @@ def test_player_that_is_killed_leaves_nothing(lab):
 
 
 def fake_delays(lab):
-    """A directory like the one that a kernel with test-only delays has."""
+    """A directory like that of a kernel with test-only delays."""
     top = os.path.join(lab.dir, "debug")
     test = os.path.join(top, "kvm", "test")
     os.makedirs(test, exist_ok=True)

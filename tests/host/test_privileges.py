@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What gpcvm may still do once the guest runs, and who can run it."""
+"""gpcvm's privileges while the guest runs, and the users who can run it."""
 import fcntl
 import os
 import shutil
@@ -107,8 +107,8 @@ def status_of(pid):
 
 
 def test_the_file_of_a_kernel_is_looked_into_without_privileges(lab):
-    # It complains into a pipe that is full already: what it may still do then
-    # is what it could when it found the fault.
+    # It reports into a full pipe, so that its privileges are still those from
+    # when it found the fault.
     lab.need_kvm()
     bad = os.path.join(lab.dir, "bad")
     with open(bad, "wb") as f:
@@ -135,7 +135,7 @@ def test_the_file_of_a_kernel_is_looked_into_without_privileges(lab):
 
 
 def test_root_may_boot_what_only_its_owner_may_read(lab):
-    # The file is opened before the rights are given up.
+    # The file is opened before privileges are dropped.
     image = multiboot.image(lab.gpcvm)
     own, _, _ = lab.nobody()
     path = shutil.copy(image, os.path.join(own, "image"))

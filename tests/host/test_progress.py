@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Tests and parts of them that get nowhere have an end."""
+"""Tests and parts of them that make no progress time out."""
 
 import os
 import subprocess

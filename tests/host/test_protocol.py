@@ -13,7 +13,7 @@ COMMANDS = {
 OPS = {"read", "write", "fill", "hash", "rdmsr", "wrmsr", "hypercall",
        "canary", "convert", "touch", "halt"}
 
-# Fields that hold addresses or 64-bit words.
+# Fields with addresses or 64-bit words.
 HEX = {"gpa", "gfn", "hva", "value", "msr", "hash", "own_end", "rip", "rsp",
        "rflags", "rax", "rbx", "rcx", "rdx", "cr0", "cr2", "cr3", "cr4",
        "efer", "gmem_flags", "ret", "pfn"}
@@ -44,7 +44,7 @@ REQUESTS = [
 
 
 def check_values(value, key=None):
-    """Numbers are not negative where they count; addresses are hex."""
+    """Counts are not negative; addresses are hex."""
     if isinstance(value, dict):
         for k, v in value.items():
             check_values(v, k)
@@ -54,7 +54,7 @@ def check_values(value, key=None):
     elif key in HEX and value is not None:
         assert isinstance(value, str), f"{key} is {value!r}"
         if key == "pfn" and not value.startswith("0x"):
-            return  # it says why it is not known
+            return  # it says why it is unknown
         if key == "value" and not value.startswith("0x"):
             return  # caps: the value of a row is text
         assert re.fullmatch("0x(0|[1-9a-f][0-9a-f]*)", value), (key, value)
@@ -164,7 +164,7 @@ def test_replies_stay_in_order_behind_slow_guest_operations(lab):
         assert r["cmd"] == line.split()[0], (line, r)
     assert [r["gpa"] for r in replies if r["cmd"] == "punch"] == \
         [hex(0x800000 + i * 4096) for i in range(10)]
-    # What comes behind an operation sees what it did.
+    # A request after an operation sees its effect.
     replies = m.client.pipeline(["guest 0 fill 9M 4K 0xa5", "mem 9M 1",
                                  "punch 9M", "guest 0 read 9M 1"])
     assert replies[1]["data"] == "a5" and replies[3]["data"] == "00", replies
@@ -197,7 +197,7 @@ def test_clients_that_send_in_pieces_get_their_own_replies(lab):
 def test_a_slow_guest_operation_does_not_hold_up_another_client(lab):
     m = lab.plain("--vcpus", "2")
     slow = m.connect()
-    # Far more than the guest does while the other client is served.
+    # Far more than the guest completes while the other client is served.
     slow.send("guest 0 hash 16M 16M\n" * 200)
     lib.eventually("the operation in the log", lambda: any(
         "hash 16M" in e["text"] for e in m.ok("log 5")["events"]))

@@ -68,7 +68,7 @@ def clock_recovers_from_a_punch(m):
 
 def steal_time_recovers_from_a_punch(m):
     m.check("steal0")
-    # vCPU 1 looks: each KVM_RUN of vCPU 0 writes the page again.
+    # Read on vCPU 1: each KVM_RUN of vCPU 0 writes the page again.
     punch_to_zeros(m, "steal0", 1)
     m.check("steal0")
 
@@ -172,7 +172,7 @@ for _fn in (clock_that_is_off_is_left_alone,
 # ---- move -----------------------------------------------------------------
 
 def moves(m, name, to):
-    """Fresh where it is now, and nobody writes where it was."""
+    """It is fresh at its new place, and its old place is not written."""
     size = 32 if name.startswith("clock") else 64
     old = m.page(name)["gpa"]
     m.ok(f"pv {name} move {to:#x}")
@@ -279,7 +279,7 @@ def steals_what_it_waits(lab, mode):
         for p in ("steal0", "steal1"):
             r = m.check(p)
             grown = r["seen"]["steal"] - r["before"]["steal"]
-            # The check has another thread take the vCPU's CPU.
+            # The check makes another thread take the vCPU's CPU.
             assert 0 < grown <= r["run_delay"], r
             assert r["preempted"] in ("set", "unknown"), r
 

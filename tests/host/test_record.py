@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""record: what is sent becomes a scenario, which plays."""
+"""record: requests become a scenario that can be played."""
 import json
 import os
 import resource
@@ -23,7 +23,7 @@ def lines(path):
 
 
 def body(path):
-    """The same without what says which machine that was."""
+    """The statements without the description of the machine."""
     found = lines(path)
     assert found[0].startswith("need ") and found[1].startswith("vm"), found
     return found[2:]
@@ -35,7 +35,7 @@ def comments(path):
 
 
 def play(lab, path):
-    """Play it: it has to pass. -> the verdicts of its replies."""
+    """Play it; it must pass -> the verdicts of its replies."""
     status, out, err = lab.run("play", "--json", path)
     result = json.loads(out)
     assert status == 0 and result["result"] == "pass", (out, err, lines(path))
@@ -43,7 +43,7 @@ def play(lab, path):
 
 
 def verdicts(reply):
-    """All of a reply, however deep, in the order of the text."""
+    """All values of a reply at any depth, in the order of the text."""
     found = []
     for k, v in reply.items() if isinstance(reply, dict) else ():
         if k == "verdict":
@@ -107,7 +107,7 @@ def test_lines_stand_in_order_with_what_their_replies_were(lab):
     path = new(lab)
     m.ok(f"record {path}")
     slow, quick = m.connect(), m.connect()
-    # The slow one is answered last, and came first.
+    # The slow request comes first and is answered last.
     slow.send("guest 1 hash 8M 8M\ncheck clock1\n")
     lib.eventually("its line", lambda: any(
         "hash 8M 8M" in e["text"] for e in m.ok("log 100")["events"]))
@@ -117,7 +117,7 @@ def test_lines_stand_in_order_with_what_their_replies_were(lab):
     slow.reply(), slow.reply()
     m.ok("record stop")
     found = body(path)
-    # check clock1 was run when the hash was over: anywhere behind that.
+    # check clock1 ran after the hash: anywhere after that is right.
     at = found.index("check clock1")
     assert found[at + 1] == "expect verdict = fresh", found
     del found[at:at + 2]
@@ -312,7 +312,7 @@ def test_a_recording_that_ends_while_a_storm_runs_plays(lab):
     m.ok("record stop")
     assert any("no reply when the recording ended" in x
                for x in comments(path))
-    # The next one begins in the middle of it.
+    # The next recording begins in the middle of it.
     assert m.ok(f"record {path}.2")["from_start"] is False
     m.ok("punch 10M")
     m.ok("storm stop")
@@ -353,8 +353,8 @@ def test_the_end_of_the_machine_ends_it(lab):
 
 
 def play_ends(lab, path):
-    """What the end of a machine cuts short may be other than it was, but it
-    has to be a scenario, and its play to end."""
+    """A command cut short by the end of a machine may be recorded differently,
+    but the recording must be a scenario, and playing it must end."""
     status, out, err = lab.run("play", "--json", path)
     assert status in (0, 1), (status, out, err)
     return json.loads(out)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""tests/rooms says which file breaks the rule that rooms depend one way, and how."""
+"""tests/rooms names the file that breaks the one-way rule of rooms, and
+how."""
 
 import os
 import subprocess
@@ -16,7 +17,7 @@ devices: base machine
 vmm: base machine ctl devices
 """
 
-# A house in order: what each file has.
+# A correct house: the content of each file.
 HOUSE = {
     "vmm/base/num.h": "int num(void);\n",
     "vmm/base/num.c": '#include "base/num.h"\nint num(void) { return 1; }\n',
@@ -119,7 +120,7 @@ def test_row_that_names_a_room_below_it_and_a_room_without_a_row_fail(lab):
 
 
 def test_house_of_gpcvm_is_in_order(lab):
-    """Where it is built; `make lint` has looked already."""
+    """Skipped if it is not built; `make rooms` checks it as well."""
     build = os.path.dirname(os.path.abspath(lab.gpcvm))
     if not os.path.isdir(os.path.join(build, "vmm", "base")):
         raise lib.Skip("the objects of gpcvm are not beside it")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Machines of every size and mode come up, and end as they should."""
+"""Machines of every size and mode start, and end as they should."""
 import lib
 
 

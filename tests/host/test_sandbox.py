@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What a guest that has taken over a thread of gpcvm could still do."""
+"""What a guest that controls a thread of gpcvm could still do."""
 import os
 import signal
 import struct
@@ -91,8 +91,8 @@ def thread_called(pid, name):
     def find():
         for tid in os.listdir(f"/proc/{pid}/task"):
             try:
-                # The C library begins a thread with its signals blocked: then
-                # the kernel kills without a word.
+                # The C library starts a thread with its signals blocked: then
+                # the kernel kills without a message.
                 blocked = int(fields(pid, tid)["SigBlk"][0], 16)
                 if comm(pid, tid) == name and \
                         not blocked >> signal.SIGSYS - 1 & 1:
@@ -138,7 +138,7 @@ class Prey:
         return inject.call(self.pid, self.tid, *args)
 
     def end(self):
-        """It is not to be connected to again."""
+        """It must not be connected again."""
         self.m.proc.kill()
         self.m.proc.wait(lib.LIMIT)
 
@@ -157,13 +157,13 @@ def attempt(kind, what):
         except inject.Killed as e:
             assert e.args[0] == signal.SIGSYS, f"ended by {e}"
             if kind not in ("keeper", "poisoner"):
-                # Of the main thread the end was seen already.
+                # The end of the main thread was seen already.
                 assert kind == "main" or prey.m.wait() == -signal.SIGSYS
                 said = prey.m.stderr()
                 assert "sandbox: thread" in said and \
                     f"system call {number}\n" in said, said
             else:
-                prey.m.alive()  # the machine does without it
+                prey.m.alive()  # the machine works without it
                 prey.m.fails("caps", "state", "gone") if kind == "keeper" \
                     else None
         else:
@@ -185,7 +185,7 @@ for _kind in "main", "vcpu", "storm", "keeper", "poisoner":
 def injector(kind):
     def test(lab):
         prey = Prey(lab, kind)
-        if kind == "poisoner":  # an address that is on no page
+        if kind == "poisoner":  # an unmapped address
             assert prey.call(MADVISE, 1, 4096, 100) == -22
         else:
             assert prey.call(GETPID) == prey.pid

@@ -57,7 +57,7 @@ MAP_NORESERVE = 0x4000  # not in Python's mmap
 
 
 def reserve(size, fd=-1):
-    """-> its address, as gpcvm has the kernel reserve guest memory."""
+    """-> the address of memory reserved the way gpcvm does it."""
     libc = ctypes.CDLL(None, use_errno=True)
     libc.mmap.restype = ctypes.c_ssize_t
     libc.mmap.argtypes = [ctypes.c_size_t, ctypes.c_size_t, ctypes.c_int,
@@ -99,10 +99,10 @@ def physical_bits():
 
 
 def terabyte(lab, mode):
-    """It runs where the kernel takes such a slot, and else is refused with the
-    kernel's reason."""
+    """It runs if the kernel accepts such a slot, and otherwise is refused with
+    the kernel's reason."""
     lab.need_mode(mode)
-    # In a process of its own: what it maps goes with it.
+    # In a separate process, whose mappings end with it.
     with multiprocessing.get_context("fork").Pool(1) as pool:
         refused = pool.apply(kernel_refuses, (mode, T))
     status, out, err = lab.run("run", "--memory", mode, "--mem", "1T",
@@ -141,7 +141,7 @@ def test_too_little_for_many_vcpus_says_how_much_would_do(lab):
 # ---- modes ----------------------------------------------------------------
 
 def bounce(lab, mode, *args):
-    """The guest copies itself into place: the same guest comes of it."""
+    """The guest copies itself into place, and runs the same."""
     lab.need_mode(mode)
     seen = []
     for more in ((), ("--bounce",)):
@@ -152,7 +152,7 @@ def bounce(lab, mode, *args):
         for i in range(3):
             m.ok(f"guest {i} fill 0x1800000 4K {i + 1}")
             assert m.read("0x1800ff8", vcpu=i) == bytes([i + 1] * 8)
-        # The image's text, in front of its data.
+        # The image's text, before its data.
         seen.append(m.ok("guest 0 hash 0x100000 8K")["hash"])
         m.quit()
     assert seen[0] == seen[1], seen
@@ -195,7 +195,7 @@ def mode(name):
         assert status == 1, (status, err)
         assert f"--memory {name}" in err, err
         assert "try --memory" in err, err
-        # What it tells to try is a mode, and works if the probe says so.
+        # The mode that the error suggests exists, and works if probe says so.
         other = err.split("try --memory ")[1].split()[0].strip(",.;:\n")
         assert other in known, err
     return test

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Slot layouts, and slots that come and go under what lies in them."""
+"""Slot layouts, and slots that come and go under pv pages."""
 import functools
 
 import lib
@@ -62,12 +62,13 @@ def hash_of_a_page(byte):
 def page_holds(m, gpa, byte):
     h = m.ok(f"guest 0 hash {gpa:#x} {PAGE}")["hash"]
     if int(h, 16) != hash_of_a_page(byte):
-        holds(m, gpa, byte)     # says what is there
+        holds(m, gpa, byte)     # it lists the existing ones
         raise AssertionError(f"{gpa:#x} has changed")
 
 
 def marks(m):
-    """Each page of slots 1 and 2, and the last of slot 0, its own byte."""
+    """Fill each page of slots 1 and 2, and the last of slot 0, with its own
+    byte."""
     pages = range(BASE - PAGE, BASE + 2 * SMALL, PAGE)
     for i, gpa in enumerate(pages):
         fill(m, gpa, i + 1)
@@ -214,7 +215,7 @@ def impossible_moves_change_nothing(m):
                       (HIGH + 1, "unaligned"),
                       ((1 << 64) - PAGE, "wraps")):
         m.fails(f"slot move 1 {gpa:#x}", "range", hex(gpa), word)
-    # Beyond what any x86 can address: KVM says so, and the slot stays.
+    # Beyond the address space of any x86: KVM refuses, and the slot stays.
     m.fails(f"slot move 1 {1 << 60:#x}", "kvm", hex(1 << 60))
     m.fails("slot delete 9", "range", "9", "0 to 2")
     m.fails("slot bend 1", "usage", "bend")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The socket: who may use it, what may be at its path, when it goes."""
+"""The socket: its users, other files at its path, its removal."""
 import os
 import signal
 import socket
@@ -8,7 +8,8 @@ import stat
 import lib
 
 def refused(lab, path, *words):
-    """gpcvm does not start with this --control; what it says."""
+    """Check that gpcvm does not start with this --control; returns its
+    error."""
     before = os.listdir(lab.dir)
     status, out, err = lab.run("run", "--memory", lab.mode(), "--control",
                                path)
@@ -34,7 +35,7 @@ def test_the_socket_is_for_its_owner_only_whatever_the_umask(lab):
 @lib.short
 def test_the_socket_of_a_killed_gpcvm_is_replaced(lab):
     m = lab.plain()
-    # With the process that would remove it, as where the power goes.
+    # Together with the process that would remove it, as in a power failure.
     os.kill(m.ok("status")["sandbox"]["keeper"]["pid"], signal.SIGKILL)
     m.proc.kill()
     m.wait()
@@ -178,7 +179,7 @@ def test_one_gpcvm_does_not_remove_the_socket_of_the_next(lab):
     c = second.connect()
     assert c.ok("status")["pid"] == second.proc.pid
     c.close()
-    # Nor what somebody else put there.
+    # Nor another process's file there.
     os.unlink(second.path)
     with open(second.path, "w"):
         pass
@@ -196,7 +197,7 @@ def test_a_peer_of_another_uid_is_refused_with_a_reply(lab):
     os.chmod(lab.dir, 0o755)
     os.chmod(m.path, 0o666)
     for line in "quit 3\n", "quit 3", "":
-        os.seteuid(lib.NOBODY)  # what the socket knows of the peer
+        os.seteuid(lib.NOBODY)  # the peer's identity on the socket
         try:
             c = m.connect()
         finally:
@@ -204,7 +205,7 @@ def test_a_peer_of_another_uid_is_refused_with_a_reply(lab):
         try:
             c.send(line)
         except BrokenPipeError:
-            pass  # refused already; the reply is there all the same
+            pass  # refused already, but the reply has arrived
         r = c.line()
         assert not r["ok"] and r["error"]["kind"] == "state", r
         assert f"uid {lib.NOBODY}" in r["error"]["message"], r

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The place of the socket: what others can do to its directory, and what is
-there while gpcvm starts and ends."""
+"""The socket's directory: what other users can do to it, and its content while
+gpcvm starts and ends."""
 import contextlib
 import errno
 import fcntl
@@ -15,7 +15,7 @@ import lib
 
 @contextlib.contextmanager
 def locked(path):
-    """Hold a lock on what anybody who can open it can lock."""
+    """Hold a lock that anybody who can open the file can take."""
     fd = os.open(path, os.O_RDONLY)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX)
@@ -112,7 +112,7 @@ def test_who_holds_the_lock_delays_the_start_for_seconds_and_not_its_end(lab):
 
 
 def knock_until(path, end):
-    """Connect again and again until the errno is @end; what it was."""
+    """Connect repeatedly until the errno is @end -> all errnos."""
     seen = set()
     while end not in seen:
         with socket.socket(socket.AF_UNIX) as s:
@@ -122,7 +122,7 @@ def knock_until(path, end):
 
 @lib.short
 def test_a_client_that_knocks_all_the_time_is_never_refused(lab):
-    """The path is there for as long as gpcvm listens."""
+    """The path exists while gpcvm listens."""
     path = os.path.join(lab.dir, "vm")
     for _ in range(30):
         m = lab.plain(path=path, connect=False)
@@ -137,7 +137,7 @@ def test_a_client_that_knocks_all_the_time_is_never_refused(lab):
 
 @lib.short
 def test_the_socket_goes_where_no_file_can_be_opened_any_more(lab):
-    # A sanitizer that looks for leaks opens some.
+    # A leak sanitizer opens some.
     m = lab.plain(env={**os.environ, "ASAN_OPTIONS": "detect_leaks=0"})
     m.healthy()
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A clock that the kernel really does not write is not called fresh.
+"""A clock that the kernel really does not write is not reported fresh.
 
 MSR 0x12, kvm-clock's old one, takes KVM's cache to another page behind the
 back of gpcvm, which follows the new one (Documentation/virt/kvm/x86/msr.rst):

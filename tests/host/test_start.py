@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What must be refused before a machine starts, and the other subcommands."""
+"""Refusals before a machine starts, and the other subcommands."""
 import json
 import os
 
@@ -7,11 +7,13 @@ import lib
 
 
 def refused(lab, status, args, *words, **kw):
-    """gpcvm run ARGS ends with @status and says @words; nothing stays."""
+    """gpcvm run ARGS must end with @status and print @words, and leave
+    nothing."""
     before = sorted(os.listdir(lab.dir))
     if "--control" not in args:
         args = [*args, "--control", os.path.join(lab.dir, "sock")]
-    # Where it is not refused, this ends at once and the other never.
+    # If it is not refused, this guest ends at once, and another would never
+    # end.
     got, _, err = lab.run("run", "--dump-dtb", "/dev/null", *args, **kw)
     assert got == status, (args, got, err)
     got, out, err = lab.run("run", *args, **kw)
@@ -46,7 +48,7 @@ def test_too_little_memory_for_many_vcpus_is_refused(lab):
     lab.need_kvm()
     err = refused(lab, 1, ["--memory", lab.mode(), "--mem", "2M", "--vcpus",
                            "256"], "2M", "256", "at least")
-    # And what it says would do does.
+    # And the suggestion in the error works.
     need = err.split("at least ")[1].strip(" \n.;")
     m = lab.plain("--mem", need, "--vcpus", "256")
     m.healthy()
@@ -120,7 +122,7 @@ def test_empty_parts_of_a_slot_are_refused(lab):
 def test_slots_that_make_no_machine_are_refused(lab):
     lab.need_kvm()
     mode = ["--memory", lab.mode()]
-    # No RAM where the guest has to be; two slots in one place; too many.
+    # No RAM where the guest must be; two slots in one place; too many.
     for slots in (["0x10000000,16M"], ["0,64M", "32M,64M"],
                   ["0,64M", "0,64M"], ["1,64M"], ["0,64M", "128M,1"],
                   ["0,64M,offset=1"], ["0,64M", "0xfffffffffffff000,2M"]):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""storm: what it does, what it counts, what ends it, what it leaves behind."""
+"""storm: its operations, counts and end, and what it leaves behind."""
 import os
 import threading
 import time
@@ -7,7 +7,7 @@ import time
 import kmsg
 import lib
 
-LONG = "for 3000"  # whatever ends it does so before
+LONG = "for 3000"  # something else ends it before that
 MODES = "anon", "gmem"
 
 
@@ -16,7 +16,7 @@ def threads(m):
 
 
 def begun(m):
-    """The storm that another connection has asked for runs."""
+    """Wait until another connection's storm runs."""
     lib.eventually("a storm", lambda: m.ok("status")["storm"])
 
 
@@ -33,12 +33,12 @@ def start(m, line):
 
 
 def ops(r):
-    """-> {text: what is told of it}; each text stands once."""
+    """-> {text: its results}; each text occurs once."""
     return {o["text"]: o for w in r["workers"] for o in w["ops"]}
 
 
 def plausible(r):
-    """Whatever a storm was of, its figures agree with each other."""
+    """The figures of any storm are consistent."""
     for w in r["workers"]:
         assert len(w["rounds"]) == len(w["order"]) == w["threads"], w
         for o in w["ops"]:
@@ -59,7 +59,7 @@ def plausible(r):
         few = f"{g['overlapped']} of {g['rounds']} rounds overlapped"
         assert ("note" in g) == (g["overlapped"] * 10 < g["rounds"]), g
         assert few in g.get("note", few), g
-    # What is not stale here, or what cannot be looked at, was so before.
+    # Pages that are not stale here, or cannot be checked, were so before.
     assert r["before"]["verdict"] in ("fresh", r["verdict"]), r
     assert {p["name"] for p in r["before"]["pages"]} >= \
         {p["name"] for p in r["pages"]}, r
@@ -159,7 +159,7 @@ def test_64_threads_run_and_are_gone_afterwards(lab):
     assert all(set(w["rounds"]) == {50} for w in r["workers"]), r
     assert r["groups"][0]["threads"] == 30, r
     assert r["groups"][0]["rounds"] == 50, r
-    # At once: none may hang on to anything.
+    # At once: no thread may hold on to anything.
     for _ in range(5):
         storm(m, "for 0.05 x63 punch 8M & poke clock0")
     assert threads(m) == tasks and m.fds() == fds
@@ -168,7 +168,7 @@ def test_64_threads_run_and_are_gone_afterwards(lab):
 
 def test_ranges_of_one_page_short_are_never_left_by_page(lab):
     m = lab.plain()
-    # Bytes of the guest on both sides of the range have to stay.
+    # The guest's bytes on both sides of the range must stay.
     m.ok("guest 0 fill 0x800000 0x9000 0x5a")
     m.ok("guest 0 fill 0x811000 0x1000 0x5a")
     storm(m, "count 4000 x2 punch 0x809000 0x8000 page")
@@ -221,7 +221,7 @@ def test_joined_rounds_start_together_and_the_skew_is_told(lab):
         g, = r["groups"]
         assert g["threads"] == n and g["rounds"] == 200, g
         assert g["workers"] == list(range(len(r["workers"]))), g
-        # Whoever was there first could not begin before the last one.
+        # The first thread could not begin before the last one arrived.
         assert all(set(w["rounds"]) == {200} for w in r["workers"]), r
     r = storm(m, "count 5 punch 8M & punch 9M + punch 8M + punch 9M & punch 8M")
     assert [g["workers"] for g in r["groups"]] == [[0, 1], [3, 4]], r
@@ -232,7 +232,7 @@ def test_a_storm_says_whether_the_pfn_has_changed(lab):
     r = ops(storm(m, "count 50 poke clock0, punch 8M + check clock1"))
     assert "pfn_same" not in r["punch 8M"], r
     for o in r["poke clock0"], r["check clock1"]:
-        # Of the first nothing is known, nor of any without CAP_SYS_ADMIN.
+        # The first is unknown, and all without CAP_SYS_ADMIN.
         assert o["pfn_unknown"] >= 1, o
         assert o["pfn_changed"] + o["pfn_same"] + o["pfn_unknown"] == 50, o
         assert o["pfn_changed"] == 0, o     # nobody punched it
@@ -278,7 +278,7 @@ def test_failed_operations_are_counted_by_kind_and_do_not_end_it(lab):
     assert o["errors"] == {"state": 30}, o
     assert "clock0 is off" in o["first_error"], o
     assert ops(r)["punch 8M"]["failed"] == 0, r
-    # What is off is not checked, and stays off.
+    # Pages that are off are not checked, and stay off.
     assert [p["name"] for p in r["pages"]] == ["clock1", "steal0", "steal1"], r
     assert m.page("clock0")["on"] is False
     # Off and on, and off again at the end.
@@ -319,7 +319,7 @@ def test_what_the_storm_cannot_restore_is_told(lab):
     m = lab.plain("--vcpus", "2")
     c = start(m, f"storm {LONG} pv clock1 move 9M")
     m.ok("vcpu 1 pause")
-    m.ok("pv clock0 off")  # it is not the storm's
+    m.ok("pv clock0 off")  # it does not belong to the storm
     m.ok("storm stop")
     r = c.reply()
     assert r["ok"] and r["ended_by"] == "stop", r
@@ -333,8 +333,8 @@ def test_what_the_storm_cannot_restore_is_told(lab):
 
 
 def test_what_a_pause_cut_short_is_known_once_the_vcpu_is_back(lab):
-    """The guest may yet write the MSR that moves its clock, when gpcvm no
-    longer waits for it: a check that looks at the old place would lie."""
+    """The guest may still write the MSR that moves its clock after gpcvm timed
+    out: a check of the old place would be wrong."""
     m = lab.plain("--vcpus", "2")
     for _ in range(20):
         c = start(m, f"storm {LONG} pv clock1 move 9M")
@@ -421,7 +421,7 @@ def test_stop_ends_it_and_only_one_runs(lab):
         took = time.monotonic() - at
         assert r["ok"] and r["ended_by"] == "stop", r
         plausible(r)
-        assert took < 5, took  # far from LONG, whatever else the host does
+        assert took < 5, took  # far below LONG, even on a loaded host
         assert r["run_ns"] < took * 1e9 + 60e9, r
         m.fails("storm stop", "state", "no storm")
         c.close()
@@ -466,7 +466,7 @@ def test_the_end_of_the_guest_ends_it(lab):
 def test_a_message_of_the_kernel_ends_it(lab):
     m = lab.plain("--vcpus", "2")
     log = kmsg.Kmsg()
-    kmsg.kernel_warns(lab, log)  # one from before does not count
+    kmsg.kernel_warns(lab, log)  # earlier ones do not count
     lib.eventually("its event", lambda: log.read()[-1] in [
         e["text"] for e in m.ok("log 100")["events"]])
     c = start(m, f"storm {LONG} {BUSY}")
@@ -483,8 +483,8 @@ def test_a_message_of_the_kernel_ends_it(lab):
 # ---- others meanwhile -------------------------------------------------------
 
 def test_other_clients_are_served_while_it_runs(lab):
-    """Neither readers nor writers of the memory's lock may be kept out by the
-    many of a storm."""
+    """The many readers and writers of a storm must not starve others at the
+    memory's lock."""
     m = lab.plain("--vcpus", "2")
     for busy in "x8 punch 8M 1M page", "x8 slot 1 + x8 punch 8M", \
             "x4 poke clock0 & x4 poke steal0":

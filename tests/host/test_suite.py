@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""gpcvm suite: which scenarios it plays, and that each fails alone."""
+"""gpcvm suite: the scenarios it plays; each fails alone."""
 import glob
 import json
 import os
@@ -219,7 +219,7 @@ def test_equal_files_of_two_folders_have_different_names(lab):
                  if line.startswith("ok ")]
         assert len(names) == len(set(names)) >= 3, names
         assert f"{one}/same" in names and f"{two}/same" in names, names
-    # What has a name of its own keeps it.
+    # A file named on the command line keeps its name.
     out = lab.run("suite", one, two, env=test_play.env(lab))[1]
     assert "\nok 1 one\n" in out, out
 

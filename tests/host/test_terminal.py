@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""gpcvm at a terminal: what it changes there it also takes back."""
+"""gpcvm at a terminal: it restores what it changes."""
 import fcntl
 import json
 import os
@@ -11,8 +11,8 @@ import lib
 
 
 def shell(lab, end, path):
-    """What a shell does with gpcvm in the foreground of its terminal, stdin.
-    -> what became of both."""
+    """Run gpcvm in the foreground of the terminal on stdin, like a shell ->
+    what became of both."""
     signal.signal(signal.SIGTTOU, signal.SIG_IGN)
     before = termios.tcgetattr(0)
 
@@ -35,7 +35,7 @@ def shell(lab, end, path):
     _, status = os.waitpid(proc.pid, os.WUNTRACED)
     if os.WIFSTOPPED(status):
         proc.kill()
-    proc.returncode = 0  # Popen shall not wait for it as well
+    proc.returncode = 0  # Popen must not wait for it as well
     os.tcsetpgrp(0, os.getpgrp())
     return {"stopped": os.WIFSTOPPED(status),
             "status": os.waitstatus_to_exitcode(status)

@@ -12,7 +12,7 @@ def states(m):
 
 
 def agents_up(m):
-    """All vCPUs wait for work."""
+    """Wait until all vCPUs are idle."""
     lib.eventually("idle vCPUs", lambda: set(states(m)) == {"idle"})
 
 
@@ -26,7 +26,7 @@ def test_paused_vcpu_answers_state_at_once_and_goes_on_later(lab):
     assert states(m) == ["idle", "paused"]
     for line in ("guest 1 nop", f"guest 1 read {FREE}", "check clock1",
                  "poke steal1", "pv clock1 off"):
-        # The other answer, after ten seconds, says that it did not come.
+        # Otherwise it times out after ten seconds.
         m.fails(line, "state", "vCPU 1 is paused", "vcpu 1 resume")
     m.ok("guest 0 nop")
     m.check("clock0")
@@ -71,7 +71,7 @@ def test_paused_machine_still_quits(lab):
 
 def test_clockwatch_can_be_paused_while_it_runs(lab):
     m = lab.machine("--guest", "clockwatch", "--vcpus", "2")
-    m.ok("guest 1 nop")     # until vCPU 0 has started it, it is "new"
+    m.ok("guest 1 nop")     # it is "new" until vCPU 0 has started it
     for _ in range(5):
         m.ok("vcpu 1 pause")
         assert states(m)[1] == "paused"
@@ -89,7 +89,7 @@ def test_clockwatch_can_be_paused_while_it_runs(lab):
 def test_registers_are_those_of_the_guest(lab):
     m = lab.machine("--vcpus", "2")
     m.ok("guest 0 nop")
-    m.ok("guest 1 nop")  # both have begun
+    m.ok("guest 1 nop")  # both have started
     end = int(m.ok("status")["own_end"], 16)
     for line in ("vcpu 0 regs", "vcpu 1 regs"):
         r = m.ok(line)
@@ -174,7 +174,7 @@ MAY_BE_MISSING = (
 
 
 def optional(mode):
-    """unsupported with a reason; or success, where the kernel can."""
+    """unsupported with a reason, or success if the kernel supports it."""
     def test(lab):
         lab.need_mode(mode)
         m = lab.machine("--memory", mode)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Every verdict with the thing really so: what is broken is seen as broken, and
-what KVM wrote elsewhere is found there.
+"""Every verdict with a real cause: faults are reported as such, and KVM's
+misplaced writes are found.
 
 MSR 0x12, kvm-clock's old one, does things to KVM's cache behind the back of
 gpcvm, which follows the new one (Documentation/virt/kvm/x86/msr.rst).
@@ -15,7 +15,7 @@ TOO_HIGH = 1 << 47      # for the guest's page tables
 
 
 def behind(m, value):
-    """Have KVM's cache of clock0 there, or off."""
+    """Move KVM's cache of clock0 there, or switch it off."""
     r = m.cmd(f"guest 0 wrmsr {OLD_MSR:#x} {value:#x}")
     if not r["ok"]:
         raise lib.Skip("this KVM has no MSR 0x12: " + r["error"]["message"])
@@ -27,7 +27,7 @@ def elsewhere(r, where, gpa):
 
 
 def start(lab, *args):
-    """A machine, and whether the kernel can be asked what it wrote."""
+    """A machine, and whether the kernel's tracepoint can be read."""
     m = lab.plain(*args)
     status, out, _ = lab.run("probe")
     rows = [line.split() for line in out.splitlines() if " tracepoints " in line]
@@ -83,7 +83,8 @@ def test_stale_clock_in_the_place_of_another_is_named_so(lab):
     m.ok("pv clock1 off")
     behind(m, other | 1)
     elsewhere(m.check("clock0", "stale"), "clock1", other)
-    # That is where KVM has another one to write: who wrote it cannot be said.
+    # KVM writes there for another cache as well: the writer cannot be
+    # identified.
     m.ok("pv clock1 on")
     assert "elsewhere" not in m.check("clock0", "stale")
     m.check("clock1")
@@ -128,7 +129,7 @@ def test_steal_version_is_the_guests_own_counted_on(lab):
         assert up >= 2 and up % 2 == 0, r
         assert r["left"] not in seen and r["left"] % 2 == 0, r
         seen.add(r["left"])
-    # An odd one KVM takes for junk, and goes on from the next.
+    # KVM treats an odd one as junk, and continues from the next.
     m.ok("guest 0 write steal0 0")
     m.ok(f"guest 0 write {int(m.page('steal0')['gpa'], 16) + 8} 0x1235 4")
     m.check("steal0")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""clockwatch: silent while all is well, and it tells what is not, once."""
+"""clockwatch: silent while all is well; reports each fault once."""
 import lib
 
 
@@ -29,7 +29,7 @@ def rounds(m, n, vcpu=0):
 
 
 def until_told(m, events, cause, *words):
-    """Do what cause() does until the guest tells of it.
+    """Call cause() until the guest reports it.
 
     KVM may write the page by itself (kvmclock_update_work(), 100 ms after an
     MSR write) before the guest has looked.
@@ -76,7 +76,7 @@ def punched_clock_is_told_once_and_once_when_it_is_back(m, events):
     e = events.until("vcpu 0: clock is back", of="guest")
     m.check("all")
     rounds(m, 20)
-    # Each end follows its beginning, and nobody else saw anything.
+    # Each end follows its beginning, and no other vCPU saw anything.
     seen = reports(m, events.last)
     for i, text in enumerate(seen):
         want = "clock is back" if i % 2 else "clock page reads as zeros"
@@ -115,8 +115,8 @@ def moved_clock_is_watched_where_it_is(m, events):
 
 @both
 def clock_that_goes_back_is_told(m, events):
-    # Nothing on the host's side makes a correct KVM do this: the guest spoils
-    # its own page, as a kernel that writes old data would.
+    # The host cannot make a correct KVM do this: the guest corrupts its own
+    # page, like a kernel that writes old data.
     at = int(m.page("clock1")["gpa"], 16) + 16
 
     def spoil():
@@ -132,7 +132,7 @@ def clock_that_goes_back_is_told(m, events):
 
 
 def off_by(m, events, ns, word):
-    """The guest puts its own clock so far from KVM's; KVM puts it right."""
+    """The guest sets its own clock that far from KVM's; KVM corrects it."""
     at = int(m.page("clock1")["gpa"], 16) + 16
 
     def spoil():
@@ -153,7 +153,7 @@ def clock_that_is_far_ahead_is_told(m, events):
 
 @both
 def clock_that_is_far_behind_is_told(m, events):
-    # A VM that has been there for longer than what may be luck.
+    # A VM that is old enough to exclude luck.
     lib.eventually("two seconds of the VM's clock", lambda:
                    m.ok("poke clock0")["set"] > 2 * 10 ** 9)
     off_by(m, events, 5, "behind")
@@ -183,7 +183,7 @@ def steal_time_that_starts_again_is_told(m, events):
 
 
 def slot_goes(lab, mode):
-    """Where no slot is, all bits read as one: an odd version that stays."""
+    """Without a slot, all bits read as one: a version that stays odd."""
     m, events = watch(lab, mode)
     m.ok("slot delete 1")
     told(m, events, "vcpu 0: clock version stays odd",

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # gpcvm with tests/inject/inject.c between it and libc: see there, and
-# tests/inject/run. Each WRAP() is a function that can be made to fail.
+# tests/inject/run. Each WRAP() is a function that can fail on demand.
 
 INJECT_BIN := $(O)/tests/inject/gpcvm
 INJECT_NAMES := $(shell sed -n 's/^WRAP[A-Z_]*.\([a-z0-9_]*\),.*/\1/p' \
@@ -14,8 +14,8 @@ $(INJECT_BIN): $(O)/vmm/main.o $(OBJS) $(O)/guest/image.o \
 		-o $@ $^ $(LIBS)
 
 .PHONY: inject inject-all inject-short
-# M=30: for so many minutes, and the first calls of each kind first; SEED=1: in
-# an order by chance.
+# M=30: stop after 30 minutes; the first calls of each kind come first. SEED=1:
+# random order.
 inject:
 	$(Q)$(MAKE) --no-print-directory deps-test
 	$(Q)$(MAKE) --no-print-directory SAN=address,undefined inject-all

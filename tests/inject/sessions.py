@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What gpcvm is made to do while its calls fail: one function a session. What it
-returns is what a user can tell from outside, and is the same each time."""
+"""The sessions in which gpcvm's calls fail, one function each. The result is
+what a user can observe, and is the same each time."""
 import json
 import os
 import re
 
-# What a machine is asked, of every kind something.
+# Requests to a machine, some of every kind.
 COMMANDS = """
 status
 help
@@ -46,7 +46,8 @@ check all
 
 
 def reply(file):
-    """The next line that is no event; None: the connection ended."""
+    """The next line that is not an event; None at the end of the
+    connection."""
     for line in file:
         r = json.loads(line)
         if "ok" in r:
@@ -103,7 +104,7 @@ def plain(run, *args):
     run.spawn(*args)
     status = run.wait()
     text = run.text("out").replace(run.dir, "DIR").replace("}", "}\n")
-    # The host's other VMs, and the flags of its clock, come and go.
+    # The host's other VMs, and the flags of its clock, vary.
     text = re.sub(".*(another VM|as well|clocksource|master-clock.*flags).*\n",
                   "", text)
     return status, re.sub("0x[0-9a-f]+|[0-9]+", "N", text)
@@ -114,7 +115,7 @@ def anon(run):
 
 
 def ctl(run):
-    """The client's calls fail, not the machine's."""
+    """The calls of the client fail, not those of the machine."""
     path = run.path("s")
     machine = run.spawn("run", "--memory", "anon", "--quiet", "--control", path,
                         inject=False)
@@ -127,7 +128,7 @@ def ctl(run):
         first = run.wait()
     run.spawn("ctl", path, "check", "clock0", ";", "quit")
     status = run.wait()
-    # It is not the machine's to end where its client cannot tell it to.
+    # The machine does not end by itself if its client cannot tell it to.
     if machine.poll() is None:
         talk(run, sock, ["quit"])
     run.clients.remove(sock)

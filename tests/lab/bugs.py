@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The mistakes that the reference kernel can make: their names, pages and
-scenarios."""
+"""The faults of the reference kernel: their names, pages and scenarios."""
 
 import glob
 import os
@@ -9,13 +8,13 @@ import re
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 NONE = "none"
-# Quickly found, and of each kind of evidence at least one.
+# Found quickly; at least one for each kind of evidence.
 SAMPLE = ["no-punch", "unmap-reversed", "attr-forgets-ref", "one-ref",
           "alias-clock"]
 
 
 def names():
-    """As the kernel's patches have them."""
+    """The names in the kernel's patches."""
     found = []
     for path in sorted(glob.glob(os.path.join(HERE, "kernel", "*.patch"))):
         with open(path, encoding="utf-8") as f:
@@ -25,7 +24,7 @@ def names():
 
 
 def scenario(name):
-    """Below tests/scenarios/, without .scn."""
+    """Its path below tests/scenarios/, without .scn."""
     return f"fault/{name}"
 
 

@@ -9,7 +9,7 @@ $(O)/tests/lab/agent: $(LAB_AGENT) tests/lab/agent.h
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(BASE) -static -o $@ $(LAB_AGENT)
 
-# How long VMMs take to a guest's /init, and the /init that says so.
+# Measures how long VMMs take to a guest's /init, and that /init.
 LAB_VMMS := $(O)/tests/lab/stopwatch $(O)/tests/lab/init
 
 $(O)/tests/lab/stopwatch: tests/lab/stopwatch.c
@@ -25,7 +25,7 @@ $(O)/tests/lab/init: tests/lab/init.c
 		-static -nostdlib -no-pie -Wl,--build-id=none -Wl,-z,noseparate-code \
 		-s -o $@ $<
 
-# A VM of its own, for what the machine does not do.
+# A separate VM, for tests that the machine does not cover.
 $(O)/tests/lab/emulate: tests/lab/emulate.c vmm/kvm/abi.h
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D)

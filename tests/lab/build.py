@@ -27,7 +27,8 @@ TARGETS = ["bzImage", "modules"]
 
 
 class Kernel:
-    """name, image (what QEMU boots), load (paths of modules, in order)."""
+    """A kernel: its name, image (what QEMU boots), load (paths of modules, in
+    order)."""
 
     def __init__(self, name, image, load=(), where=None):
         self.name, self.image, self.load = name, image, list(load)
@@ -35,7 +36,7 @@ class Kernel:
 
 
 def _cc():
-    """The compiler, so that another one makes another kernel."""
+    """Identify the compiler: another one makes another kernel."""
     cc = os.environ.get("CC", "gcc")
     return cache.tool([cc, "--version"], f"{cc} --version").splitlines()[0]
 
@@ -57,14 +58,14 @@ def _read(path):
 
 
 def fragments(flavour, extra):
-    """The files that make the configuration, in the order of merging."""
+    """The configuration fragments, in the order of merging."""
     own = [os.path.join(cache.HERE, "config", f"{n}.config")
            for n in ("common", flavour)]
     return own + [os.path.abspath(x) for x in extra]
 
 
 def _patch_files(*places):
-    """The files that @places are, or that are in them; None is no place."""
+    """The files named by @places, or inside them; skips None."""
     files = []
     for place in filter(None, places):
         if os.path.isfile(place):
@@ -104,8 +105,8 @@ def _tarball(package, version, tmp):
 
 
 def _link_copy(src, dest):
-    """The same files by hard links where that goes: patch(1) and kbuild write
-    new files, never into old ones."""
+    """Copy by hard links if possible: patch(1) and kbuild write new files,
+    never into old ones."""
     r = subprocess.run(["cp", "-al", f"{src}/.", dest], capture_output=True)
     if r.returncode:
         cache.tool(["cp", "-a", f"{src}/.", dest], f"copying {src}")
@@ -163,7 +164,7 @@ def configure(tree, obj, flavour, extra, log):
 
 
 def lost(config, wanted):
-    """Options of the fragments that the configuration does not have so."""
+    """Options of the fragments that the configuration does not have."""
     have = dict(re.findall(r"^(CONFIG_\w+)=(.*)$", _read(config).decode(), re.M))
     asked = {}
     for f in wanted:
@@ -176,7 +177,7 @@ def lost(config, wanted):
 
 
 def first_error(log):
-    """The line that says best why a build failed."""
+    """The line that best explains why a build failed."""
     lines = _read(log).decode("utf-8", "replace").splitlines()
     for pattern in (r"(fatal )?error:|Error:", r"\*\*\*", r"not found|No such"):
         for line in lines:
@@ -186,8 +187,8 @@ def first_error(log):
 
 
 class Progress:
-    """How far a build has come, on stderr: a line that changes on a terminal,
-    else one every half minute."""
+    """Show the progress of a build on stderr: a line that changes on a
+    terminal, otherwise one every half minute."""
 
     def __init__(self, what, log):
         self.what, self.log = what, log
@@ -241,14 +242,14 @@ def _kernel(name, dest):
 
 
 def _place(name, flavour, ident, extra):
-    """Where the cache has the kernel of that identity, once it is built."""
+    """The kernel's key, and its place in the cache, whether built or not."""
     key = _digest(ident, _cc(), *map(_read, fragments(flavour, extra)))
     return key, cache.path("kernels", f"{name}-{flavour}-{key}")
 
 
 def _made(name, flavour, ident, extra, prepare):
-    """The kernel of that identity: from the cache, or built. prepare() gives
-    (tree, obj, must_have_all)."""
+    """Return the kernel from the cache, or build it. prepare() returns (tree,
+    obj, must_have_all)."""
     key, dest = _place(name, flavour, ident, extra)
     if os.path.isdir(dest):
         return _kernel(name, dest)
@@ -278,7 +279,7 @@ def _build(name, flavour, extra, tree, obj, strict, dest):
 
 
 def _touch(tree, files):
-    """Make what the patches change newer than what was built without them."""
+    """Make patched files newer than the objects built without the patches."""
     for f in files:
         for name in re.findall(rb"^\+\+\+ b/(\S+)", _read(f), re.M):
             with contextlib.suppress(FileNotFoundError):  # a later one removes it
@@ -286,9 +287,9 @@ def _touch(tree, files):
 
 
 def _seed(plain, obj, tree, files=()):
-    """Start from what was built without the extra fragments, or without the
-    patches @files, which @tree has: kbuild compiles what they change. Objects may
-    be younger than files that were patched before them."""
+    """Start from a build without the extra fragments, or without the patches
+    @files, which @tree has: kbuild compiles only the changes. Objects may be
+    younger than files that were patched before them."""
     if plain == obj or os.path.isdir(obj) or not os.path.isdir(plain):
         return
     with cache.locked("obj-" + _digest(plain)), cache.making(obj) as tmp:
@@ -297,14 +298,14 @@ def _seed(plain, obj, tree, files=()):
 
 
 def debian_place(name, pattern, flavour, patches=(), extra=()):
-    """Where debian_source() puts that kernel; it need not be there."""
+    """Where debian_source() puts that kernel, whether built or not."""
     contents = [_read(f) for f in _patch_files(*patches)]
     ident = _digest(debian.pinned(pattern)[1], *contents)
     return _place(name, flavour, ident, extra)[1]
 
 
 def debian_source(name, pattern, flavour, patches=(), extra=()):
-    """A kernel from Debian's source package, with patches or without."""
+    """A kernel from Debian's source package, with or without patches."""
     package, version = debian.pinned(pattern)
     if not os.path.isdir(cache.path("sources", version)):
         package, version = debian.choose(pattern)
@@ -329,8 +330,8 @@ def debian_source(name, pattern, flavour, patches=(), extra=()):
 
 
 def _listing(tree):
-    """What identifies a tree that people edit: names, sizes and times. The
-    contents are kbuild's to compare."""
+    """Identify a tree that people edit by names, sizes and times. kbuild
+    compares the contents."""
     h, stack = hashlib.sha256(), [tree]
     while stack:
         with os.scandir(stack.pop()) as it:
@@ -345,7 +346,7 @@ def _listing(tree):
 
 
 def tree(source, flavour, patches=None, extra=()):
-    """A kernel from somebody's own tree, which is not written to."""
+    """A kernel from a user's tree, which is not modified."""
     source = os.path.abspath(source)
     if not os.path.isfile(os.path.join(source, "Kbuild")):
         raise BuildError(f"--source {source}: no kernel tree (it has no Kbuild)")

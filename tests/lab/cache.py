@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The lab's cache: what is in it is complete, or is not in it."""
+"""The lab's cache: its entries are complete, or do not exist."""
 
 import contextlib
 import fcntl
@@ -18,7 +18,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 def root():
-    """The directory, made if it is not there."""
+    """The directory, created if necessary."""
     base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     path = os.path.join(base, "gpcvm", "lab")
     try:
@@ -38,7 +38,7 @@ def say(text):
 
 @contextlib.contextmanager
 def locked(name):
-    """One at a time, over all processes; gone with the process."""
+    """Hold a lock across processes; the process's end releases it."""
     os.makedirs(path("locks"), exist_ok=True)
     with open(path("locks", name), "w") as f:
         try:
@@ -51,7 +51,7 @@ def locked(name):
 
 @contextlib.contextmanager
 def making(dest):
-    """A directory to fill, which becomes @dest when all went well."""
+    """A directory to fill, which becomes @dest on success."""
     os.makedirs(os.path.dirname(dest), exist_ok=True)
     tmp = tempfile.mkdtemp(
         prefix=os.path.basename(dest) + ".tmp-", dir=os.path.dirname(dest)
@@ -66,14 +66,14 @@ def making(dest):
 
 
 def sweep(dest):
-    """Remove what a killed lab left of @dest half-made; under its lock."""
+    """Remove the incomplete @dest of a killed lab, under its lock."""
     for name in glob.glob(glob.escape(dest) + ".tmp-*"):
         shutil.rmtree(name, ignore_errors=True)
 
 
 def env(**more):
-    """The environment for a make of its own: without what a make that runs us
-    has put there."""
+    """The environment for a separate make, without the variables of the make
+    that runs us."""
     ours = ("V", "O", "T", "K", "SAN", "SKIP_DEPS", "MFLAGS", "GNUMAKEFLAGS")
     keep = {
         k: v
@@ -84,11 +84,11 @@ def env(**more):
 
 
 def once(dest, fill):
-    """The directory @dest, which fill(directory) makes if it is not there."""
+    """The directory @dest; fill(directory) fills it if it does not exist."""
     lock = os.path.relpath(dest, root()).replace(os.sep, "-")
     if not os.path.isdir(dest):
         with locked(lock):
-            if not os.path.isdir(dest):  # another lab may have been quicker
+            if not os.path.isdir(dest):  # another lab may have been faster
                 sweep(dest)
                 with making(dest) as tmp:
                     fill(tmp)
@@ -112,9 +112,9 @@ def tool(argv, why, **kw):
 
 
 def long_run(argv, log, progress, **kw):
-    """Run a program for minutes: output to @log, progress(done) called now and
-    then with True at the end. Killed with all its children when this process
-    is told to end. Returns the exit status."""
+    """Run a long program with its output in @log. Calls progress(done)
+    periodically, with True at the end. Kills it and its children if this
+    process is told to end. Returns the exit status."""
     with open(log, "ab") as out:
         p = subprocess.Popen(
             argv,

@@ -162,7 +162,7 @@ def _get(args):
 
 
 def _list():
-    """The kernels that are there, and the names of those that are not."""
+    """The kernels in the cache, and the names of the others."""
     missing, named = [], set()
     for name, where in kernels.places():
         if os.path.isdir(where):
@@ -192,7 +192,7 @@ def _ctl(args):
 
 def main(argv):
     try:
-        # All that follows is gpcvm's, options and all.
+        # The rest belongs to gpcvm, including options.
         if argv[:1] == ["ctl"] and argv[1:] not in ([], ["-h"], ["--help"]):
             return _ctl(argv[1:])
         args = parser().parse_args(argv)

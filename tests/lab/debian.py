@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What comes from Debian's archive: packages fetched without installing them,
-so that no privileges are needed."""
+"""Packages of Debian's archive, fetched without installing them, so that no
+privileges are needed."""
 
 import glob
 import gzip
@@ -36,7 +36,7 @@ def pinned(pattern):
 
 
 def _mirror():
-    """Where this machine's own packages come from."""
+    """The source of this machine's own packages."""
     with open("/etc/os-release") as f:
         own = re.search(r"^VERSION_CODENAME=(\S+)", f.read(), re.M)
     lines = _ask("apt-get", "indextargets", "--format", "$(RELEASE) $(REPO_URI)",
@@ -49,8 +49,8 @@ def _mirror():
 
 
 def suite(pattern):
-    """apt's options for the suite that the line in `versions` names: the machine's
-    sources and lists stay as they are. Nothing for a line without a suite."""
+    """apt's options for the suite named in `versions`: the machine's sources
+    and lists stay unchanged. Empty for a line without a suite."""
     name = (_row(pattern)[2:] or [None])[0]
     if not name:
         return ()
@@ -69,7 +69,7 @@ def suite(pattern):
 
 
 def _network(apt, what, why, **kw):
-    """What apt-get has to ask the archive for."""
+    """Run an apt-get that needs the archive."""
     try:
         cache.tool(["apt-get", "-q", *apt, *what.split()], why, **kw)
     except LabError as e:
@@ -77,7 +77,7 @@ def _network(apt, what, why, **kw):
 
 
 def _update(apt):
-    """Of a suite's own lists, or of the machine's as root."""
+    """Update the suite's own lists, or as root the machine's."""
     if not apt and os.geteuid() != 0:
         return
     cache.say("asking the archive what it has (apt-get update)")
@@ -88,7 +88,7 @@ def _update(apt):
 
 
 def _ask(*argv):
-    """What a program prints, whether it succeeds or not."""
+    """A program's output, whether it succeeds or not."""
     try:
         return subprocess.run(argv, capture_output=True, text=True).stdout
     except FileNotFoundError:
@@ -99,7 +99,7 @@ def _ask(*argv):
 
 
 def _newest(pattern, apt):
-    """The newest that the archive has: (package, version) or None."""
+    """The newest in the archive: (package, version) or None."""
     names = _ask("apt-cache", *apt, "search", "--names-only", f"^{pattern}$")
     names = [n.split()[0] for n in names.splitlines()]
     names.sort(key=lambda n: [int(x) for x in re.findall(r"\d+", n)])
@@ -121,8 +121,8 @@ def _has(package, version, apt):
 
 
 def choose(pattern, apt=()):
-    """Which (package, version) to take: the pinned one, unless the archive
-    does not have it any more. @apt: of suite()."""
+    """Choose (package, version): the pinned one, unless the archive no longer
+    has it. @apt: from suite()."""
     package, version = pinned(pattern)
     if not apt and (installed(package) == version or _has(package, version, apt)):
         return package, version
@@ -143,7 +143,8 @@ def choose(pattern, apt=()):
 
 
 def fetch(package, version, where, apt=()):
-    """The .deb file, in @where, whose signed lists apt has checked it against."""
+    """Fetch the .deb file into @where; apt has checked it against its signed
+    lists."""
     cache.say(f"downloading {package} {version}")
     _network(apt, f"download {package}={version}",
              f"downloading {package} {version}", cwd=where)
@@ -155,8 +156,8 @@ def unpack_deb(deb, where):
 
 
 def decompress(path):
-    """Undo .xz, .gz, .zst in place, as QEMU's guest wants modules plain; the
-    new name."""
+    """Decompress .xz, .gz, .zst in place, because QEMU's guest needs plain
+    modules. Returns the new name."""
     plain, ext = os.path.splitext(path)
     if ext in (".xz", ".gz"):
         opener = lzma.open if ext == ".xz" else gzip.open

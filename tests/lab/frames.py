@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The frames of agent.h, from outside."""
+"""The frames of agent.h, on the side outside the lab."""
 
 import struct
 
@@ -14,7 +14,7 @@ DATA = b"D"
 
 
 def pack(kind, ident, data=b""):
-    """One or more frames; data longer than a frame is cut into several."""
+    """Encode one or more frames; splits data that is too long for one."""
     pieces = [data[i : i + MAX] for i in range(0, len(data), MAX)] or [b""]
     return b"".join(
         kind + struct.pack("<BH", ident, len(p)) + p for p in pieces
@@ -22,15 +22,16 @@ def pack(kind, ident, data=b""):
 
 
 class Reader:
-    """Frames out of a stream of bytes, however it is cut. What comes before
-    the first HELLO is no frame: a firmware or a kernel may write to any port."""
+    """Decode frames from a stream of bytes, however it is split. Bytes before
+    the first HELLO are skipped: a firmware or a kernel may write to any
+    port."""
 
     def __init__(self):
         self.rest = b""
         self.open = False
 
     def feed(self, data):
-        """Yield (kind, id, bytes) for every frame that is complete."""
+        """Yield (kind, id, bytes) for every complete frame."""
         self.rest += data
         if not self.open:
             at = self.rest.find(MAGIC)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""How fast this machine's TSC runs, which is the one that QEMU's TCG shows."""
+"""The frequency of this machine's TSC, which QEMU's TCG passes on."""
 
 import ctypes
 import functools
@@ -13,8 +13,8 @@ SPAN_S = 0.05
 
 
 def _sample(rdtsc):
-    """(ns, TSC) of the same moment: of several pairs the one that was read
-    fastest, so that being preempted between the two does no harm."""
+    """(ns, TSC) of the same moment: the pair read fastest of several, so that
+    preemption between the two reads does no harm."""
     best = None
     for _ in range(32):
         before = time.monotonic_ns()
@@ -27,7 +27,7 @@ def _sample(rdtsc):
 
 @functools.cache
 def khz():
-    """The frequency, or None where there is no TSC to read."""
+    """The frequency, or None if the TSC cannot be read."""
     if platform.machine() not in ("x86_64", "AMD64"):
         return None
     try:

@@ -33,7 +33,7 @@ class Initramfs:
                 self._entry(name[:i], stat.S_IFDIR | 0o755)
 
     def add(self, name, data, mode=0o755):
-        """A file; @name without a leading slash."""
+        """Add a file; @name has no leading slash."""
         self._parents(name)
         self._entry(name, stat.S_IFREG | mode, data)
 
@@ -47,7 +47,7 @@ class Initramfs:
         self._entry(name, stat.S_IFLNK | 0o777, target.encode())
 
     def done(self):
-        """The file descriptor, to be handed to QEMU; close() is yours."""
+        """The file descriptor for QEMU; the caller closes it."""
         self._entry("TRAILER!!!", 0)
         self.file.flush()
         return self.fd

@@ -21,13 +21,13 @@ NAMES = {
 }
 SERIES = os.path.join(cache.HERE, "kernel")
 SERIES_CONFIG = os.path.join(cache.HERE, "config", "reference.config")
-# Where gpcvm run --guest linux looks for its kernel; the lab's own has what
-# that takes.
+# Where gpcvm run --guest linux looks for its kernel. The lab's kernel has the
+# options it needs.
 GUEST = "boot/gpcvm-guest"
 SOURCE = r"linux-source-6\.12"
 CLOUD = r"linux-image-6\.12\.[0-9]+\+deb12-cloud-amd64"
-# The newest that Debian packages for the same machines; since 7.3 the image is in a
-# package of its own.
+# The newest kernel that Debian packages for the same machines; since 7.3 the
+# image is in a separate package.
 NEWEST = r"linux-binary-[0-9.]+\+deb13-cloud-amd64"
 
 
@@ -46,8 +46,7 @@ def of_image(image, moddir=None):
 
 
 def _plain(load):
-    """Compressed modules cannot go into the image as they are; the user's
-    files stay as they are."""
+    """Decompress modules for the image; the user's files stay unchanged."""
     packed = [p for p in load if not p.endswith(".ko")]
     if not packed:
         return load
@@ -79,8 +78,8 @@ def _debian_at(dest):
 
 
 def _packaged(pattern, finish=lambda tmp: None):
-    """Where the package that @pattern finds in `versions`, or in the archive, is
-    unpacked; finish(directory) once, on what was in it."""
+    """Unpack the package that @pattern matches in `versions` or in the
+    archive; calls finish(directory) once on its content."""
     package, version = debian.pinned(pattern)
     dest = cache.path("debian", version)
     apt = ()
@@ -102,7 +101,7 @@ def _plain_modules(where):
     moddir = modules.find_dir(where)
     for ko in modules.to_load(moddir):
         debian.decompress(ko)
-    modules.write_deps(moddir)  # of the plain files
+    modules.write_deps(moddir)  # for the decompressed files
 
 
 def _debian():
@@ -110,13 +109,13 @@ def _debian():
 
 
 def newest():
-    """Debian's newest packaged kernel, for guests: without its modules.
-    debian.Unreachable where it is in no cache and the archive does not answer."""
+    """Debian's newest packaged kernel, for guests, without modules. Raises
+    debian.Unreachable if it is not cached and the archive does not answer."""
     return _packaged(NEWEST)
 
 
 def _reference(flavour, patches, config):
-    """What base has built is built on, so it comes first."""
+    """Build base first: the reference kernel starts from its objects."""
     build.debian_source("base", SOURCE, flavour)
     return build.debian_source(
         "reference", SOURCE, flavour, [SERIES, patches], [SERIES_CONFIG, *config]
@@ -124,8 +123,8 @@ def _reference(flavour, patches, config):
 
 
 def places():
-    """[(how the command line asks for it, where the cache has it once it is
-    made)] of the kernels with names."""
+    """[(command-line name, place in the cache once built)] of the named
+    kernels."""
     found = []
     for flavour, option in (("debug", ""), ("lean", " --lean")):
         found.append((f"base{option}",
@@ -138,12 +137,13 @@ def places():
 
 
 def guest_file():
-    """The kernel for Linux guests, as --file takes it."""
+    """The kernel for Linux guests, as an argument of --file."""
     return f"{get('base', lean=True).image}:{GUEST}"
 
 
 def get(name, lean=False, moddir=None, source=None, patches=None, config=()):
-    """The kernel that the command line asks for, made if need be."""
+    """Return the kernel named on the command line, building it if
+    necessary."""
     flavour = "lean" if lean else "debug"
     if source:
         return build.tree(source, flavour, patches, config)

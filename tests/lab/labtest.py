@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What the lab's tests share: kernels that stay booted from test to test, and
-machines of gpcvm inside them. A test fails when the kernel reports anything
-meanwhile, and the next one gets a kernel that was booted anew."""
+"""Fixtures of the lab's tests: kernels that stay booted between tests, and
+gpcvm machines inside them. A test fails if the kernel reports anything
+meanwhile, and the next one gets a freshly booted kernel."""
 
 import glob
 import os
@@ -20,11 +20,11 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 TOOL = os.path.join(HERE, "lab")
 
 LIMIT = 300  # seconds, for anything: the emulated machine is slow
-STEP_LIMIT = 1800  # of what the machine achieves, for a test
-BUILD_LIMIT = 3600  # for what may build a kernel first, or wait for a build
+STEP_LIMIT = 1800  # seconds of achieved processor time, for a test
+BUILD_LIMIT = 3600  # for steps that may build a kernel first, or wait for a build
 CPUS = 2
 
-# What is built here: the kernel, and whether it is built lean.
+# Kernels built here: the name, and whether built lean.
 BUILT = {
     "lean": ("base", True),
     "debug": ("base", False),
@@ -37,7 +37,8 @@ _alive = []
 
 
 def consoles():
-    """The last that each kernel that runs has said, for one that says no more."""
+    """The last console lines of each running kernel, for a kernel that
+    hangs."""
     return "\n".join(
         f"the console of {box.name}, its last lines:\n"
         + "\n".join(box.m.console.lines[-20:])
@@ -45,26 +46,26 @@ def consoles():
 
 
 def heed_interrupts():
-    """For a child: what a shell starts in the background ignores SIGINT, and so
-    do we, if we are that."""
+    """For a child process: background processes of a shell ignore SIGINT, and
+    perhaps so do we."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def processes_in(directory):
-    """Processes that work in @directory or below."""
+    """Processes whose working directory is @directory or below."""
     found = []
     for path in glob.glob("/proc/[0-9]*/cwd"):
         try:
             cwd = os.readlink(path)
         except OSError:
-            continue  # it has ended meanwhile, or is a zombie
+            continue  # it has ended, or is a zombie
         if cwd == directory or cwd.startswith(directory + "/"):
             found.append(path)
     return found
 
 
 class Guest(lib.Talk):
-    """A gpcvm run with a control socket, in a box."""
+    """A gpcvm run with a control socket inside a box."""
 
     def __init__(self, box, number, *args, connect=True, stdin=False):
         self.box = box
@@ -87,7 +88,7 @@ class Guest(lib.Talk):
         return link
 
     def connect(self):
-        # A gpcvm that has ended will never listen.
+        # A gpcvm that has ended never listens.
         def there():
             if self.proc.status is not None:
                 raise AssertionError(
@@ -112,7 +113,7 @@ class Guest(lib.Talk):
         return bytes(self.proc.err).decode("utf-8", "replace")
 
     def stop(self):
-        """Whatever state it is in: gone, connections closed."""
+        """Kill it in any state, and close its connections."""
         if self.proc.status is None:
             self.proc.kill(9)
             self.wait()
@@ -121,7 +122,8 @@ class Guest(lib.Talk):
 
 
 class Box:
-    """A booted kernel. @extra: as --file of lab run; @linux: as its --linux."""
+    """A booted kernel. @extra: like --file of lab run; @linux: like its
+    --linux."""
 
     def __init__(self, name, gpcvm, extra=(), linux=False):
         os.environ["GPCVM"] = gpcvm
@@ -146,18 +148,19 @@ class Box:
         return self.m
 
     def run(self, *argv, stdin=b""):
-        """(status, stdout, stderr) of a command inside, as text."""
+        """Run a command inside: (status, stdout, stderr), as text."""
         status, out, err = self.m.run(list(argv), LIMIT, stdin)
         return status, out.decode(), err.decode()
 
     def sh(self, script):
-        """A shell script inside that must succeed; what it printed."""
+        """Run a shell script inside, which must succeed; returns its
+        output."""
         status, out, err = self.run("sh", "-c", script)
         assert status == 0, f"{script}: {status}: {err}"
         return out
 
     def fault(self, name):
-        """Have the kernel make that mistake, to the end of the test."""
+        """Switch a fault of the kernel on until the end of the test."""
         self.faulty = name != "none"
         self.m.fault(name, LIMIT)
 
@@ -168,7 +171,7 @@ class Box:
         return g
 
     def report(self):
-        """What the kernel has said is wrong, or None."""
+        """The kernel's report, or None."""
         with self.m.change:
             first = self.m.console.first()
         if first:
@@ -179,7 +182,7 @@ class Box:
         return None
 
     def settle(self):
-        """After a test: nothing of it is left."""
+        """After a test, check that nothing of it is left."""
         for g in self.guests:
             if not self.m.ended:
                 g.stop()
@@ -202,14 +205,14 @@ def finish():
 
 
 def forget(box):
-    """Of no use any more."""
+    """Discard it: it can no longer be used."""
     for key in [k for k, b in _boxes.items() if b is box]:
         del _boxes[key]
     box.close()
 
 
 class Lab:
-    """What one test uses."""
+    """The resources of one test."""
 
     def __init__(self, gpcvm):
         self.gpcvm = gpcvm
@@ -218,8 +221,8 @@ class Lab:
         self.used = []
 
     def box(self, name="lean", linux=False, extra=()):
-        """A kernel of BUILT, or another of the lab's by name; @linux: for Linux
-        guests; @extra: as Box has it."""
+        """Boot a kernel of BUILT, or another of the lab's names. @linux: for
+        Linux guests; @extra: as for Box."""
         key = name, linux, extra
         if key not in _boxes:
             _boxes[key] = Box(name, self.gpcvm, extra, linux)
@@ -235,8 +238,8 @@ class Lab:
         return self.guest("--guest", "linux", *args, kernel=kernel, linux=True, **kw)
 
     def breaks(self, box, *words):
-        """The kernel of @box reports something with all of @words, as the test
-        wants it to; the box is of no use any more. Returns the report."""
+        """Wait for a kernel report with all of @words in @box, as the test
+        expects; the box cannot be used any more. Returns the report."""
         lib.eventually(f"{box.name} reports", lambda: box.report(), LIMIT)
         text = box.report()
         for w in words:
@@ -258,8 +261,8 @@ class Lab:
         return r.returncode, r.stdout, r.stderr
 
     def close(self):
-        """The test passed so far: the machines end cleanly, and the kernels
-        have nothing to say."""
+        """At the end of a passed test: the machines must end cleanly, and the
+        kernels must not have reported anything."""
         for box in self.used:
             for g in box.guests:
                 if g.proc.status is None and g.client:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Linux as the guest of gpcvm run --kernel: the kernel of the lab itself, as its
-bzImage and as the vmlinux that is in it, and an initramfs of busybox whose /init
-tells what the machine looks like."""
+"""Linux as the guest of gpcvm run --kernel: the lab's own kernel, as its
+bzImage and as the vmlinux inside, and a busybox initramfs whose /init
+describes the machine."""
 
 import lzma
 import os
@@ -15,7 +15,7 @@ import initramfs
 import kernels
 import lib
 
-# Where they are in the lab. The bzImage is where --guest linux looks for it.
+# Paths in the lab. The bzImage is where --guest linux looks for it.
 BZIMAGE = "/" + kernels.GUEST
 VMLINUX = "/guest/vmlinux"
 DEBIAN = "/guest/debian"  # as distributions build them: modules, KASLR, zstd
@@ -25,8 +25,8 @@ MORE = "/guest/more"  # a second archive, with one file
 MORE_TEXT = "from the second archive"
 APPEND = "console=ttyS0 quiet oops=panic panic=-1"
 
-# Words of the command line: what it does in the end, and whether the tree is
-# printed. "is" is that of lines that the tests read.
+# Words of the command line select what /init does at the end, and whether it
+# prints the tree. Tests read the lines with "is".
 INIT = r"""#!/bin/busybox sh
 /bin/busybox --install -s /bin
 mount -t devtmpfs dev /dev; mount -t proc proc /proc; mount -t sysfs sys /sys
@@ -60,7 +60,8 @@ _made = {}
 
 
 def _memfd(name, data):
-    """A file that nobody has to remove; its path, as long as we live."""
+    """A file that needs no removal; its path is valid while this process
+    runs."""
     fd = os.memfd_create(name)
     with os.fdopen(os.dup(fd), "wb") as f:
         f.write(data)
@@ -97,7 +98,7 @@ def unpack(bzimage):
 
 
 def files():
-    """What a box needs on top of linux=True, as extra."""
+    """The extra files of a box, in addition to linux=True."""
     if "files" not in _made:
         bzimage = kernels.guest_file().partition(":")[0]
         _made["files"] = (
@@ -110,7 +111,7 @@ def files():
 
 
 def box(lab, kernel="lean", newest=False):
-    """@newest: with a kernel that may have to be fetched."""
+    """@newest: with Debian's newest kernel, which may have to be fetched."""
     extra = files()
     if newest:
         try:
@@ -127,12 +128,12 @@ def command(*args, kernel=BZIMAGE, words="", mem="128M"):
 
 
 def said(out):
-    """The lines "X is Y" -> {X: Y}; of several the last."""
+    """Parse the lines "X is Y" to {X: Y}; the last one counts."""
     return dict(re.findall(r"^(\w+) is (.*?)\r?$", out, re.M))
 
 
 def properties(out):
-    """{path: md5} of what /init found in /proc/device-tree."""
+    """{path: md5} of the properties that /init found in /proc/device-tree."""
     return {path: md5 for md5, path in
             re.findall(r"^property is (\w{32}) \.(.*?)\r?$", out, re.M)}
 

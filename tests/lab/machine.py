@@ -19,42 +19,42 @@ import hosttsc
 import initramfs
 import reports
 
-# EPYC-Rome with SVM is what TCG can emulate of AMD's virtualization, and KVM
-# works inside it.
+# TCG can emulate EPYC-Rome with SVM, and KVM works inside it.
 QEMU = "qemu-system-x86_64"
-# Without XSAVE and what needs it: QEMU before 8.2 does not check the intercept of
-# XSETBV (target/i386/tcg/translate.c, "target/i386: check intercept for XSETBV"). A
-# guest then sets XCR0 of the host, KVM does not know of it, and CPUID gives the guest
-# the wrong sizes: Linux warns of an "XSAVE consistency problem", and 7.3 panics.
+# Without XSAVE and the features that need it: QEMU before 8.2 does not check
+# the intercept of XSETBV (target/i386/tcg/translate.c, "target/i386: check
+# intercept for XSETBV"). A guest then sets the host's XCR0 behind KVM's back,
+# and CPUID returns wrong sizes to the guest: Linux warns of an "XSAVE
+# consistency problem", and 7.3 panics.
 NO_XSAVE = "-xsave,-xsaveopt,-xsavec,-xgetbv1,-avx,-avx2,-f16c,-fma"
 QEMU_ARGS = (
     "-nodefaults -no-user-config -display none -no-reboot"
     " -accel tcg,thread=multi -cpu EPYC-Rome,+svm,+npt," + NO_XSAVE
 ).split()
-# panic=-1: at once, which -no-reboot makes the end of QEMU. nowatchdog: the
-# emulated TSC is compared with timers that are emulated more slowly, and found
-# wanting, which is a warning about nothing. no_timer_check: that a timer comes in
-# time is tested at boot, and on a loaded machine the kernel panics for it
-# (arch/x86/kernel/apic/io_apic.c, check_timer).
-# apic=verbose: it says how fast it takes the APIC's timer to be.
+# panic=-1: reboot at once, which -no-reboot turns into QEMU's exit.
+# nowatchdog: the kernel compares the emulated TSC with timers that are
+# emulated more slowly, and would warn about nothing. no_timer_check: the boot
+# checks that a timer interrupt comes in time, and panics on a loaded machine
+# (arch/x86/kernel/apic/io_apic.c, check_timer). apic=verbose: the kernel logs
+# the frequency that it measured for the APIC's timer.
 APPEND = ("console=ttyS0 panic=-1 ignore_loglevel tsc=nowatchdog no_timer_check"
           " apic=verbose")
-# That of QEMU's APIC (hw/intc/apic.c: a tick is a nanosecond), and how far off
-# the kernel may be.
+# The timer frequency of QEMU's APIC (hw/intc/apic.c: a tick is a nanosecond),
+# and the allowed error of the kernel's measurement.
 TIMER_MHZ, TIMER_OFF = 1000, 0.1
 TIMER = re.compile(rb"host bus clock speed is (\d+\.\d+) MHz")
-# How often a machine gets an interrupt from outside: Machine._beat().
+# The interval of interrupts from outside: Machine._beat().
 BEAT_S = 0.25
-# arch/x86/include/asm/setup.h; the kernel cuts what is longer.
+# arch/x86/include/asm/setup.h; the kernel truncates longer ones.
 COMMAND_LINE_SIZE = 2048
 PR_SET_PDEATHSIG = 1
-# The reference kernel's test-only mistakes: virt/kvm/gpc_test.c there.
+# The reference kernel's test-only faults: virt/kvm/gpc_test.c there.
 TEST = "/sys/kernel/debug/kvm/test"
 FAULT = TEST + "/fault"
 
 
 class LabError(Exception):
-    """Something is wrong with the lab, not with what runs in it."""
+    """The lab itself failed, not the command in it."""
 
     def __init__(self, text, status=reports.LAB_FAILED):
         super().__init__(text)
@@ -62,50 +62,51 @@ class LabError(Exception):
 
 
 class Gone(LabError):
-    """The machine is not there any more: time-out, panic, end."""
+    """The machine is gone: time-out, panic, end."""
 
 
 class BadTimer(LabError):
-    """Boot it again: the kernel has taken the speed of its timer wrongly.
+    """Boot again: the kernel miscalibrated its timer.
 
-    It compares the APIC's timer with ACPI's, both emulated, and where the machine
-    is loaded time passes between the two reads (arch/x86/kernel/apic/apic.c,
-    calibrate_APIC_clock). A timer that is taken to be slower than it is comes too
-    early from then on, again and again before it is due; guests of that kernel get
-    nowhere, also when the load has gone."""
+    It compares the APIC's timer with ACPI's, both emulated, and on a loaded machine
+    time passes between the two reads (arch/x86/kernel/apic/apic.c,
+    calibrate_APIC_clock). If it takes the timer for slower than it is, interrupts
+    come too early from then on, repeatedly before they are due; guests of that
+    kernel make no progress, even after the load is gone."""
 
 
 def wrong_timer(log):
-    """The MHz that the console @log has for the timer if they are too far off."""
+    """The timer's MHz in the console @log, if too far off."""
     said = TIMER.search(log)
     mhz = float(said[1]) if said else TIMER_MHZ
     return mhz if abs(mhz / TIMER_MHZ - 1) > TIMER_OFF else None
 
 
 def _known_tsc():
-    """The frequency of the TSC, which the kernel need not measure then. Measured by
-    an emulated timer on a loaded machine it comes out too low, and the kernel's
-    clock runs fast for good: time limits are up early, and the ticks of a Linux
-    guest come faster than they are handled, so that it gets nowhere. What the
-    kernel refines later is taken if it is within a percent (arch/x86/kernel/tsc.c)."""
+    """The TSC frequency for the kernel, which then need not measure it.
+    Measured with an emulated timer on a loaded machine it is too low, and the
+    kernel's clock runs fast for good: time limits expire early, and the ticks
+    of a Linux guest arrive faster than it handles them, so that it makes no
+    progress. The kernel accepts its own later refinement if that is within a
+    percent (arch/x86/kernel/tsc.c)."""
     khz = hosttsc.khz()
     return f" tsc_early_khz={khz}" if khz else ""
 
 
-# Which of this machine's CPUs the next lab of one CPU takes.
+# The host CPU for the next lab with one CPU.
 _turns = itertools.count(os.getpid())
 
 
 def _host_cpu(cpus):
     """Choose the host CPU for all threads of a lab with one CPU; None for more.
 
-    QEMU's VMRUN sets a bit of interrupt_request without the lock under which other
-    threads raise interrupts, by an OR without LOCK prefix
+    QEMU's VMRUN sets a bit of interrupt_request without the lock that other
+    threads take to raise interrupts, by an OR without LOCK prefix
     (target/i386/tcg/sysemu/svm_helper.c, helper_vmrun; seen in Debian's 7.2). If
-    another thread sets a bit on another host CPU meanwhile, that is lost, and the
+    another thread sets a bit on another host CPU meanwhile, that bit is lost, and the
     interrupt stays in the APIC's IRR until the next one comes. Losing the timer's
-    stops all timers of the kernel: nothing preempts the running thread, so a vCPU
-    that spins may run for ever, and no next interrupt comes. On one host CPU no
+    interrupt stops all timers of the kernel: nothing preempts the running thread, so a
+    vCPU that spins may run forever, and no next interrupt comes. On one host CPU, no
     thread can run between the read and the write of one instruction."""
     if cpus != 1:
         return None
@@ -114,7 +115,7 @@ def _host_cpu(cpus):
 
 
 def _prepare(host_cpu):
-    """In QEMU's process, before it is QEMU."""
+    """Run in the child process before it executes QEMU."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if host_cpu is not None:
         os.sched_setaffinity(0, [host_cpu])
@@ -126,8 +127,8 @@ def _applets(busybox):
 
 
 def make_initramfs(kernel, agent, programs=(), busybox=None):
-    """@programs: (name in the image, path here) pairs; all end up executable
-    as they are here. Returns an Initramfs, done."""
+    """@programs: pairs of (name in the image, path here), installed as
+    executables. Returns a finished Initramfs."""
     image = initramfs.Initramfs()
     image.add_file("init", agent, 0o755)
     if busybox:
@@ -146,14 +147,15 @@ def make_initramfs(kernel, agent, programs=(), busybox=None):
 
 
 class Process:
-    """A command inside. Its output is collected, or handed on as it comes."""
+    """A command inside; its output is collected, or passed on as it
+    arrives."""
 
     def __init__(self, machine, ident, on_out=None, on_err=None):
         self.machine, self.ident = machine, ident
         self.out, self.err = bytearray(), bytearray()
         self.sinks = {frames.STDOUT: on_out, frames.STDERR: on_err}
-        self.status = None  # as a shell would say it
-        self.errno = 0  # why it was not started
+        self.status = None  # as a shell would report it
+        self.errno = 0  # the reason that it did not start
 
     def on_frame(self, kind, data):
         if kind in (frames.STDOUT, frames.STDERR):
@@ -190,7 +192,7 @@ class Link:
 
     def __init__(self, machine, ident, sock):
         self.machine, self.ident = machine, ident
-        self.errno = None  # 0: it is open
+        self.errno = None  # 0: open
         self.sock, self.over = sock, False
 
     def on_frame(self, kind, data):
@@ -202,7 +204,7 @@ class Link:
             try:
                 self.sock.sendall(data)
             except OSError:
-                pass  # nobody reads any more: what comes is dropped
+                pass  # no reader any more: drop the data
         elif kind == frames.DATA:
             self.over = True
             self.machine.forget(self.ident)
@@ -212,7 +214,7 @@ class Link:
                 pass
 
     def pump(self):
-        """Outside to inside; a thread of its own."""
+        """Copy from outside to inside, in a separate thread."""
         while True:
             try:
                 data = self.sock.recv(frames.MAX)
@@ -225,14 +227,14 @@ class Link:
 
 
 class Machine:
-    """Boots at once; ready() waits until the agent inside is there."""
+    """Starts to boot at once; ready() waits for the agent inside."""
 
     def __init__(self, kernel, image, cpus=2, mem="1G", append="", shell=False):
         self.console = reports.Console()
         self.log = bytearray()
         self.change = threading.Condition()
         self.items = {}
-        self.release = None  # the kernel's, once the agent is there
+        self.release = None  # the kernel's, once the agent has started
         self.ended = False
         self.started = time.monotonic()
         self.ready_after = None
@@ -310,7 +312,7 @@ class Machine:
         try:
             got = list(reader.feed(data))
         except ValueError as e:
-            # Somebody else writes to the agent's port: nothing can be told.
+            # Something else writes to the agent's port: give up.
             with self.change:
                 self.console.feed(f"\nlab: on the second serial port: {e}\n".encode())
             self.qemu.kill()
@@ -328,7 +330,7 @@ class Machine:
         self.items.pop(ident, None)
 
     def cpu_seconds(self):
-        """What QEMU has run for; 0 when it has ended."""
+        """QEMU's CPU time; 0 after its end."""
         try:
             with open(f"/proc/{self.qemu.pid}/stat") as f:
                 times = f.read().rpartition(")")[2].split()[11:13]  # proc(5)
@@ -337,8 +339,8 @@ class Machine:
         return sum(map(int, times)) / os.sysconf("SC_CLK_TCK")
 
     def _beat(self):
-        """Interrupt the machine, so that it also takes an interrupt that QEMU has
-        lost: _host_cpu(), which does nothing for several CPUs."""
+        """Interrupt the machine, so that it also takes an interrupt that QEMU
+        has lost: see _host_cpu(), which does nothing for several CPUs."""
         with self.change:
             self.change.wait_for(lambda: self.release or self.ended)
         while not self.ended:
@@ -348,7 +350,8 @@ class Machine:
     # ---- what is asked
 
     def wait(self, cond, timeout=None):
-        """Until @cond; Gone when the machine has ended or the time is up."""
+        """Wait for @cond; raises Gone if the machine ends or the time is
+        up."""
         with self.change:
             if not self.change.wait_for(lambda: cond() or self.ended, timeout):
                 raise Gone("the time is up", self._late())
@@ -359,7 +362,8 @@ class Machine:
         return reports.TIME_OUT if self.release else reports.NO_BOOT
 
     def ready(self, timeout):
-        """Until the agent is there; BadTimer if it is of no use."""
+        """Wait for the agent; raises BadTimer if the timer is
+        miscalibrated."""
         self.wait(lambda: self.release, timeout)
         mhz = wrong_timer(self.log)
         if mhz:
@@ -372,7 +376,7 @@ class Machine:
             with self.sending:  # in one piece
                 self.port.sendall(frames.pack(kind, ident, data))
         except OSError:
-            pass  # it has ended; who waits will be told
+            pass  # it has ended; the waiting thread reports it
 
     def _new(self, make):
         with self.change:
@@ -390,14 +394,15 @@ class Machine:
         return p
 
     def write(self, path, text, timeout=None):
-        """Write to a file inside, which must be there; 0 or an errno."""
+        """Write to an existing file inside; returns 0 or an errno."""
         p = self._new(lambda i: Process(self, i))
         self.send(frames.WRITE, p.ident, os.fsencode(path) + b"\0" + text.encode())
         p.wait(timeout)
         return p.errno
 
     def fault(self, name, timeout=None):
-        """Switch that mistake of the reference kernel on; "none": all off."""
+        """Switch on a fault of the reference kernel; "none" switches all
+        off."""
         r = self.write(FAULT, name, timeout)
         if r == errno.EINVAL:
             raise LabError(f"--fault {name}: this kernel has no such fault;"
@@ -417,7 +422,7 @@ class Machine:
         return p.status, bytes(p.out), bytes(p.err)
 
     def connect(self, path, timeout=60):
-        """A socket that speaks to the Unix socket @path inside; waits until
+        """A socket connected to the Unix socket @path inside; waits until
         somebody listens there."""
         end = time.monotonic() + timeout
         while True:
@@ -439,7 +444,7 @@ class Machine:
     # ---- the end
 
     def reboot(self, timeout=10):
-        """Let the machine end by itself; QEMU's exit is awaited."""
+        """Let the machine shut down, and wait for QEMU's exit."""
         self.send(frames.REBOOT, 0)
         self.await_end(timeout)
 
@@ -448,7 +453,7 @@ class Machine:
             self.change.wait_for(lambda: self.ended, timeout)
 
     def close(self):
-        """QEMU gone, whatever state it was in; its complaints, if any."""
+        """Kill QEMU in any state; returns its error messages, if any."""
         if self.qemu.poll() is None and not self.ended:
             self.qemu.kill()
         self.await_end(10)

@@ -9,12 +9,13 @@ import tempfile
 import cache
 from machine import LabError
 
-# What is built in is not there as a file, and not needed as one.
+# Built-in modules have no file, and need none.
 WANTED = ("kvm_amd", "hwpoison_inject")
 
 
 def find_dir(path):
-    """The directory with modules.dep, for /, lib/modules or lib/modules/X."""
+    """Find the directory with modules.dep, for /, lib/modules or
+    lib/modules/X."""
     path = os.path.abspath(path)
     for pattern in (".", "lib/modules/*", "usr/lib/modules/*", "*"):
         for d in sorted(glob.glob(os.path.join(glob.escape(path), pattern))):
@@ -32,20 +33,21 @@ def _name(path):
 
 
 def _depmod(moddir):
-    """What modules.dep of @moddir should say; nothing is written there."""
+    """The right content of modules.dep for @moddir; nothing is written
+    there."""
     version = os.path.basename(moddir)
     with tempfile.TemporaryDirectory(prefix="gpcvm-lab-") as base:
-        # Wherever it is, this is where depmod looks.
+        # depmod looks here, wherever the directory is.
         os.makedirs(os.path.join(base, "lib", "modules"))
         os.symlink(moddir, os.path.join(base, "lib", "modules", version))
-        # With its other tables, which have no line like those.
+        # Including its other tables, which have no such lines.
         out = cache.tool(["depmod", "-n", "-b", base, version],
                          f"depmod for {moddir}")
     return "".join(re.findall(r"^\S+\.ko\S*:.*\n", out, re.M))
 
 
 def write_deps(moddir):
-    """A new modules.dep."""
+    """Write modules.dep anew."""
     text = _depmod(moddir)
     with open(os.path.join(moddir, "modules.dep"), "w") as f:
         f.write(text)
@@ -67,8 +69,8 @@ def _deps(moddir):
 
 
 def to_load(moddir, wanted=WANTED):
-    """Paths under @moddir in the order in which they can be loaded. The line
-    of modules.dep has what a module needs, the deepest last."""
+    """Paths under @moddir in load order. A line of modules.dep lists the
+    dependencies of a module, the deepest last."""
     known, order = _deps(moddir), []
     for name in wanted:
         if name not in known:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Scenarios played in a kernel of the lab, for what prints tables of them."""
+"""Play scenarios in a kernel of the lab, for programs that print tables."""
 
 import json
 import os
@@ -10,8 +10,8 @@ import machine
 import progress
 import session
 
-INSIDE = "/scenarios"  # where the image has them
-LOOK_S = 60  # for what runs inside to be looked at
+INSIDE = "/scenarios"  # their place in the image
+LOOK_S = 60  # to inspect what runs inside
 # Print twice, so that a livelock differs from a dead wait: each user thread's state, the
 # ns that it ran and waited for a CPU, its kernel stack. Then the status of the
 # scenario's machine, the registers of two vCPUs, twice, and the last events.
@@ -36,7 +36,7 @@ WORDS = (("pass", "passed"), ("fail", "failed"), ("skip", "skipped"))
 
 
 class Lines:
-    """The JSON lines of a suite, as they come."""
+    """The JSON lines of a suite, as they arrive."""
 
     def __init__(self, show=lambda row: None):
         self.rest, self.rows, self.show = b"", [], show
@@ -50,13 +50,14 @@ class Lines:
 
 
 def wall_seconds(limit):
-    """What to give gpcvm as --timeout, which knows nothing of the load: @limit, by
-    what this machine achieves now, and twice that as it may become less."""
+    """The value of gpcvm's --timeout, which does not adapt to the load:
+    @limit, scaled by what this machine achieves now, doubled in case that
+    drops."""
     return str(int(2 * limit / progress.share()))
 
 
 def boot(name, gpcvm, where, linux=False):
-    """A box that has the scenarios of the directory @where."""
+    """Boot a box with the scenarios of the directory @where."""
     return labtest.Box(name, gpcvm, [f"{where}:{INSIDE}"], linux)
 
 
@@ -81,17 +82,17 @@ def inside(m):
 
 
 def _late(box, took, had, current):
-    """No end of one that gets nowhere, nor of a kernel that does not."""
+    """The report of a scenario that reached its limit."""
     return (f"{current}: not over after {took:.0f} s, of which this machine had time"
             f" for {had:.0f} s; what runs inside:\n{inside(box.m)}\n"
             "the console's last lines:\n" + "\n".join(box.m.console.lines[-20:]))
 
 
 def play(box, argv, lines, limit, current=lambda: "?"):
-    """A gpcvm suite in @box, its rows to @lines -> (status, stderr, gone). Gone:
-    why it did not come to its end, or None. A kernel that cannot go on is not
-    waited for, nor a scenario that takes more than @limit: seconds of what this
-    machine achieves (progress.py). @current: which one that is."""
+    """Run gpcvm suite in @box, its rows to @lines -> (status, stderr, gone).
+    gone: why it did not finish, or None. Does not wait for a kernel that
+    cannot go on, nor for a scenario beyond @limit: seconds of achieved
+    processor time (progress.py). @current: the scenario that is running."""
     p = box.m.spawn(["gpcvm", *argv], lines.feed)
     p.write(b"")
     rows, start, had, status, gone = -1, 0, 0.0, 1, None

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What a kernel says on its console when something is wrong with it."""
+"""Recognise a kernel's reports on its console."""
 
 import re
 
 # The exit statuses of the lab. gpcvm's own, 0 to 63 and 128 on, pass through.
-LAB_FAILED = 64  # the lab itself: no QEMU, no kernel of that name ...
+LAB_FAILED = 64  # the lab itself failed: no QEMU, no kernel of that name ...
 BUILD_FAILED = 65
-NO_BOOT = 66  # the time is up, and the kernel has not reached the agent
-TIME_OUT = 67  # the time is up later
-ENDED = 68  # the machine went away without an answer or a report
+NO_BOOT = 66  # time-out before the kernel reached the agent
+TIME_OUT = 67  # time-out after that
+ENDED = 68  # the machine ended without an answer or a report
 NO_FAULT = 69  # --fault: the kernel has no such fault to switch on
 PANIC = 70
 OOPS = 71
@@ -32,7 +32,7 @@ NAMES = {
     WARNING: "warning",
 }
 
-# The first that matches a line says what the report is. The texts are those of
+# The first match of a line classifies the report. The texts are those of
 # kernel/panic.c, mm/kasan/report.c, kernel/locking/lockdep.c, lib/refcount.c,
 # mm/kmemleak.c, kernel/hung_task.c, kernel/watchdog.c, kernel/rcu/,
 # lib/list_debug.c, mm/page_alloc.c, mm/memory.c, arch/x86/kernel/traps.c.
@@ -83,7 +83,7 @@ ENDS = {
     LOCKDEP: re.compile(r"^ *</TASK>$"),
     HUNG: re.compile(r"^ *</TASK>$"),
 }
-# A report ends here at the latest; one without an end mark has fewer lines.
+# The longest report; one without an end mark is shorter.
 LINES_MAX = 200
 
 
@@ -141,8 +141,8 @@ class Console:
         return stop
 
     def first(self):
-        """(status, text) of the first report, or None. It is what counts: a
-        panic that follows from an oops is an oops."""
+        """(status, text) of the first report, or None. The first one counts: a
+        panic that follows an oops is an oops."""
         if not self.found:
             return None
         kind, at = self.found[0]

@@ -21,16 +21,16 @@ from machine import BadTimer, Gone, LabError, Machine, make_initramfs
 ROOT = os.path.dirname(os.path.dirname(cache.HERE))
 # Where gpcvm inside listens for `lab run --control`.
 INSIDE = "/run/gpcvm.sock"
-# After a report of a kernel that cannot go on, so long for the rest of it.
+# How long to wait for the rest of a report of a kernel that cannot go on.
 GRACE_S = 5
-BOOTS = 5  # where the timer comes out wrong
+BOOTS = 5  # if the timer is miscalibrated
 SCAN = "echo scan >/sys/kernel/debug/kmemleak"
 FILES_MAX = 1 << 30
-# What agent_mount() mounts, and what the agent is and reads: agent_setup.c.
+# Mounted by agent_mount(), and the files of the agent: agent_setup.c.
 RESERVED = ("init", "lab", "dev", "proc", "sys", "tmp", "run", "out")
-# CPUs for Linux guests: with two, QEMU 7.2 was seen to give a guest of several
-# vCPUs what is the host's (its GS base, for one) when interrupts go from CPU to
-# CPU meanwhile.
+# CPUs for Linux guests: with two, QEMU 7.2 was seen to leak host state (its GS
+# base, for one) into a guest with several vCPUs, when interrupts move from CPU
+# to CPU meanwhile.
 LINUX_CPUS = 1
 NEEDS = "BLK_DEV_INITRD, DEVTMPFS, BINFMT_ELF and two ports of SERIAL_8250"
 
@@ -51,7 +51,7 @@ def built(name):
 
 
 def _place(spec, name):
-    """@name as the image has it; not where the lab has something of its own."""
+    """@name as a path in the image; refuses the lab's own paths."""
     name = os.path.normpath(f"/{name}").lstrip("/")
     for own in RESERVED:
         if name == own or name.startswith(own + "/"):
@@ -61,7 +61,8 @@ def _place(spec, name):
 
 
 def _files(spec):
-    """(name in the image, path here) of a file, or of all in a directory."""
+    """(name in the image, path here) of a file, or of all files in a
+    directory."""
     path, _, where = spec.partition(":")
     where = where.strip("/") or os.path.basename(os.path.abspath(path))
     if os.path.isfile(path):
@@ -97,7 +98,8 @@ def _stream(to):
 
 
 def _safe(member, where):
-    """What a tar member may become out here: a plain file inside @where."""
+    """Restrict what a tar member may become out here: a plain file inside
+    @where."""
     name = os.path.normpath(member.name)
     if name.startswith(("/", "..")) or not member.isfile():
         return None
@@ -136,7 +138,7 @@ def fetch_files(m, where, timeout):
 
 
 class Control:
-    """A Unix socket out here; whoever connects speaks to gpcvm inside."""
+    """A Unix socket out here that forwards to gpcvm inside."""
 
     def __init__(self, m, path, timeout):
         self.m, self.path = m, path
@@ -151,7 +153,7 @@ class Control:
         threading.Thread(target=self._open, args=(timeout,), daemon=True).start()
 
     def _remove_stale(self):
-        """A socket that nobody listens to: of a lab that was killed."""
+        """Remove the stale socket of a killed lab."""
         try:
             if not stat.S_ISSOCK(os.lstat(self.path).st_mode):
                 return
@@ -164,8 +166,8 @@ class Control:
                 os.unlink(self.path)
 
     def _open(self, timeout):
-        # Nobody gets in before gpcvm listens: then a first command will not
-        # meet a machine that is not there yet.
+        # Accept no connection before gpcvm listens: a first command must not
+        # meet a machine that does not exist yet.
         with contextlib.suppress(LabError, OSError):
             self.m.connect(INSIDE, timeout).close()
             self.listener.listen()
@@ -190,7 +192,7 @@ class Control:
     def close(self):
         with contextlib.suppress(OSError):
             os.unlink(self.path)
-        # What gpcvm has answered, to quit for one, goes out first.
+        # Forward gpcvm's last replies first, for instance to quit.
         deadline = Deadline(GRACE_S)
         for inside, t in self.answers:
             with contextlib.suppress(OSError):
@@ -205,7 +207,7 @@ class Control:
 
 @contextlib.contextmanager
 def booted(kernel, args, shell=False):
-    """A Machine; its console goes to --console whatever happens."""
+    """A Machine; its console goes to --console in any case."""
     files = [*args.file, *([kernels.guest_file()] if args.linux else ())]
     image = image_of(kernel, files)
     cpus = args.cpus or (LINUX_CPUS if args.linux else 2)
@@ -236,13 +238,13 @@ class Deadline:
 
 
 def cannot_go_on(m):
-    """Has the kernel said something after which waiting is no use?"""
+    """Has the kernel reported something fatal?"""
     return any(k in (reports.PANIC, reports.OOPS, reports.HUNG)
                for k, _ in m.console.found)
 
 
 def wait_for(m, process, deadline):
-    """Until the command ends; Gone if it does not."""
+    """Wait until the command ends; raises Gone if it does not."""
     m.wait(lambda: process.status is not None or cannot_go_on(m), deadline.left())
     if process.status is None:
         with contextlib.suppress(Gone):
@@ -275,7 +277,7 @@ def _command(args):
 
 
 def _in_machine(m, args, deadline):
-    """What the command inside answers."""
+    """Run the command inside, and pass on its results."""
     m.ready(deadline.left())
     if args.fault:
         m.fault(args.fault, deadline.left())
@@ -299,7 +301,7 @@ def _in_machine(m, args, deadline):
 
 
 def _verdict(m, status, gone):
-    """The lab's exit status, after telling what was wrong."""
+    """Report what was wrong; returns the lab's exit status."""
     report = m.console.first()
     if report:
         own = "" if gone else f" (the command's own status is {status})"
@@ -318,7 +320,7 @@ def _verdict(m, status, gone):
 
 
 def retried(boot, tries=BOOTS):
-    """boot(), again where the kernel has mistaken its timer."""
+    """boot(), repeated if the kernel miscalibrated its timer."""
     for left in range(tries - 1, -1, -1):
         try:
             return boot()
@@ -343,14 +345,14 @@ def _run_once(kernel, args):
         except Gone as e:
             gone = e
             if e.status == reports.ENDED or cannot_go_on(m):
-                m.await_end(GRACE_S)  # the rest of what it says
+                m.await_end(GRACE_S)  # the rest of its report
         except BadTimer:
             raise
         except LabError as e:
             failed = e
     if failed and not m.console.first():
         raise failed
-    if failed:  # what the kernel says counts for more
+    if failed:  # the kernel's report takes precedence
         cache.say(failed)
     return _verdict(m, status, gone or failed)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""make bench, the part in the lab: it measures what it says."""
+"""make bench, the part in the lab: it produces its figures."""
 
 import json
 import os
@@ -30,7 +30,7 @@ def test_each_figure_of_the_two_vmms_is_measured(lab):
     names = [x["name"] for x in figures]
     assert names == ["init", "init-cpu", "memory"] * 3, names
     assert all(x["own"] > 0 and x["other"] > 0 for x in figures), figures
-    # Both booted Linux: that takes no VMM less than this, and QEMU's libraries alone
-    # have more than gpcvm.
+    # Both booted Linux: no VMM does that with less, and QEMU's libraries alone
+    # take more memory than gpcvm.
     assert all(x["own"] > 10**8 for x in figures if x["unit"] == "ns"), figures
     assert all(x["value"] < 1 for x in figures if x["name"] == "memory"), figures

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""docs/bugs/ shows what is seen. A few of its pages here; all where
-$GPCVM_BUGS is "all", as `make faults` has it."""
+"""The output shown in docs/bugs/ is real. A few of its pages here; all if
+$GPCVM_BUGS is "all", as in `make faults`."""
 
 import os
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Kernels that are built on what another has left."""
+"""Kernels built from the objects of another."""
 
 import os
 
@@ -14,7 +14,8 @@ def put(path, text, at):
 
 
 def test_what_a_patch_changes_is_newer_than_objects_that_are_taken_over(lab):
-    # make compiles what is newer than its object: else it is not patched.
+    # make compiles files newer than their objects: otherwise they would not be
+    # patched.
     tree, plain = os.path.join(lab.dir, "tree"), os.path.join(lab.dir, "obj")
     patch = os.path.join(lab.dir, "0001.patch")
     put(os.path.join(tree, "virt/a.c"), "patched", 1000)

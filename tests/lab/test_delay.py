@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The command delay, where the kernel has the windows that it widens."""
+"""The command delay, on a kernel with delays."""
 
 import os
 import re

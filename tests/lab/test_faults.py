@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Memory faults and their policies, slots and files that go away, poison."""
+"""Memory faults and their policies, slots and files that are removed,
+poison."""
 
 import threading
 
 import lib
 
-# A file of its own for what is closed, a slot without a file.
+# A separate file to close, and a slot without a file.
 SLOTS = ("--slot", "0,4M", "--slot", "4M,1M,file=1", "--slot", "8M,1M,file=none")
 
 
@@ -114,7 +115,7 @@ def test_a_poisoned_page_is_lost_until_it_is_punched(lab):
     g = start(lab, "--poison")
     poisoned(g, "8M")  # shared: mapped by the host
     g.ok("guest 0 write 4M 1")
-    poisoned(g, "4M")  # private: its pfn is looked for in the direct map
+    poisoned(g, "4M")  # private: its pfn is searched for in the direct map
 
 
 def test_what_the_host_has_of_a_poisoned_page_is_an_error(lab):
@@ -163,7 +164,7 @@ def test_an_access_that_meets_a_flip_is_no_false_fault(lab):
 
 
 def test_prefault_and_slot_changes_do_not_wait_for_each_other(lab):
-    # 6.12: without care KVM_PRE_FAULT_MEMORY and a deletion hang for good.
+    # 6.12: KVM_PRE_FAULT_MEMORY and a deletion can deadlock.
     g = start(lab)
     stop, failed = threading.Event(), []
     c = g._link(lib.Client)

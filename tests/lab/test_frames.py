@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What goes between the lab and its agent, and what a hostile one may send."""
+"""The frames between the lab and its agent, and those of a hostile agent."""
 
 import os
 import tarfile

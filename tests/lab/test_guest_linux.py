@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""gpcvm run --guest linux: its agent, its shell, and what they notice. What is done
-to it is in tests/scenarios/linux, which the suite plays."""
+"""gpcvm run --guest linux: its agent, its shell, and their reports. The
+scenarios in tests/scenarios/linux, which the suite plays, have the rest."""
 
 import os
 import time
@@ -10,7 +10,7 @@ import lib
 import playing
 
 LIMIT = 300
-FAR = 10_000_000_000  # ns: no kernel is off by that much
+FAR = 10_000_000_000  # ns: more than any kernel's error
 
 
 class Linux(labtest.Guest):
@@ -69,10 +69,10 @@ def what_the_tiny_guest_serves(g, spare):
 
 def what_is_refused(g):
     g.fails("guest 0 rdmsr 0x12345678", "kvm")
-    # A program may do neither.
+    # A program can do neither.
     g.fails("guest 0 halt", "unsupported")
     g.fails("guest 0 hypercall 1", "unsupported")
-    # What is Linux's own is left alone.
+    # Linux's own memory is not changed.
     g.fails("punch clock0", "state")
     g.fails("punch 0x1000000", "state")
 
@@ -88,7 +88,7 @@ def test_linux_serves_tells_where_its_clocks_are_and_has_a_shell(lab):
     g.said("kvm-clock\r\n")
     g.proc.write(b"echo $(nproc) CPUs and $((6 * 7))\n")
     g.said("2 CPUs and 42")
-    # What the tree says is what Linux was started with.
+    # The tree has the arguments that Linux was started with.
     g.proc.write(b"""[ "$(cat /proc/cmdline)" = "$(tr -d '\\0' """
                  b"""</proc/device-tree/chosen/bootargs)" ] && """
                  b"""[ -z "$(find /proc/device-tree/pv -name '*@*')" ] && echo tree $((40 + 2))\n""")
@@ -98,9 +98,9 @@ def test_linux_serves_tells_where_its_clocks_are_and_has_a_shell(lab):
 
 
 def is_reported(g, at):
-    """Set back, the clock is seen so by the round after the operation, unless KVM has
-    written it by then. The kernel's time, and who sleeps in it, stands still until it
-    has: a poke lets it go on."""
+    """The round after the operation sees the clock set back, unless KVM has
+    written it by then. The kernel's time, and sleeping processes, stop until
+    it catches up: a poke corrects it."""
     g.ok(f"guest 0 write {at:#x} 1")
     for _ in range(300):
         if reports(g)[0]:
@@ -118,13 +118,13 @@ def test_a_clock_that_is_wrong_is_reported_and_is_a_drift(lab):
     assert "clock went backwards" in text, text
     assert g.ok("guest 0 time")["drift_ns"] == 0
     now = int(g.ok(f"guest 0 read {at:#x}")["value"], 16)
-    # The last thing: from here the kernel's time stands still until it is so late.
+    # At the end: from here the kernel's time stops until it has caught up.
     g.ok(f"guest 0 write {at:#x} {now + 2 * FAR}")
     assert FAR < g.ok("guest 0 time")["drift_ns"] < 3 * FAR
 
 
 def test_one_reference_for_two_clocks_of_linux_is_seen(lab):
-    # What the project began with: Linux has its clocks in one page.
+    # The project's first question: Linux has its clocks in one page.
     where = os.path.join(lab.root, "tests", "scenarios", "linux")
     box = playing.boot("reference-lean", lab.gpcvm, where, linux=True)
     try:

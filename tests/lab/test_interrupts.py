@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""No interrupt that QEMU loses stops a kernel of the lab for good, and what does not
-end says what it was at."""
+"""Interrupts that QEMU loses do not stop a kernel of the lab for good, and a
+hang reports where it was."""
 
 import os
 
 import playing
 
 COUNT = "sed -n '/ttyS/s/^ *//p' /proc/interrupts"
-# Nothing comes from outside meanwhile but what the lab sends by itself.
+# Meanwhile nothing arrives from outside except what the lab sends by itself.
 WAITS = f"""a=$({COUNT}); n=0
 while [ $n -lt 600 ]; do
 	[ "$a" = "$({COUNT})" ] || {{ echo came; exit; }}
@@ -17,7 +17,7 @@ HANGS = "vm --memory anon --vcpus 2\nsleep 100000\n"
 
 
 def host_cpus(box):
-    """Where the threads of its QEMU may run."""
+    """The CPUs on which its QEMU's threads may run."""
     at = f"/proc/{box.m.qemu.pid}/task"
     return [os.sched_getaffinity(int(tid)) for tid in os.listdir(at)]
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Memory that a kernel keeps for good, and that is in no list of unevictable
-pages: a kernel with a patch of its own does so."""
+"""Leaked memory that is on no list of unevictable pages, by a patched
+kernel."""
 import os
 import re
 
@@ -12,7 +12,7 @@ SCENARIO = os.path.join(labtest.HERE, "..", "scenarios", "leak",
 
 
 def play(lab, *kernel):
-    # On one CPU a page that was freed is the next to be handed out.
+    # On one CPU, the page freed last is allocated next.
     return lab.tool("run", *kernel, "--lean", "--cpus", "1", "--file",
                     SCENARIO + ":/s.scn", "--", "gpcvm", "play", "/s.scn")
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The lab itself: what comes back from a run, and what is left behind."""
+"""The lab itself: the results of a run, and what it leaves behind."""
 
 import glob
 import json
@@ -32,7 +32,7 @@ def run(lab, *args, options=(), kernel=LEAN):
 
 
 def provoke(lab, what, *options, **kw):
-    """A run in which the kernel is made to do something bad."""
+    """A run that provokes a fault of the kernel."""
     return run(lab, "sh", "-c", f"echo {what} >{PROVOKE}; sleep 0.5",
                options=options, **kw)
 
@@ -68,14 +68,14 @@ def test_gpcvm_probe_sees_what_the_kernel_has(lab):
     assert status == 0, err
     assert "private-6.8" in out and "0x1ff" in out, out
     rows = {r["name"]: r for r in json.loads(out)["rows"]}
-    # Measured: the version that it writes is in the alias.
+    # Measured: the version that KVM writes is in the alias.
     assert rows["private-clock"]["state"] == "no", rows["private-clock"]
     assert "alias" in rows["private-clock"]["value"], rows["private-clock"]
 
 
 def test_a_command_line_is_not_cut(lab):
-    # More words than 64, and more bytes than a frame of agent.h, with what a
-    # shell would change in them.
+    # More than 64 words, and more bytes than a frame of agent.h, with
+    # characters that a shell would change.
     words = ["", "a b", "$HOME 'x' \\ \"y\"", "\n"]
     words += [f"{n:04} " + "x" * 20 for n in range(2000)]
     box = lab.box("lean")
@@ -103,7 +103,7 @@ def test_a_kernel_that_mistakes_its_timer_is_booted_again(lab):
                        (b"98.1234", 98.1234), (b"7600.0000", 7600.0)):
         assert machine.wrong_timer(line % mhz) == wrong, mhz
     assert machine.wrong_timer(b"a kernel that says nothing of it") is None
-    # The kernel here does say it.
+    # This kernel logs it.
     assert machine.TIMER.search(lab.box("lean").m.log), lab.box("lean").m.log
     boots = []
 
@@ -122,8 +122,8 @@ def test_a_kernel_that_mistakes_its_timer_is_booted_again(lab):
 
 
 def is_as_fast_as_ours(box):
-    """Its clock's seconds, in ours: between the shortest and the longest that it
-    can have been."""
+    """The seconds of its clock in seconds of ours: between the shortest and
+    the longest possible."""
     def at():
         before = time.monotonic()
         inside = float(box.sh("cat /proc/uptime").split()[0])
@@ -138,7 +138,7 @@ def is_as_fast_as_ours(box):
 
 
 def test_the_clock_does_not_depend_on_what_the_kernel_measures_at_boot(lab):
-    # With more to do than this machine has CPUs, from before the boot on.
+    # With more load than this machine has CPUs, from before the boot.
     busy = [subprocess.Popen(["sh", "-c", "while :; do :; done"])
             for _ in range(2 * os.cpu_count())]
     try:
@@ -159,8 +159,8 @@ def test_the_clock_does_not_depend_on_what_the_kernel_measures_at_boot(lab):
 
 
 def test_kvm_stays_in_use_so_that_no_text_is_patched(lab):
-    """agent_setup.c, agent_hold_kvm(): without it a machine that came or went
-    could take QEMU's kernel down with an int3."""
+    """agent_setup.c, agent_hold_kvm(): without it a machine that starts or
+    ends could crash QEMU's kernel with an int3."""
     held = lab.box().sh("ls -l /proc/1/fd")
     assert "anon_inode:kvm-vm" in held and "anon_inode:kvm-vcpu" in held, held
 
@@ -255,7 +255,7 @@ def test_kasan_finds_a_use_after_free(lab):
 def test_refcount_lockdep_and_list_reports_are_told_apart(lab):
     for what, status, words in (
         ("REFCOUNT_INC_OVERFLOW", reports.REFCOUNT, "saturated"),
-        # Held on the way back to userspace, or by who is scheduled there.
+        # Held on the way back to userspace, or by the thread scheduled there.
         ("SPINLOCKUP", reports.LOCKDEP, "(lock_me_up)"),
         ("CORRUPT_LIST_ADD", reports.CORRUPTION, "list_add corruption"),
     ):
@@ -341,7 +341,7 @@ def test_the_control_socket_is_reached_from_outside(lab):
         assert all(r["ok"] for r in a.pipeline(["help"] * 50))
         status, out, err = lab.tool("ctl", sock, "guest 0 nop")
         assert status == 0 and '"ok":true' in out, err
-        # What a was told, b was not: but b has heard of it.
+        # a got the reply and b did not, but b has the event.
         while b.line()["event"] != "control":
             pass
         a.ok("quit 5")
@@ -391,13 +391,13 @@ def test_a_lab_that_is_told_to_end_leaves_nothing(lab):
         p.send_signal(signo)
         assert p.wait(labtest.LIMIT) == status
         lib.eventually("QEMU is gone", lambda m=mark: not processes(m))
-        if signo != signal.SIGKILL:  # nobody cleans up after that one
+        if signo != signal.SIGKILL:  # nothing cleans up after that one
             assert not os.listdir(lab.dir)
     assert os.listdir(lab.dir) == ["control"]
 
 
 def test_a_demo_without_kvm_runs_in_the_lab(lab):
-    # A gpcvm for which /dev/kvm is something else.
+    # A gpcvm without a usable /dev/kvm.
     wrapper = os.path.join(lab.dir, "gpcvm")
     with open(wrapper, "w") as f:
         f.write(f'#!/bin/sh\n[ "$1" = run ] || exec {lab.gpcvm} "$@"\n'
@@ -419,13 +419,13 @@ def test_the_shell_is_a_shell_inside(lab):
         [labtest.TOOL, "shell", *LEAN], stdin=subprocess.PIPE,
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
         env=dict(os.environ, GPCVM=lab.gpcvm), cwd=lab.dir, text=True)
-    # What is typed before there is a prompt may be lost.
+    # Input before the prompt may be lost.
     seen = ""
     while not seen.endswith("# "):
         more = p.stdout.read(1)
         assert more, seen
         seen += more
-    # The answer differs from what the terminal echoes.
+    # The output differs from the terminal's echo.
     out, _ = p.communicate("echo $((40 + 2))-$(uname -s); exit\n",
                            timeout=labtest.LIMIT)
     assert p.returncode == 0 and "42-Linux" in out, out
@@ -490,7 +490,7 @@ def test_list_tells_what_is_built_from_what_is_not(lab):
 
 
 def test_init_holds_what_would_have_the_kernel_patch_its_text(lab):
-    # The same at the end of what gpcvm does: it is held all the time.
+    # The same at the end of a gpcvm: the event is held all the time.
     for kernel in "lean", "debian":
         box = lab.box(kernel)
         before = box.sh("ls -l /proc/1/fd")

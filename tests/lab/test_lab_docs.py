@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""docs/lab.md does what it shows; and what a build must do that it does not
-show."""
+"""The lab does what docs/lab.md shows, and the rest of what a build must
+do."""
 
 import difflib
 import glob
@@ -96,7 +96,7 @@ def test_a_build_that_fails_says_why_and_where_in_one_line(lab):
     assert 'this kernel is not to be' in last and "pfncache.c" in last, err
     log = last.rsplit("log: ", 1)[1]
     assert os.path.isfile(log), err
-    # And nothing of it is taken for a kernel later.
+    # And its remains are not used as a kernel later.
     assert lab.tool("build", "--patches", where, "--lean")[0] == status
 
 
@@ -117,7 +117,7 @@ def test_an_interrupted_build_leaves_nothing_half_made(lab):
     p.communicate(timeout=labtest.LIMIT)
     assert p.returncode == 130
     gone = os.path.dirname(log)
-    # Others may build meanwhile.
+    # Others may be building.
     for new in set(os.listdir(cache.path("kernels"))) - before:
         if ".tmp-" in new:
             continue

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""leak: what of the guest the host's direct map has."""
+"""leak: which of the guest's pages are in the host's direct map."""
 
 import threading
 
@@ -21,7 +21,7 @@ def present(r):
 
 
 def test_private_memory_is_present_and_the_control_page_is_found(lab):
-    # Nothing takes it out of the direct map before the series of 2024.
+    # Before the series of 2024, nothing removes it from the direct map.
     for n in ("1", "8"):
         g = start(lab, "gmem-private", "--vcpus", n)
         for what in ("clock0", "steal0", FREE):

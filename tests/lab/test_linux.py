@@ -11,7 +11,7 @@ LIMIT = 300  # seconds: generous, a machine under load takes a minute
 
 
 def boot(box, *args, status=0, **kw):
-    """Run it to its end -> what it said."""
+    """Run it to its end -> its output."""
     got, out, err = box.run(*lg.command(*args, **kw))
     assert got == status, (got, out, err)
     return out
@@ -81,7 +81,7 @@ def test_two_files_are_one_initrd_and_memory_is_what_was_given(lab):
     for kernel in lg.BZIMAGE, lg.VMLINUX:
         said, out = userspace(lab, 1, *ANON, "--initrd", lg.MORE, kernel=kernel)
         assert said["more"] == lg.MORE_TEXT, out
-        # Of 128 MiB, without what the kernel itself takes.
+        # 128 MiB, less the kernel's own memory.
         assert 100 << 10 < int(said["memory"].split()[0]) <= 128 << 10, out
 
 
@@ -99,7 +99,7 @@ def test_the_serial_port_works_both_ways(lab):
             p.kill(9)
             p.wait(LIMIT)
     out = bytes(p.out).decode("utf-8", "replace")
-    # What was typed comes back as well: the terminal echoes.
+    # The terminal also echoes the input.
     assert lg.said(out)["answer"] == "42" and "\n6 7\r" in out, out
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What KVM has mapped before a kernel runs."""
+"""Memory that KVM has mapped before a kernel runs."""
 
 import struct
 
@@ -8,7 +8,7 @@ PAGES = SIZE >> 12
 
 
 def bzimage():
-    """One that halts at once: Documentation/arch/x86/boot.rst."""
+    """A kernel that halts at once: Documentation/arch/x86/boot.rst."""
     image = bytearray(2048)
     for at, fmt, value in (
         (0x1f1, "B", 1),  # setup_sects: the rest begins at 1024
@@ -39,7 +39,7 @@ def test_a_bzimage_that_has_not_run_has_all_of_its_place_mapped(lab):
         g = box.guest("--memory", memory, *mem, "--kernel", "/run/bz")
         last = g.ok(f"mem {AT + SIZE - 4096:#x}")
         assert last["resident"] == 1, last
-        # Of all VMs: this is the only one.
+        # A count for all VMs: this is the only one.
         mapped = int(box.sh("cat /sys/kernel/debug/kvm/pages_4k"))
         assert mapped >= PAGES, mapped
         g.quit()

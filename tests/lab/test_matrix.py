@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The matrix says which cell is not as it is known to be."""
+"""The matrix names the cells that differ from the known table."""
 
 import os
 import types
@@ -63,7 +63,7 @@ def test_known_tables_are_whole(lab):
         assert set(rows) == {(mode, page) for mode, _, _ in m.MODES
                              for page, _, _ in m.PAGES}
         assert all(len(c) in (1, len(m.HEADS)) for c in rows.values()), rows
-    # What is true of 6.12: KVM writes the shared alias.
+    # A property of 6.12: KVM writes the shared alias.
     base = m.read(os.path.join(labtest.HERE, "expected", "base.txt"))
     assert base["private", "clock"][0] == "stale"
     assert base["shared", "clock"][0] == "fresh"

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Kernels from files in private memory, which the host cannot write: they come
-through the window."""
+"""Kernels from files in private memory, which the host cannot write: they are
+loaded through the window."""
 
 import os
 
@@ -29,9 +29,8 @@ def boot(box, *args, status=mb.PASSED):
 
 
 # Text that the kernel has moved, such as a copy of the APs' trampoline: a KVM
-# that has to emulate there, and whose emulator cannot read private memory, does
-# not get far with it. Not always: on `lean` it was seen both ways. `reference`
-# reads private memory.
+# that must emulate there, and whose emulator cannot read private memory,
+# mostly fails; on `lean` both were seen. `reference` reads private memory.
 def moved_text_works(mode, kernel):
     return mode != "gmem-private" or kernel == "reference-lean"
 
@@ -75,7 +74,7 @@ def long_mode(mode, vcpus, kernel="lean", words="tables two words"):
     return test
 
 
-# Its trampoline is a copy: one CPU where that does not work.
+# Its trampoline is a copy: use one CPU if that does not work.
 test_a_start_as_of_kvm_unit_tests_reaches_long_mode = long_mode("anon", 4)
 test_it_reaches_that_in_private_memory = long_mode(
     "gmem-private", 1, words="two words")
@@ -86,7 +85,7 @@ test_it_has_2_cpus_out_of_the_direct_map = long_mode(
 
 
 def test_page_tables_in_private_memory_are_not_walked_by_an_unpatched_kernel(lab):
-    # What docs/guests.md says of `lean`: KVM looks for them in the alias.
+    # As in docs/guests.md for `lean`: KVM reads them from the alias.
     box = box_with_long_image(lab, "lean")
     status, out, err = box.run("gpcvm", "run", "--quiet", "--kernel", IMAGE,
                                "--memory", "gmem-private", "--append", "tables")
@@ -113,8 +112,8 @@ def test_all_memory_is_private_once_the_kernel_runs(lab):
     s = g.ok("status")
     assert s["memory"] == "gmem-private" and s["loader"] == "multiboot", s
     assert s["memory_fault"]["reported"] == 0, s
-    # What the kernel has written to where the window was is in a page that
-    # the host does not see: it still has the alias, with a part of the image.
+    # The kernel wrote to the former window, in a page that the host does not
+    # see: the host still has the alias, with a part of the image.
     assert g.ok("mem 0x20000 4")["data"] != "feca0d60", s
     g.fails("guest 0 nop", "unsupported", "no agent")
     events = [e["text"] for e in g.ok("log 100")["events"]]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A session on a kernel with private memory plays there again."""
+"""A session recorded on a kernel with private memory can be played there."""
 
 import json
 
@@ -51,8 +51,8 @@ def test_a_session_in_private_memory_plays_with_the_same_verdicts(lab):
         assert word in needs, text
     for _ in range(5):
         status, out, err = box.run("gpcvm", "play", "--json", path)
-        # Of a new vCPU, where the emulated TSC was measured anew meanwhile
-        # (arch/x86/kvm/x86.c, set_tsc_khz): nothing that was recorded.
+        # On a new vCPU, if the emulated TSC was recalibrated meanwhile
+        # (arch/x86/kvm/x86.c, set_tsc_khz): not part of the recording.
         if "TSC rate below hardware speed" not in out:
             break
     assert status == 0, (out, err, text)

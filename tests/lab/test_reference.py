@@ -42,7 +42,7 @@ def test_the_probe_finds_what_the_series_adds(lab):
 
 
 def every_event(g, names):
-    """Over and over, with a look at all pages in between."""
+    """Repeatedly, with a check of all pages in between."""
     fresh(g)
     first = g.page(names[0])["gpa"]
     for i, name in enumerate(names):
@@ -86,7 +86,7 @@ def test_a_page_is_in_the_direct_map_while_a_cache_holds_it(lab):
     assert leak(g, "clock0") == "absent"
     g.ok("pv clock0 on")
     assert leak(g, "clock0") == "present"
-    # The guest is done with what is punched, and so is the direct map.
+    # A punched page is gone from the guest, and from the direct map.
     g.ok(f"punch {FREE}")
     assert leak(g, FREE) == "absent"
 
@@ -116,7 +116,7 @@ def test_a_flip_keeps_the_reference_until_the_cache_goes(lab):
 
 
 def test_memory_that_replaces_mmio_is_reached_as_what_it_is(lab):
-    # 6.12 itself takes the access for a shared one for ever.
+    # 6.12 itself treats the access as shared forever.
     g = start(lab)
     g.ok(f"attr {FREE} shared")
     g.ok("slot delete 1")
@@ -154,7 +154,7 @@ def test_the_tracepoints_tell_of_a_punch(lab):
                  f"kvm_gpc_refresh: gpa {gpa} ",
                  f"kvm_gmem_unshare: {pgoff}"):
         assert what in text, (what, text)
-    # The last one to go has taken it out.
+    # The last one to be deactivated removed it.
     last = [x for x in text.splitlines() if "kvm_gmem_unshare" in x and pgoff in x]
     assert "count 0 direct map absent" in last[-1], last
 

@@ -78,7 +78,7 @@ def test_a_delay_is_a_second_at_most(lab):
 
 def held_up(box, g, window, line, usec=300000):
     """How long @line takes with that window held open, in us, and whether it
-    came by there."""
+    passed the window."""
     before = hits(box, window)
     box.sh(f"echo {usec} >{DIR}/delay_{window}")
     ns = g.ok(line)["ns"]
@@ -129,9 +129,9 @@ def test_what_a_tlb_still_has_is_seen_only_by_a_cpu_that_is_at_it(lab):
     for fault, want in (("none", "absent"), ("no-tlb-flush", "present")):
         box.fault(fault)
         g = test_reference.start(lab)
-        # A guest that is entered on the other CPU would flush that one, too.
+        # Entering a guest on the other CPU would also flush that TLB.
         g.ok("vcpu 1 pin 0")
-        # A context switch flushes it, too: of several looks one has to see it.
+        # A context switch also flushes it: one of several reads must succeed.
         looks = []
         for _ in range(3 if fault == "none" else 10):
             r = g.ok("leak clock1 off")

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The Multiboot image that the tests boot: image.elf, and image.flat, which is no
-# ELF file but has addresses in its header. 32-bit, freestanding. long.elf goes on
-# to long mode.
+# The Multiboot image that the tests boot: image.elf, and image.flat, which is not
+# an ELF file but has addresses in its header. 32-bit, freestanding. long.elf
+# enters long mode.
 
 MB_CFLAGS := -m32 -march=i686 -std=gnu11 -O2 -g0 $(WARN) -Wno-array-bounds \
 	-ffreestanding -fno-builtin -mgeneral-regs-only -fno-pic -fno-pie \
@@ -40,7 +40,7 @@ $(MB_DIR)/image.flat: $(MB_DIR)/flat.elf
 	$(call say,COPY,$@)
 	$(Q)$(OBJCOPY) -O binary $< $@
 
-# The same for long mode, then made a 32-bit ELF file.
+# The same for long mode, then converted to a 32-bit ELF file.
 MB_TO_LONG = $(patsubst -m32,-m64 -mno-red-zone,$(filter-out -march=%,$(1)))
 
 $(MB_DIR)/long/%.o: tests/multiboot/long/%

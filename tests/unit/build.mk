@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# One program per module: tests/unit/test_*.c, with cmocka, and what several of
-# them share: the other files. They are linked
-# dynamically, against an archive of all of gpcvm's objects, so that each pulls
-# in what it tests and no more. `make unit V=1` shows every test.
+# One program per module: tests/unit/test_*.c, with cmocka; the other files are
+# shared. They are linked
+# dynamically, against an archive of all of gpcvm's objects, so that each links
+# only what it tests. `make unit V=1` shows every test.
 
 UNIT_SRCS := $(sort $(wildcard tests/unit/test_*.c))
 UNIT_BINS := $(UNIT_SRCS:%.c=$(O)/%)
 UNIT_SHARED := $(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c))
 UNIT_COUNTS := $(O)/tests/unit/counts
 
-# Made anew each time: ar would keep the members whose sources are gone.
+# Created anew each time: ar would keep members whose sources are gone.
 $(O)/libgpcvm.a: $(OBJS) $(O)/guest/image.o $(UNIT_SHARED:%.c=$(O)/%.o)
 	$(call say,AR,$@)
 	$(Q)rm -f $@
