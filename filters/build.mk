@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# libseccomp compiles the filters here and not in each gpcvm that starts, which
-# takes longer than all the rest of its sandbox.
+# libseccomp compiles the filters at build time: at the start of gpcvm, that would
+# take longer than the rest of its sandbox.
 
 $(O)/filters/compile: filters/compile.c vmm/host/sandbox.h
 	$(call say,CC,$@)

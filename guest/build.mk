@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # The tiny guest: freestanding, with its own flags, one ELF file, embedded in
-# gpcvm as image.o. The host's CFLAGS and sanitizers have no business in it.
+# gpcvm as image.o. The host's CFLAGS and sanitizers do not apply.
 
 OBJDUMP	?= objdump
 OBJCOPY	?= objcopy
@@ -10,8 +10,8 @@ GUEST_SRCS := $(wildcard guest/*.c) \
 	      $(filter-out guest/image.S,$(wildcard guest/*.S))
 GUEST_OBJS := $(GUEST_SRCS:%=$(O)/%.o)
 
-# mgeneral-regs-only: nobody saves other registers, and there are KVMs whose
-# emulator does not know the instructions that use them.
+# mgeneral-regs-only: other registers are not saved, and the emulator of some KVMs
+# does not support the instructions that use them.
 GUEST_CFLAGS := -std=gnu11 -O2 -g0 $(WARN) -Iguest -I. -ffreestanding \
 	-fno-builtin -mgeneral-regs-only -mno-red-zone -fno-pic -fno-pie \
 	-mcmodel=small -fcf-protection=none -fno-stack-protector \
@@ -45,7 +45,7 @@ $(O)/guest/guest.elf: $(GUEST_OBJS) $(O)/guest/guest.ld guest/check-insns.awk
 	$(Q)awk -f guest/check-insns.awk $@.dis
 	$(Q)mv $@.tmp $@
 
-# guest.elf keeps its symbols, for addr2line; gpcvm carries the stripped one.
+# guest.elf keeps its symbols, for addr2line; gpcvm embeds the stripped one.
 $(O)/guest/guest.stripped: $(O)/guest/guest.elf
 	$(Q)$(OBJCOPY) --strip-all $< $@
 

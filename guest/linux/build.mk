@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The agent under Linux: one static file, which gpcvm carries. It is
-# position-independent so that the kernel puts it far above guest memory, which
-# has its own addresses in it.
+# The agent under Linux: one static file, embedded in gpcvm. It is
+# position-independent so that the kernel loads it far above guest memory, which
+# it maps at its guest physical addresses.
 
 LINUX_SRCS := $(wildcard guest/linux/*.c) guest/agent.c guest/clockwatch.c \
 	guest/pv.c guest/ops_memory.c guest/ops_canary.c guest/ops_secret.c \

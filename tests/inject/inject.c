@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Have one call of gpcvm's fail. Linked in with `ld --wrap=NAME` for each NAME
- * of build.mk, so that what gpcvm's own objects call comes here first; what
- * libc and libfdt call themselves does not. $GPCVM_INJECT is a file, shared by
- * all processes of a run, with a struct inject: tests/inject/run writes which
- * call is to fail, and reads how many there were.
+ * Make one call of gpcvm fail. Linked in with `ld --wrap=NAME` for each NAME
+ * of build.mk, so that calls of gpcvm's own objects come here first, but not
+ * those inside libc and libfdt. $GPCVM_INJECT is a file, shared by
+ * all processes of a run, with a struct inject: tests/inject/run selects the
+ * call to fail, and reads the numbers of calls.
  */
 #include <errno.h>
 #include <execinfo.h>
@@ -32,7 +32,7 @@ struct site {
 };
 
 struct inject {
-	char name[NAME]; /* what is to fail */
+	char name[NAME]; /* the call to fail */
 	uint64_t arg, number, os_errno;
 	uint64_t fired, nr;
 	uint64_t frames[FRAMES];
@@ -57,7 +57,7 @@ static struct site *find_site(const char *name, uint64_t arg)
 	return NULL;
 }
 
-/* Two processes may add the same site; the driver adds up their counts. */
+/* Two processes may add the same site; the driver sums their counts. */
 static struct site *add_site(const char *name, uint64_t arg)
 {
 	struct site *s;
@@ -73,7 +73,7 @@ static struct site *add_site(const char *name, uint64_t arg)
 	return s;
 }
 
-/* Is this the call that is to fail? Then errno says how. */
+/* Is this the call to fail? Sets errno if so. */
 static bool must_fail(const char *name, uint64_t arg)
 {
 	void *frames[FRAMES + 2];
@@ -102,9 +102,9 @@ static bool must_fail(const char *name, uint64_t arg)
 }
 
 /*
- * All arguments are integers or pointers, and go on as they came: in the six
- * registers of the x86-64 ABI. What is returned is as wide as rax, of which the
- * caller takes what it wants.
+ * All arguments are integers or pointers, and are passed on unchanged in the six
+ * registers of the x86-64 ABI. The result is as wide as rax; the caller uses the
+ * part that it needs.
  */
 #define WRAP_ARG(name, arg, fail)                                              \
 	long __real_##name(long a, long b, long c, long d, long e, long f);    \
@@ -207,7 +207,7 @@ WRAP(pthread_attr_setstacksize, errno)
 
 WRAP_ARG(ioctl, (uint64_t)b &UINT32_MAX, -1)
 
-/* A number and six arguments: the last is not in a register. */
+/* A number and six arguments: the last one is on the stack. */
 long __real_syscall(long nr, long a, long b, long c, long d, long e, long f);
 long __wrap_syscall(long nr, long a, long b, long c, long d, long e, long f);
 long __wrap_syscall(long nr, long a, long b, long c, long d, long e, long f)
@@ -217,7 +217,7 @@ long __wrap_syscall(long nr, long a, long b, long c, long d, long e, long f)
 	return __real_syscall(nr, a, b, c, d, e, f);
 }
 
-/* What it prints may be in other registers. */
+/* Its variadic arguments may be in other registers. */
 int __wrap_asprintf(char **out, const char *fmt, ...);
 int __wrap_asprintf(char **out, const char *fmt, ...)
 {
