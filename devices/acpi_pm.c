@@ -5,10 +5,7 @@
  * mode; the PM timer (4.8.3.3); and the reset register, which is the one of
  * Intel's chipsets.
  */
-#include <errno.h>
-#include <libfdt.h>
 #include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -99,67 +96,34 @@ static void reset_access(void *arg, struct vcpu *v, uint16_t port,
 			       data[0], ACPI_RESET_PORT);
 }
 
-static int acpi_pm_init(struct board *b, void **state, struct err *e)
-{
-	struct pm *pm = calloc(1, sizeof(*pm));
-	struct bus_range regs = { ACPI_PM_PORT, LEN, "acpi pm", pm,
-				  acpi_pm_access };
-	struct bus_range timer = { ACPI_TIMER_PORT, ACPI_TIMER_LEN, "pm timer",
-				   NULL, timer_access };
-	struct bus_range reset = { ACPI_RESET_PORT, 1, "reset", pm,
-				   reset_access };
-
-	*state = pm;
-	if (!pm)
-		return err_os(e, ENOMEM, "memory for ACPI");
-	pm->board = b;
-	pthread_mutex_init(&pm->lock, NULL);
-	pm->regs[CONTROL_REG] = SCI_EN;
-	if (bus_claim(&b->bus, &regs) || bus_claim(&b->bus, &timer) ||
-	    bus_claim(&b->bus, &reset))
-		return err_state(e, "port 0x%x, 0x%x or 0x%x is taken",
-				 ACPI_PM_PORT, ACPI_TIMER_PORT,
-				 ACPI_RESET_PORT);
-	return 0;
-}
-
-static void acpi_pm_free(struct board *b, void *state)
+static int acpi_pm_init(struct board *b, void *state, struct err *e)
 {
 	struct pm *pm = state;
 
-	(void)b;
+	(void)e;
+	pm->board = b;
+	pthread_mutex_init(&pm->lock, NULL);
+	pm->regs[CONTROL_REG] = SCI_EN;
+	return 0;
+}
+
+static void acpi_pm_free(void *state)
+{
+	struct pm *pm = state;
+
 	pthread_mutex_destroy(&pm->lock);
-	free(pm);
-}
-
-static int node(void *fdt, const char *name, const char *compatible,
-		uint32_t port, uint32_t len)
-{
-	fdt32_t reg[] = { cpu_to_fdt32(port), cpu_to_fdt32(len) };
-	int r = fdt_begin_node(fdt, name);
-
-	if (!r)
-		r = fdt_property_string(fdt, "compatible", compatible);
-	if (!r)
-		r = fdt_property(fdt, "reg", reg, sizeof(reg));
-	return r ? r : fdt_end_node(fdt);
-}
-
-static int acpi_pm_fdt(void *fdt)
-{
-	int r = node(fdt, "acpi-pm@600", "gpcvm,acpi-pm", ACPI_PM_PORT, LEN);
-
-	if (!r)
-		r = node(fdt, "pm-timer@608", "gpcvm,pm-timer", ACPI_TIMER_PORT,
-			 ACPI_TIMER_LEN);
-	return r ? r
-		 : node(fdt, "reset@cf9", "gpcvm,reset", ACPI_RESET_PORT, 1);
 }
 
 const struct device acpi_pm_device = {
 	.name = "acpi_pm",
 	.boards = BOARD_PC,
+	.size = sizeof(struct pm),
+	.ports = { { ACPI_PM_PORT, LEN, acpi_pm_access, "acpi-pm",
+		     "gpcvm,acpi-pm" },
+		   { ACPI_TIMER_PORT, ACPI_TIMER_LEN, timer_access, "pm-timer",
+		     "gpcvm,pm-timer" },
+		   { ACPI_RESET_PORT, 1, reset_access, "reset",
+		     "gpcvm,reset" } },
 	.init = acpi_pm_init,
 	.free = acpi_pm_free,
-	.fdt = acpi_pm_fdt,
 };

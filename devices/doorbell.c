@@ -1,12 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The guest's agent: its calls at the doorbell port, and its reports. */
-#include <errno.h>
 #include <inttypes.h>
-#include <libfdt.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -247,79 +243,41 @@ static void doorbell_access(void *arg, struct vcpu *v, uint16_t port,
 
 /* ---- the device --------------------------------------------------------- */
 
-static int claim(struct board *b, void **state, uint16_t port, struct err *e)
-{
-	struct doorbell *d = calloc(1, sizeof(*d));
-	struct bus_range r = { port, 4, "doorbell", d, doorbell_access };
-
-	*state = d;
-	if (!d)
-		return err_os(e, ENOMEM, "memory for the doorbell");
-	d->board = b;
-	d->printed.burst = PRINTED;
-	pthread_mutex_init(&d->lock, NULL);
-	if (bus_claim(&b->bus, &r))
-		return err_state(e, "port 0x%x is taken", port);
-	return 0;
-}
-
-static void doorbell_free(struct board *b, void *state)
+static int doorbell_init(struct board *b, void *state, struct err *e)
 {
 	struct doorbell *d = state;
 
-	(void)b;
+	(void)e;
+	d->board = b;
+	d->printed.burst = PRINTED;
+	pthread_mutex_init(&d->lock, NULL);
+	return 0;
+}
+
+static void doorbell_free(void *state)
+{
+	struct doorbell *d = state;
+
 	pthread_mutex_destroy(&d->lock);
-	free(d);
-}
-
-static int doorbell_init(struct board *b, void **state, struct err *e)
-{
-	return claim(b, state, DB_PORT, e);
-}
-
-static int init_pc(struct board *b, void **state, struct err *e)
-{
-	return claim(b, state, DB_PORT_PC, e);
-}
-
-static int node(void *fdt, uint32_t port)
-{
-	fdt32_t reg[] = { cpu_to_fdt32(port), cpu_to_fdt32(4) };
-	char name[24];
-	int r;
-
-	snprintf(name, sizeof(name), "doorbell@%x", port);
-	r = fdt_begin_node(fdt, name);
-	if (!r)
-		r = fdt_property_string(fdt, "compatible", "gpcvm,doorbell");
-	if (!r)
-		r = fdt_property(fdt, "reg", reg, sizeof(reg));
-	return r ? r : fdt_end_node(fdt);
-}
-
-static int doorbell_fdt(void *fdt)
-{
-	return node(fdt, DB_PORT);
-}
-
-static int fdt_node_pc(void *fdt)
-{
-	return node(fdt, DB_PORT_PC);
 }
 
 const struct device doorbell_device = {
 	.name = "doorbell",
 	.boards = BOARD_TINY,
+	.size = sizeof(struct doorbell),
+	.ports = { { DB_PORT, 4, doorbell_access, "doorbell",
+		     "gpcvm,doorbell" } },
 	.init = doorbell_init,
 	.free = doorbell_free,
-	.fdt = doorbell_fdt,
 };
 
 /* For the agent under Linux: guest/linux. */
 const struct device doorbell_pc_device = {
 	.name = "doorbell-pc",
 	.boards = BOARD_PC,
-	.init = init_pc,
+	.size = sizeof(struct doorbell),
+	.ports = { { DB_PORT_PC, 4, doorbell_access, "doorbell",
+		     "gpcvm,doorbell" } },
+	.init = doorbell_init,
 	.free = doorbell_free,
-	.fdt = fdt_node_pc,
 };

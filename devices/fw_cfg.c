@@ -5,10 +5,7 @@
  * 0x510, and data, a byte at a time at 0x511. No DMA, no files. What is not
  * here reads as zeros, as there.
  */
-#include <errno.h>
-#include <libfdt.h>
 #include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "devices/devices.h"
@@ -67,48 +64,30 @@ static void fw_cfg_access(void *arg, struct vcpu *v, uint16_t port,
 	pthread_mutex_unlock(&f->lock);
 }
 
-static int fw_cfg_init(struct board *b, void **state, struct err *e)
+static int fw_cfg_init(struct board *b, void *state, struct err *e)
 {
-	struct fw_cfg *f = calloc(1, sizeof(*f));
-	struct bus_range r = { PORT, 2, "fw_cfg", f, fw_cfg_access };
+	struct fw_cfg *f = state;
 
-	*state = f;
-	if (!f)
-		return err_os(e, ENOMEM, "memory for fw_cfg");
+	(void)e;
 	pthread_mutex_init(&f->lock, NULL);
 	f->ram = b->ram;
 	f->vcpus = b->vcpus;
 	f->at = ITEM_SIZE;
-	if (bus_claim(&b->bus, &r))
-		return err_state(e, "port 0x%x is taken", PORT);
 	return 0;
 }
 
-static void fw_cfg_free(struct board *b, void *state)
+static void fw_cfg_free(void *state)
 {
 	struct fw_cfg *f = state;
 
-	(void)b;
 	pthread_mutex_destroy(&f->lock);
-	free(f);
-}
-
-static int fw_cfg_fdt(void *fdt)
-{
-	fdt32_t reg[] = { cpu_to_fdt32(PORT), cpu_to_fdt32(2) };
-	int r = fdt_begin_node(fdt, "fw-cfg@510");
-
-	if (!r)
-		r = fdt_property_string(fdt, "compatible", "gpcvm,fw-cfg");
-	if (!r)
-		r = fdt_property(fdt, "reg", reg, sizeof(reg));
-	return r ? r : fdt_end_node(fdt);
 }
 
 const struct device fw_cfg_device = {
 	.name = "fw_cfg",
 	.boards = BOARD_PC,
+	.size = sizeof(struct fw_cfg),
+	.ports = { { PORT, 2, fw_cfg_access, "fw-cfg", "gpcvm,fw-cfg" } },
 	.init = fw_cfg_init,
 	.free = fw_cfg_free,
-	.fdt = fw_cfg_fdt,
 };

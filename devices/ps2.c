@@ -5,7 +5,6 @@
  * i8042_controller_check). Only the pulse on its reset line is heard, since it is
  * how kernels reset a PC.
  */
-#include <libfdt.h>
 #include <string.h>
 
 #include "base/status.h"
@@ -28,30 +27,9 @@ static void ps2_access(void *arg, struct vcpu *v, uint16_t port,
 		       "the guest asks for a reset (0xfe to port 0x64)");
 }
 
-static int ps2_init(struct board *b, void **state, struct err *e)
-{
-	struct bus_range r[] = {
-		{ DATA, 1, "ps2 data", b, ps2_access },
-		{ COMMAND, 1, "ps2 command", b, ps2_access },
-	};
-
-	*state = NULL;
-	if (bus_claim(&b->bus, &r[0]) || bus_claim(&b->bus, &r[1]))
-		return err_state(e, "port 0x%x or 0x%x is taken", DATA,
-				 COMMAND);
-	return 0;
-}
-
-/* It is absent. */
-static int ps2_fdt(void *fdt)
-{
-	(void)fdt;
-	return 0;
-}
-
+/* Absent from the device tree. */
 const struct device ps2_device = {
 	.name = "ps2",
 	.boards = BOARD_PC,
-	.init = ps2_init,
-	.fdt = ps2_fdt,
+	.ports = { { DATA, 1, ps2_access }, { COMMAND, 1, ps2_access } },
 };

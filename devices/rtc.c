@@ -5,10 +5,7 @@
  * the time is ignored, and the bytes of CMOS memory behind it hold what is
  * written to them.
  */
-#include <errno.h>
-#include <libfdt.h>
 #include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -106,47 +103,30 @@ static void rtc_access(void *arg, struct vcpu *v, uint16_t port,
 	pthread_mutex_unlock(&r->lock);
 }
 
-static int rtc_init(struct board *b, void **state, struct err *e)
-{
-	struct rtc *r = calloc(1, sizeof(*r));
-	struct bus_range range = { PORT, 2, "rtc", r, rtc_access };
-
-	*state = r;
-	if (!r)
-		return err_os(e, ENOMEM, "memory for the clock");
-	pthread_mutex_init(&r->lock, NULL);
-	r->cmos[REG_A] = A_DIVIDER;
-	r->cmos[REG_B] = B_24H;
-	if (bus_claim(&b->bus, &range))
-		return err_state(e, "port 0x%x is taken", PORT);
-	return 0;
-}
-
-static void rtc_free(struct board *b, void *state)
+static int rtc_init(struct board *b, void *state, struct err *e)
 {
 	struct rtc *r = state;
 
 	(void)b;
-	pthread_mutex_destroy(&r->lock);
-	free(r);
+	(void)e;
+	pthread_mutex_init(&r->lock, NULL);
+	r->cmos[REG_A] = A_DIVIDER;
+	r->cmos[REG_B] = B_24H;
+	return 0;
 }
 
-static int rtc_fdt(void *fdt)
+static void rtc_free(void *state)
 {
-	fdt32_t reg[] = { cpu_to_fdt32(PORT), cpu_to_fdt32(2) };
-	int r = fdt_begin_node(fdt, "rtc@70");
+	struct rtc *r = state;
 
-	if (!r)
-		r = fdt_property_string(fdt, "compatible", "motorola,mc146818");
-	if (!r)
-		r = fdt_property(fdt, "reg", reg, sizeof(reg));
-	return r ? r : fdt_end_node(fdt);
+	pthread_mutex_destroy(&r->lock);
 }
 
 const struct device rtc_device = {
 	.name = "rtc",
 	.boards = BOARD_PC,
+	.size = sizeof(struct rtc),
+	.ports = { { PORT, 2, rtc_access, "rtc", "motorola,mc146818" } },
 	.init = rtc_init,
 	.free = rtc_free,
-	.fdt = rtc_fdt,
 };

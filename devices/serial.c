@@ -6,10 +6,8 @@
  * MCR's OUT2 lets it, as on a PC.
  */
 #include <errno.h>
-#include <libfdt.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdlib.h>
 #include <string.h>
 #include <termios.h>
 #include <unistd.h>
@@ -236,18 +234,12 @@ static void take_terminal(struct serial *s)
 	s->raw = !tcsetattr(STDIN_FILENO, TCSANOW, &t);
 }
 
-static int serial_init(struct board *b, void **state, struct err *e)
+static int serial_init(struct board *b, void *state, struct err *e)
 {
-	struct serial *s = calloc(1, sizeof(*s));
-	struct bus_range r = { PORT, 8, "serial", s, serial_access };
+	struct serial *s = state;
 
-	*state = s;
-	if (!s)
-		return err_os(e, ENOMEM, "memory for the serial port");
 	s->board = b;
 	pthread_mutex_init(&s->lock, NULL);
-	if (bus_claim(&b->bus, &r))
-		return err_state(e, "port 0x%x is taken", PORT);
 	take_terminal(s);
 	s->in = (struct loop_source){ STDIN_FILENO, input, s };
 	/* A terminal that is another job's would stop us on read (SIGTTIN). */
@@ -260,36 +252,21 @@ static int serial_init(struct board *b, void **state, struct err *e)
 	return 0;
 }
 
-static void serial_free(struct board *b, void *state)
+static void serial_free(void *state)
 {
 	struct serial *s = state;
 
-	(void)b;
-	if (!s)
-		return;
 	stop_listening(s);
 	if (s->raw)
 		tcsetattr(STDIN_FILENO, TCSADRAIN, &s->saved);
 	pthread_mutex_destroy(&s->lock);
-	free(s);
-}
-
-static int serial_fdt(void *fdt)
-{
-	fdt32_t reg[] = { cpu_to_fdt32(PORT), cpu_to_fdt32(8) };
-	int r = fdt_begin_node(fdt, "serial@3f8");
-
-	if (!r)
-		r = fdt_property_string(fdt, "compatible", "ns16550a");
-	if (!r)
-		r = fdt_property(fdt, "reg", reg, sizeof(reg));
-	return r ? r : fdt_end_node(fdt);
 }
 
 const struct device serial_device = {
 	.name = "serial",
 	.boards = BOARD_TINY | BOARD_PC,
+	.size = sizeof(struct serial),
+	.ports = { { PORT, 8, serial_access, "serial", "ns16550a" } },
 	.init = serial_init,
 	.free = serial_free,
-	.fdt = serial_fdt,
 };

@@ -163,7 +163,7 @@ static void port_is_claimed_once(void **state)
 {
 	static struct bus b;
 	unsigned int seen = 0;
-	struct bus_range r = { 0x3f8, 8, "x", &seen, nobody_port };
+	struct bus_range r = { 0x3f8, 8, nobody_port, &seen };
 	uint8_t data = 0;
 
 	(void)state;

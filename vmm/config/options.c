@@ -150,6 +150,10 @@ static int set_seed(struct config *cfg, const char *arg, struct err *e)
  * its value in @names; to true, without a value; or as @set does. */
 struct run_option {
 	const char *name;
+	size_t at; /* the field */
+	int (*set)(struct config *cfg, const char *arg, struct err *e);
+	const char *const *names;
+	unsigned int nr; /* of names; or an enum run_asked */
 	enum {
 		OPTION_SET,
 		OPTION_TEXT,
@@ -157,10 +161,6 @@ struct run_option {
 		OPTION_FLAG,
 		OPTION_ASKS
 	} kind;
-	size_t at; /* the field */
-	const char *const *names;
-	unsigned int nr; /* of names; or an enum run_asked */
-	int (*set)(struct config *cfg, const char *arg, struct err *e);
 };
 
 #define FIELD(f)	  .at = offsetof(struct config, f)

@@ -15,20 +15,46 @@ int kvm_open(const char *path)
 	return ret(open(path, O_RDWR | O_CLOEXEC));
 }
 
-int kvm_api_version(int kvm)
-{
-	return ret(ioctl(kvm, KVM_GET_API_VERSION, 0));
-}
+/* The ioctls that take nothing, and those that take one argument as it is. */
+#define CALL(name, fd, request)                                                \
+	int name(int fd)                                                       \
+	{                                                                      \
+		return ret(ioctl(fd, request, 0));                             \
+	}
+#define CALL_WITH(name, fd, request, type, arg)                                \
+	int name(int fd, type arg)                                             \
+	{                                                                      \
+		return ret(ioctl(fd, request, arg));                           \
+	}
 
-int kvm_check_extension(int fd, long cap)
-{
-	return ret(ioctl(fd, KVM_CHECK_EXTENSION, cap));
-}
+CALL(kvm_api_version, kvm, KVM_GET_API_VERSION)
+CALL(kvm_vcpu_mmap_size, kvm, KVM_GET_VCPU_MMAP_SIZE)
+CALL(kvm_create_irqchip, vm, KVM_CREATE_IRQCHIP)
+CALL(kvm_run, vcpu, KVM_RUN)
+CALL(kvm_kvmclock_ctrl, vcpu, KVM_KVMCLOCK_CTRL)
+CALL(kvm_get_tsc_khz, vcpu, KVM_GET_TSC_KHZ)
+CALL(kvm_get_stats_fd, vcpu, KVM_GET_STATS_FD)
 
-int kvm_vcpu_mmap_size(int kvm)
-{
-	return ret(ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0));
-}
+CALL_WITH(kvm_check_extension, fd, KVM_CHECK_EXTENSION, long, cap)
+CALL_WITH(kvm_create_vm, kvm, KVM_CREATE_VM, unsigned long, type)
+CALL_WITH(kvm_create_vcpu, vm, KVM_CREATE_VCPU, unsigned long, index)
+CALL_WITH(kvm_set_memory_region2, vm, GPC_SET_USER_MEMORY_REGION2,
+	  const struct gpc_memory_region2 *, r)
+CALL_WITH(kvm_get_clock, vm, KVM_GET_CLOCK, struct kvm_clock_data *, d)
+CALL_WITH(kvm_set_clock, vm, KVM_SET_CLOCK, const struct kvm_clock_data *, d)
+CALL_WITH(kvm_set_tss_addr, vm, KVM_SET_TSS_ADDR, unsigned long, gpa)
+CALL_WITH(kvm_set_gsi_routing, vm, KVM_SET_GSI_ROUTING,
+	  const struct kvm_irq_routing *, r)
+CALL_WITH(kvm_set_msr_filter, vm, KVM_X86_SET_MSR_FILTER,
+	  const struct kvm_msr_filter *, f)
+CALL_WITH(kvm_get_regs, vcpu, KVM_GET_REGS, struct kvm_regs *, r)
+CALL_WITH(kvm_set_regs, vcpu, KVM_SET_REGS, const struct kvm_regs *, r)
+CALL_WITH(kvm_get_sregs, vcpu, KVM_GET_SREGS, struct kvm_sregs *, s)
+CALL_WITH(kvm_set_sregs, vcpu, KVM_SET_SREGS, const struct kvm_sregs *, s)
+CALL_WITH(kvm_get_vcpu_events, vcpu, KVM_GET_VCPU_EVENTS,
+	  struct kvm_vcpu_events *, ev)
+CALL_WITH(kvm_set_vcpu_events, vcpu, KVM_SET_VCPU_EVENTS,
+	  const struct kvm_vcpu_events *, ev)
 
 int kvm_supported_cpuid(int kvm, struct kvm_cpuid_table *t)
 {
@@ -36,21 +62,11 @@ int kvm_supported_cpuid(int kvm, struct kvm_cpuid_table *t)
 	return ret(ioctl(kvm, KVM_GET_SUPPORTED_CPUID, &t->head));
 }
 
-int kvm_create_vm(int kvm, unsigned long type)
-{
-	return ret(ioctl(kvm, KVM_CREATE_VM, type));
-}
-
 int kvm_enable_cap(int vm, uint32_t cap, uint64_t arg0)
 {
 	struct kvm_enable_cap c = { .cap = cap, .args = { arg0 } };
 
 	return ret(ioctl(vm, KVM_ENABLE_CAP, &c));
-}
-
-int kvm_create_vcpu(int vm, unsigned long index)
-{
-	return ret(ioctl(vm, KVM_CREATE_VCPU, index));
 }
 
 int kvm_set_memory_region(int vm, uint32_t slot, uint32_t flags, uint64_t gpa,
@@ -65,11 +81,6 @@ int kvm_set_memory_region(int vm, uint32_t slot, uint32_t flags, uint64_t gpa,
 	};
 
 	return ret(ioctl(vm, KVM_SET_USER_MEMORY_REGION, &r));
-}
-
-int kvm_set_memory_region2(int vm, const struct gpc_memory_region2 *r)
-{
-	return ret(ioctl(vm, GPC_SET_USER_MEMORY_REGION2, r));
 }
 
 int kvm_create_guest_memfd(int vm, uint64_t size, uint64_t flags)
@@ -91,41 +102,11 @@ int kvm_set_memory_attributes(int vm, uint64_t gpa, uint64_t size,
 	return ret(ioctl(vm, GPC_SET_MEMORY_ATTRIBUTES, &a));
 }
 
-int kvm_get_clock(int vm, struct kvm_clock_data *d)
-{
-	return ret(ioctl(vm, KVM_GET_CLOCK, d));
-}
-
-int kvm_set_clock(int vm, const struct kvm_clock_data *d)
-{
-	return ret(ioctl(vm, KVM_SET_CLOCK, d));
-}
-
-int kvm_create_irqchip(int vm)
-{
-	return ret(ioctl(vm, KVM_CREATE_IRQCHIP, 0));
-}
-
 int kvm_create_pit2(int vm, uint32_t flags)
 {
 	struct kvm_pit_config c = { .flags = flags };
 
 	return ret(ioctl(vm, KVM_CREATE_PIT2, &c));
-}
-
-int kvm_set_tss_addr(int vm, unsigned long gpa)
-{
-	return ret(ioctl(vm, KVM_SET_TSS_ADDR, gpa));
-}
-
-int kvm_set_gsi_routing(int vm, const struct kvm_irq_routing *r)
-{
-	return ret(ioctl(vm, KVM_SET_GSI_ROUTING, r));
-}
-
-int kvm_set_msr_filter(int vm, const struct kvm_msr_filter *f)
-{
-	return ret(ioctl(vm, KVM_X86_SET_MSR_FILTER, f));
 }
 
 int kvm_irq_line(int vm, uint32_t irq, uint32_t level)
@@ -160,31 +141,6 @@ int kvm_xen_evtchn_send(int vm, uint32_t port, uint32_t vcpu)
 	return ret(ioctl(vm, KVM_XEN_HVM_EVTCHN_SEND, &e));
 }
 
-int kvm_run(int vcpu)
-{
-	return ret(ioctl(vcpu, KVM_RUN, 0));
-}
-
-int kvm_get_regs(int vcpu, struct kvm_regs *r)
-{
-	return ret(ioctl(vcpu, KVM_GET_REGS, r));
-}
-
-int kvm_set_regs(int vcpu, const struct kvm_regs *r)
-{
-	return ret(ioctl(vcpu, KVM_SET_REGS, r));
-}
-
-int kvm_get_sregs(int vcpu, struct kvm_sregs *s)
-{
-	return ret(ioctl(vcpu, KVM_GET_SREGS, s));
-}
-
-int kvm_set_sregs(int vcpu, const struct kvm_sregs *s)
-{
-	return ret(ioctl(vcpu, KVM_SET_SREGS, s));
-}
-
 int kvm_set_cpuid(int vcpu, const struct kvm_cpuid_table *t)
 {
 	return ret(ioctl(vcpu, KVM_SET_CPUID2, &t->head));
@@ -216,31 +172,6 @@ int kvm_set_msr(int vcpu, uint32_t index, uint64_t value)
 	if (r == 0)
 		return -EINVAL;
 	return r < 0 ? r : 0;
-}
-
-int kvm_get_vcpu_events(int vcpu, struct kvm_vcpu_events *ev)
-{
-	return ret(ioctl(vcpu, KVM_GET_VCPU_EVENTS, ev));
-}
-
-int kvm_set_vcpu_events(int vcpu, const struct kvm_vcpu_events *ev)
-{
-	return ret(ioctl(vcpu, KVM_SET_VCPU_EVENTS, ev));
-}
-
-int kvm_kvmclock_ctrl(int vcpu)
-{
-	return ret(ioctl(vcpu, KVM_KVMCLOCK_CTRL, 0));
-}
-
-int kvm_get_tsc_khz(int vcpu)
-{
-	return ret(ioctl(vcpu, KVM_GET_TSC_KHZ));
-}
-
-int kvm_get_stats_fd(int vcpu)
-{
-	return ret(ioctl(vcpu, KVM_GET_STATS_FD, 0));
 }
 
 int kvm_xen_vcpu_set_attr(int vcpu, uint16_t type, uint64_t value)

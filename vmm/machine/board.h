@@ -44,15 +44,25 @@ struct board {
 	void (*show_regs)(void *machine, struct vcpu *v);
 };
 
+/* Ports that a device claims. They are the node NODE@PORT in /ports of the device
+ * tree; without a name they belong to the node of the row before, if any. */
+struct device_ports {
+	uint16_t port, count;
+	bus_fn access;
+	const char *node, *compatible;
+};
+
+#define DEVICE_PORTS 3
+
 struct device {
 	const char *name;
 	unsigned int boards; /* enum board_kind: those that have it */
-	/* Claim ports and whatever else it needs. The state that it allocates
-	 * goes to *state. */
-	int (*init)(struct board *b, void **state, struct err *e);
-	void (*free)(struct board *b, void *state);
-	/* Its node, inside /ports of the device tree; 0 or -FDT_ERR_*. */
-	int (*fdt)(void *fdt);
+	size_t size; /* of its state: the @arg of an access; 0: that is the board */
+	struct device_ports ports[DEVICE_PORTS]; /* count 0 ends */
+	/* Set up the zeroed state; and what is to be undone before it is freed,
+	 * even if @init failed. NULL: nothing. */
+	int (*init)(struct board *b, void *state, struct err *e);
+	void (*free)(void *state);
 };
 
 #endif

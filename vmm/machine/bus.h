@@ -13,14 +13,14 @@ struct vcpu;
 
 #define BUS_MAX 32
 
+/* @data: @size bytes (1, 2, 4), to be filled when !@write. vCPU thread. */
+typedef void (*bus_fn)(void *arg, struct vcpu *v, uint16_t port,
+		       unsigned int size, bool write, uint8_t *data);
+
 struct bus_range {
 	uint16_t port, count;
-	const char *name;
+	bus_fn access;
 	void *arg;
-	/* @data: @size bytes (1, 2, 4), to be filled when !@write. Called on
-	 * the vCPU's thread. */
-	void (*access)(void *arg, struct vcpu *v, uint16_t port,
-		       unsigned int size, bool write, uint8_t *data);
 };
 
 struct bus {

@@ -248,6 +248,24 @@ static void free_pv(struct machine *m)
 	pv_free(&m->pv);
 }
 
+static int make_device(struct machine *m, const struct device *d, void **state,
+		       struct err *e)
+{
+	*state = d->size ? calloc(1, d->size) : NULL;
+	if (d->size && !*state)
+		return err_os(e, ENOMEM, "memory for %s", d->name);
+	for (unsigned int i = 0; i < DEVICE_PORTS && d->ports[i].count; i++) {
+		const struct device_ports *p = &d->ports[i];
+		const struct bus_range r = { p->port, p->count, p->access,
+					     *state ?: &m->board };
+
+		if (bus_claim(&m->board.bus, &r))
+			return err_state(e, "%s: port 0x%x is taken", d->name,
+					 p->port);
+	}
+	return d->init ? d->init(&m->board, *state, e) : 0;
+}
+
 static int make_devices(struct machine *m, struct err *e)
 {
 	const unsigned int kind = m->cfg->kernel ? BOARD_PC : BOARD_TINY;
@@ -273,7 +291,7 @@ static int make_devices(struct machine *m, struct err *e)
 		return err_os(e, ENOMEM, "memory for the devices");
 	for (unsigned int i = 0; i < nr; i++)
 		if (dev[i]->boards & kind &&
-		    dev[i]->init(&m->board, &m->device_state[i], e))
+		    make_device(m, dev[i], &m->device_state[i], e))
 			return -1;
 	return 0;
 }
@@ -282,9 +300,11 @@ void machine_free_devices(struct machine *m)
 {
 	const struct device *const *dev = m->parts->devices;
 
-	for (unsigned int i = 0; m->device_state && dev[i]; i++)
+	for (unsigned int i = 0; m->device_state && dev[i]; i++) {
 		if (dev[i]->free && m->device_state[i])
-			dev[i]->free(&m->board, m->device_state[i]);
+			dev[i]->free(m->device_state[i]);
+		free(m->device_state[i]);
+	}
 	free(m->device_state);
 }
 

@@ -63,10 +63,11 @@ static void u64(struct tree *t, const char *name, uint64_t value)
 		ok(t, fdt_property_u64(t->fdt, name, value));
 }
 
-static void empty(struct tree *t, const char *name)
+static void prop(struct tree *t, const char *name, const void *data,
+		 unsigned int len)
 {
 	if (!t->err)
-		ok(t, fdt_property(t->fdt, name, NULL, 0));
+		ok(t, fdt_property(t->fdt, name, data, (int)len));
 }
 
 static void cells(struct tree *t, uint32_t address, uint32_t size)
@@ -79,8 +80,7 @@ static void reg(struct tree *t, uint64_t gpa, uint64_t len)
 {
 	fdt64_t v[2] = { cpu_to_fdt64(gpa), cpu_to_fdt64(len) };
 
-	if (!t->err)
-		ok(t, fdt_property(t->fdt, "reg", v, sizeof(v)));
+	prop(t, "reg", v, sizeof(v));
 }
 
 static void cpus(struct tree *t, unsigned int nr)
@@ -105,7 +105,7 @@ static void memory(struct tree *t, const struct memory *m)
 		u32(t, "gpcvm,slot", i);
 		if (m->mode == MEM_GMEM_PRIVATE &&
 		    m->slots[i].file != MEM_NO_FILE)
-			empty(t, "gpcvm,private");
+			prop(t, "gpcvm,private", NULL, 0);
 		end_node(t);
 	}
 }
@@ -129,12 +129,32 @@ static void reserved_memory(struct tree *t, const struct layout *l)
 
 	begin_node(t, "reserved-memory");
 	cells(t, 2, 2);
-	empty(t, "ranges");
+	prop(t, "ranges", NULL, 0);
 	reserved(t, "shared-window", &l->window);
 	reserved(t, "image", &image);
 	reserved(t, "page-tables", &l->tables);
 	reserved(t, "vcpu-areas", &l->areas);
 	end_node(t);
+}
+
+static void device_nodes(struct tree *t, const struct device_ports *row)
+{
+	const struct device_ports *end = row + DEVICE_PORTS;
+
+	while (row < end && row->node) {
+		const struct device_ports *first = row;
+		fdt32_t v[2 * DEVICE_PORTS];
+		unsigned int n = 0;
+
+		do {
+			v[n++] = cpu_to_fdt32(row->port);
+			v[n++] = cpu_to_fdt32(row->count);
+		} while (++row < end && row->count && !row->node);
+		begin_node(t, "%s@%x", first->node, first->port);
+		str(t, "compatible", first->compatible);
+		prop(t, "reg", v, n * sizeof(*v));
+		end_node(t);
+	}
 }
 
 static void ports(struct tree *t, const struct device *const *devices,
@@ -143,8 +163,8 @@ static void ports(struct tree *t, const struct device *const *devices,
 	begin_node(t, "ports"); /* not in memory: hence no "ranges" */
 	cells(t, 1, 1);
 	for (; *devices; devices++)
-		if (!t->err && (*devices)->boards & board)
-			ok(t, (*devices)->fdt(t->fdt));
+		if ((*devices)->boards & board)
+			device_nodes(t, (*devices)->ports);
 	end_node(t);
 }
 

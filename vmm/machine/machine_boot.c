@@ -180,7 +180,6 @@ static int start_feed(struct machine *m, struct err *e)
 {
 	struct bus_range r = { .port = FEED_PORT,
 			       .count = 4,
-			       .name = "feed",
 			       .access = feed_access };
 	const struct mem_slot *slot = memory_slot(&m->memory, WINDOW_BASE);
 	struct list list;
