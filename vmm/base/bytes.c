@@ -10,8 +10,7 @@
 #include "base/bytes.h"
 #include "base/num.h"
 
-/* Read, not mapped: a file that somebody cuts short meanwhile would be a
- * SIGBUS. */
+/* Read the file rather than map it: truncating a mapped file raises SIGBUS. */
 static int read_bytes(struct bytes *b, int fd, uint8_t *to, const char *what,
 		      struct err *e)
 {
@@ -66,7 +65,7 @@ static int read_file(struct bytes *b, int fd, const char *what, uint64_t max,
 int bytes_read(struct bytes *b, const char *what, const char *path,
 	       uint64_t max, struct err *e)
 {
-	/* A FIFO that nobody writes to would be waited for. */
+	/* O_NONBLOCK: opening a FIFO without a writer would block. */
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), r;
 
 	*b = (struct bytes){ .name = path };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A file that a guest is loaded from. Nobody vouches for what is in it: every
- * offset and length that comes out of it goes through bytes_at().
+ * An image file that a guest is loaded from. Its content is untrusted: read
+ * every offset and length in it through bytes_at().
  */
 #ifndef GPCVM_BYTES_H
 #define GPCVM_BYTES_H
@@ -17,20 +17,22 @@ struct bytes {
 	uint64_t len;
 };
 
-/* All of the file @path, which is regular and of at most @max bytes, into
- * memory that bytes_free() gives back. @what: "--kernel", for messages. */
+/* Read all of @path into memory; free it with bytes_free(). The file must be
+ * regular and at most @max bytes long. @what names the option in messages, e.g.
+ * "--kernel". */
 int bytes_read(struct bytes *b, const char *what, const char *path,
 	       uint64_t max, struct err *e);
 void bytes_free(struct bytes *b);
 
 /*
- * The one place where an image is looked into: @len bytes at offset @at, or
- * NULL and a range error that names @what, e.g. "segment 2". What it returns
- * need not be aligned.
+ * Return a pointer to @len bytes at offset @at, or NULL and a range error that
+ * names @what, e.g. "segment 2". Every access to an image goes through here.
+ * The pointer may be unaligned.
  */
 const void *bytes_at(const struct bytes *b, uint64_t at, uint64_t len,
 		     const char *what, struct err *e);
-/* The little-endian 32-bit word at @at, which lies inside. */
+/* Return the little-endian 32-bit word at @at, which must lie inside the
+ * image. */
 uint32_t bytes_u32(const struct bytes *b, uint64_t at);
 
 #endif

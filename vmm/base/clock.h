@@ -8,7 +8,7 @@
 #define NS_PER_SEC UINT64_C(1000000000)
 #define NS_PER_MS  UINT64_C(1000000)
 
-/* CLOCK_MONOTONIC in ns: what every "ns" of the protocol is measured with. */
+/* CLOCK_MONOTONIC in ns: the clock behind every "ns" of the protocol. */
 static inline uint64_t now_ns(void)
 {
 	struct timespec t;

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A command of the control protocol, as the socket, the help, the reference manual
- * and scenarios know it. A new one is one handler and one row in command/commands.c. */
+/* A command of the control protocol. The socket, `help`, the reference manual
+ * and scenarios all use this table. To add a command, write one handler and add
+ * one row to command/commands.c. */
 #ifndef GPCVM_COMMAND_H
 #define GPCVM_COMMAND_H
 
 struct request;
 
-/* A handler: see request.h. */
+/* A command's handler; request.h describes its result. */
 typedef int (*command_fn)(struct request *rq);
 
 struct command {
@@ -23,7 +24,7 @@ struct command_table {
 	unsigned int nr;
 };
 
-/* NULL if there is none of that name. */
+/* Return the command called @name, or NULL. */
 const struct command *command_find(const struct command_table *t,
 				   const char *name);
 

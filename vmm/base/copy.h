@@ -4,8 +4,8 @@
 
 #include <stddef.h>
 
-/* Copy through a pipe, so that memory that cannot be reached is -EFAULT and
- * no SIGBUS. Up to one page; 0 or -errno. */
+/* Copy up to one page through a pipe, so that unreachable memory gives -EFAULT
+ * instead of a SIGBUS. Returns 0 or -errno. */
 int host_copy(void *dst, const void *src, size_t n);
 
 #endif

@@ -45,7 +45,7 @@ int err_set(struct err *e, enum err_kind kind, int os_errno, const char *fmt,
 	return -1;
 }
 
-/* Before the machine runs there is no buffer, and nobody who must not wait. */
+/* Before the machine runs there is no buffer, and blocking does no harm. */
 static void print_message(const char *text, size_t len)
 {
 	if (!out_message(text, len))
@@ -61,7 +61,8 @@ void complain(const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(line + len, sizeof(line) - len - 1, fmt, ap);
 	va_end(ap);
-	/* One write, so that the lines of several processes do not mix. */
+	/* Write the line at once, so that lines of several processes do not
+	 * mix. */
 	len = strlen(line);
 	line[len] = '\n';
 	print_message(line, len + 1);

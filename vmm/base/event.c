@@ -54,7 +54,7 @@ static bool by_guest(enum event_type type)
 	return type == EVENT_GUEST || type == EVENT_EXIT;
 }
 
-/* The next entry; the lock is held. */
+/* Return the next entry. The lock is held. */
 static struct event *next_slot(struct events *ev, enum event_type type)
 {
 	struct event_ring *r = &ev->rings[by_guest(type)];
@@ -68,7 +68,7 @@ static struct event *next_slot(struct events *ev, enum event_type type)
 	return slot;
 }
 
-/* The lock was taken: release it, and tell who subscribes. */
+/* Release the lock and wake the subscribers. */
 static void put_end(struct events *ev)
 {
 	bool armed = ev->armed;
@@ -126,7 +126,7 @@ void event_add_request(struct events *ev, const char *line, size_t len,
 	put_end(ev);
 }
 
-/* ---- looking; the lock is held ------------------------------------------- */
+/* ---- reading; the lock is held ------------------------------------------- */
 
 static const struct event *event_at(const struct event_ring *r, uint64_t put)
 {
@@ -138,7 +138,7 @@ static uint64_t first_put(const struct event_ring *r)
 	return r->put > r->size ? r->put - r->size : 0;
 }
 
-/* The first one after @seq, or NULL. Who is up to date finds none at once. */
+/* Return the first event after @seq, or NULL. Cheap when there is none. */
 static const struct event *after(const struct event_ring *r, uint64_t seq)
 {
 	uint64_t lo = first_put(r), hi = r->put;

@@ -27,7 +27,7 @@ uint64_t hist_percentile(const struct hist *h, unsigned int percent)
 
 	if (!h->nr)
 		return 0;
-	/* Without the remainder the product would not fit at some time. */
+	/* Split nr: nr * percent might overflow. */
 	rank = h->nr / 100 * percent + (h->nr % 100 * percent + 99) / 100;
 	for (unsigned int i = 0; i < HIST_STEPS - 1; i++) {
 		sum += h->steps[i];

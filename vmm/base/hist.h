@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A log-linear histogram: 32 steps to each power of two, so that a percentile
- * is at most 1/32 above the value it stands for, in a fixed 9 KiB however many
- * values there are. The greatest value is exact.
+ * A log-linear histogram with 32 steps to each power of two: a percentile is at
+ * most 1/32 too high. It takes 9 KiB however many values it counts. The maximum
+ * is exact.
  */
 #ifndef GPCVM_HIST_H
 #define GPCVM_HIST_H
@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #define HIST_STEP_BITS 5
-#define HIST_BITS      40 /* greater values count as this many ones */
+#define HIST_BITS      40 /* greater values count as 2^40 - 1 */
 #define HIST_STEPS     ((HIST_BITS - HIST_STEP_BITS + 1) << HIST_STEP_BITS)
 
 struct hist {
@@ -18,7 +18,7 @@ struct hist {
 	uint64_t steps[HIST_STEPS];
 };
 
-/* The step that @value belongs to. */
+/* Return the step that @value belongs to. */
 static inline unsigned int hist_step(uint64_t value)
 {
 	unsigned int shift;
@@ -40,11 +40,12 @@ static inline void hist_add(struct hist *h, uint64_t value)
 		h->max = value;
 }
 
-/* The greatest value that belongs to @step. */
+/* Return the greatest value that belongs to @step. */
 uint64_t hist_top(unsigned int step);
-/* Add what is in @from. */
+/* Add the values of @from. */
 void hist_merge(struct hist *h, const struct hist *from);
-/* What @percent (1..100) of the values are not above; 0 where there are none. */
+/* Return the value that @percent (1..100) of the values do not exceed; 0 if
+ * there are none. */
 uint64_t hist_percentile(const struct hist *h, unsigned int percent);
 
 #endif

@@ -50,8 +50,8 @@ static bool grow(struct json *j, size_t need)
 	return true;
 }
 
-/* Room for @need bytes more. Once memory ran out nothing is appended, so that
- * no later element lands in the place of one that is missing. */
+/* Make room for @need more bytes. Once memory has run out nothing is appended,
+ * so that no later element takes the place of a missing one. */
 static inline bool reserve(struct json *j, size_t need)
 {
 	if (!j->failed && j->cap - j->len >= need)
@@ -97,8 +97,8 @@ static inline bool is_plain(unsigned char c)
 	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
 }
 
-/* U+0080 to U+009F: terminals take U+009B for ESC [. Like DEL they need not be
- * escaped, but who looks at a reply on a terminal wants them to be. */
+/* U+0080 to U+009F: terminals take U+009B for ESC [. JSON does not require
+ * these and DEL to be escaped; escape them for replies shown on a terminal. */
 static bool is_c1(const char *s)
 {
 	return s[0] == '\xc2' && (unsigned char)s[1] < 0xa0;
@@ -152,7 +152,7 @@ static void put_string(struct json *j, const char *s, size_t n)
 	put_char(j, '"');
 }
 
-/* What comes before any value: the comma and the key. */
+/* Write what precedes any value: the comma and the key. */
 static void begin_value(struct json *j, const char *key)
 {
 	if (j->comma)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A JSON writer: appends to a growing buffer, puts the commas in, escapes
- * strings. It never fails half-way: when memory runs out the buffer is marked
- * and json_take() says so.
+ * A JSON writer: appends to a growing buffer, inserts commas and escapes
+ * strings. Callers need not check each call: if memory runs out the buffer is
+ * marked, and json_text() returns NULL.
  */
 #ifndef GPCVM_JSON_H
 #define GPCVM_JSON_H
@@ -20,9 +20,10 @@ struct json {
 
 void json_init(struct json *j);
 void json_free(struct json *j);
-/* Empty it, keep the memory. */
+/* Empty the buffer but keep its memory. */
 void json_reset(struct json *j);
-/* Go back to where it was: what came since is forgotten. */
+/* A position to which json_rewind() goes back; it drops what was written
+ * since. */
 struct json_mark {
 	size_t len;
 	bool comma;
@@ -30,30 +31,30 @@ struct json_mark {
 
 struct json_mark json_mark(const struct json *j);
 void json_rewind(struct json *j, struct json_mark m);
-/* Terminate with NUL (not counted in len) and return the text; NULL if memory
- * ran out. The text belongs to @j. */
+/* Terminate the text with NUL (not counted in len) and return it; NULL if
+ * memory ran out. The text belongs to @j. */
 const char *json_text(struct json *j);
 
-/* @key is NULL inside an array and at the top. */
+/* @key is NULL inside an array and at the top level. */
 void json_object(struct json *j, const char *key);
 void json_object_end(struct json *j);
 void json_array(struct json *j, const char *key);
 void json_array_end(struct json *j);
 void json_str(struct json *j, const char *key, const char *value);
-/* Bytes that need not be UTF-8: what is not comes out as U+FFFD. */
+/* Write bytes that need not be UTF-8; invalid ones become U+FFFD. */
 void json_strn(struct json *j, const char *key, const char *value, size_t len);
 void json_num(struct json *j, const char *key, uint64_t value);
 void json_int(struct json *j, const char *key, int64_t value);
-/* A gpa, gfn, address or 64-bit word: a string "0x..." (JSON's numbers lose
- * what is above 2^53). */
+/* Write a gpa, gfn, address or 64-bit word as a string "0x...": JSON numbers
+ * lose precision above 2^53. */
 void json_hex(struct json *j, const char *key, uint64_t value);
-/* A string of two hex digits a byte, in memory order. */
+/* Write a string of two hex digits a byte, in memory order. */
 void json_bytes(struct json *j, const char *key, const void *data, size_t len);
 void json_bool(struct json *j, const char *key, bool value);
 void json_null(struct json *j, const char *key);
-/* Text that is JSON already, as it is, without a comma. */
+/* Append text that is JSON already, without a comma. */
 void json_raw(struct json *j, const char *text, size_t len);
-/* A newline between two top-level values. */
+/* Write a newline between two top-level values. */
 void json_newline(struct json *j);
 
 #endif

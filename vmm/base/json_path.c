@@ -52,7 +52,7 @@ int field_check_path(const char *path, struct err *e)
 struct part {
 	const char *text;
 	size_t len;
-	const char *rest; /* NULL: it was the last */
+	const char *rest; /* NULL: this is the last */
 };
 
 static struct part first_part(const char *path)
@@ -75,7 +75,7 @@ static bool part_is_number(const struct part *p, unsigned long n)
 	       strtoul(p->text, &end, 10) == n && end == p->text + p->len;
 }
 
-/* The last key or string of @r reads as the part. */
+/* Does the last key or string of @r equal the part? */
 static bool token_is(const struct json_read *r, const struct part *p)
 {
 	char name[LINE_MAX_BYTES + 1];
@@ -87,8 +87,8 @@ static bool token_is(const struct json_read *r, const struct part *p)
 	return json_read_is(r, name);
 }
 
-/* The element @r (an object that was entered) has a member "name" that is the
- * part. @r is a copy. */
+/* Does the element at @r (an object that was entered) have a member "name"
+ * equal to the part? @r is a copy. */
 static bool is_named(struct json_read r, const struct part *p)
 {
 	if (r.last != JSON_OBJECT)
@@ -143,7 +143,7 @@ static enum field_found walk_array(struct json_read r, const struct part *p,
 	return found;
 }
 
-/* @value: its first token was read. */
+/* Walk @value, whose first token was read. */
 static enum field_found walk(const struct json_read *value, const char *path,
 			     field_fn fn, void *arg)
 {
@@ -186,7 +186,7 @@ void field_each_named(const char *text, size_t n, const char *name, field_fn fn,
 
 /* ---- comparing ----------------------------------------------------------- */
 
-/* A long double holds every 64-bit number. */
+/* Parse @s as a number. A long double holds every 64-bit number. */
 static bool want_number(const char *s, long double *v)
 {
 	uint64_t u;
@@ -196,7 +196,7 @@ static bool want_number(const char *s, long double *v)
 		*v = u;
 		return true;
 	}
-	/* What num_parse() does not take: signs and fractions. */
+	/* Parse what num_parse() rejects: signs and fractions. */
 	if (!strpbrk(s, "0123456789") || s[strspn(s, "-.0123456789")])
 		return false;
 	*v = strtold(s, &end);
@@ -216,7 +216,8 @@ static bool value_number(const struct json_read *r, long double *v)
 		*v = strtold(text, NULL);
 		return true;
 	}
-	/* Other strings of digits are data, in which each zero counts. */
+	/* Other strings of digits are data, e.g. bytes: leading zeros
+	 * matter. */
 	if (r->last != JSON_STRING || strncmp(text, "0x", 2) != 0 ||
 	    num_parse(text, "", &u, NULL))
 		return false;
@@ -268,7 +269,7 @@ enum field_holds field_compare(const struct json_read *value, enum field_op op,
 		return FIELD_NO_VALUE;
 	if (op != FIELD_HAS && value_number(value, &a) && want_number(want, &b))
 		return field_numbers_hold(a, op, b) ? FIELD_YES : FIELD_NO;
-	text = malloc(3 * value->len + 1); /* U+FFFD is three bytes */
+	text = malloc(3 * value->len + 1); /* U+FFFD takes three bytes */
 	if (!text)
 		return FIELD_NO_MEMORY;
 	if (value->last == JSON_STRING) {

@@ -164,7 +164,7 @@ static enum json_token key(struct json_read *r)
 
 	if (*r->at != '"' || string(r, JSON_KEY) == JSON_BAD)
 		return bad(r);
-	k = *r; /* the colon goes with the key, but the key is the token */
+	k = *r; /* skip the colon, but the key is the token */
 	skip_blanks(&k);
 	if (k.at == k.end || *k.at != ':')
 		return bad(r);
@@ -188,7 +188,7 @@ enum json_token json_read_next(struct json_read *r)
 	if (r->value_next)
 		return value(r);
 	if (!r->depth)
-		return bad(r); /* something behind the value at the top */
+		return bad(r); /* text after the top-level value */
 	if (*r->at == (object ? '}' : ']')) {
 		r->depth--;
 		return took(r, object ? JSON_OBJECT_END : JSON_ARRAY_END, 1);
@@ -240,8 +240,8 @@ static size_t encode(uint32_t c, char out[static 4])
 	return 4;
 }
 
-/* @*at is behind the u. A pair of surrogates is one character (RFC 8259,
- * section 7). */
+/* Decode \u; @*at is after the u. A pair of surrogates is one character (RFC
+ * 8259, section 7). */
 static uint32_t escaped_unicode(const char **at, const char *end)
 {
 	int high = hex4(*at, end);

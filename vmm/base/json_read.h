@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A JSON reader: walks over a text token by token, allocates nothing and
- * keeps nothing but its place. Whatever the text is, it ends with JSON_END or
- * JSON_BAD after at most one step more than there are bytes. Copying the struct
- * is a bookmark.
+ * A JSON reader: walks over a text token by token. It allocates nothing and
+ * holds no state but its position, so a copy of the struct is a bookmark. Any
+ * text ends with JSON_END or JSON_BAD after at most one step more than it has
+ * bytes.
  *
- * It checks the grammar of RFC 8259. What it tolerates is inside strings: raw
- * control characters, invalid UTF-8 and lone surrogates.
+ * It checks the grammar of RFC 8259, but accepts raw control characters,
+ * invalid UTF-8 and lone surrogates inside strings.
  */
 #ifndef GPCVM_JSON_READ_H
 #define GPCVM_JSON_READ_H
@@ -18,8 +18,8 @@
 #define JSON_MAX_DEPTH 64
 
 enum json_token {
-	JSON_BAD, /* not JSON, cut short, or nested too deep; stays so */
-	JSON_END, /* behind the one value at the top; stays so */
+	JSON_BAD, /* not JSON, truncated, or nested too deep; final */
+	JSON_END, /* after the single top-level value; final */
 	JSON_OBJECT,
 	JSON_OBJECT_END,
 	JSON_ARRAY,
@@ -34,36 +34,35 @@ enum json_token {
 
 struct json_read {
 	const char *at, *end;
-	/* The last token as it is written; of a string without the quotes. */
+	/* The last token as written; a string without its quotes. */
 	const char *text;
 	size_t len;
 	uint64_t objects; /* bit d: the bracket at depth d is an object */
 	unsigned int depth;
 	enum json_token last;
-	bool value_next; /* a value has to come: at the top, behind a key */
+	bool value_next; /* a value must follow: at the top level, after a key */
 };
 
 void json_read_init(struct json_read *r, const char *text, size_t n);
 
 enum json_token json_read_next(struct json_read *r);
 
-/* The last token began a value: go on to its end. Nothing to do but for an
- * object or an array. false if the text is bad before that. */
+/* Skip to the end of the value that the last token began; a no-op unless that
+ * is an object or an array. False if the text is bad. */
 bool json_read_skip(struct json_read *r);
 
-/* The last token is a key or string that reads @want once its escapes are
- * resolved. */
+/* Does the last key or string, with its escapes resolved, equal @want? */
 bool json_read_is(const struct json_read *r, const char *want);
 
 /*
- * Resolve the escapes of the last key or string into @buf, which is always
- * terminated; cut at a character's border where it does not fit. What is not
- * UTF-8 becomes U+FFFD. Returns the length, which may count NUL bytes.
+ * Copy the last key or string to @buf with its escapes resolved. The result is
+ * always terminated, and truncated between two characters if it does not fit.
+ * Invalid UTF-8 becomes U+FFFD. Returns the length, which may count NUL bytes.
  */
 size_t json_read_string(const struct json_read *r, char *buf, size_t size);
 
-/* The next character of the string of which @*at is the rest (start with
- * text), as UTF-8 into @out. Returns its length, 0 at the end. */
+/* Decode the next character of a string into @out, as UTF-8. @*at is the rest
+ * of the string; start with text. Returns the length, 0 at the end. */
 size_t json_read_char(const char **at, const char *end, char out[static 4]);
 
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "base/limit.h"
 
-/* More sources than there is room for share the last place. */
+/* Sources in excess of LIMIT_SOURCES share the last entry. */
 static struct limit *limit_of(struct limits *l, const char *source)
 {
 	struct limit *at = l->sources;

@@ -5,18 +5,18 @@
 #include "base/clock.h"
 #include "base/loop.h"
 
-/* One at a time: a handler may remove (and free) any other source, and no
- * event of a removed source may then be delivered from an older batch. */
+/* One event at a time: a handler may remove (and free) any other source, and an
+ * older batch might still hold an event of that source. */
 #define BATCH	1
 
-/* As long as it takes to wake a CPU that has gone idle (measured: a request and
- * its reply take 38 us when it has, 14 us when it has not). */
+/* The time it takes to wake an idle CPU (measured: a request and its reply take
+ * 38 us if it was idle, 14 us if not). */
 #define POLL_NS 30000
 
 int loop_init(struct loop *l, struct err *e)
 {
 	l->stop = false;
-	/* Where looking takes the CPU from who would answer it is no use. */
+	/* With one CPU, polling would only delay whoever is to answer. */
 	l->poll_ns = sysconf(_SC_NPROCESSORS_ONLN) > 1 ? POLL_NS : 0;
 	l->fd = epoll_create1(EPOLL_CLOEXEC);
 	return l->fd < 0 ? err_os(e, errno, "epoll_create1") : 0;
@@ -52,7 +52,7 @@ void loop_remove(struct loop *l, struct loop_source *s)
 	control(l, EPOLL_CTL_DEL, s, 0);
 }
 
-/* Wait for an event: after the last one the next is often close behind. */
+/* Wait for an event. Poll first: the next one often follows soon. */
 static int wait_event(struct loop *l, struct epoll_event *ev)
 {
 	uint64_t until = now_ns() + l->poll_ns;
@@ -85,7 +85,7 @@ void loop_wake(int eventfd)
 {
 	const uint64_t one = 1;
 
-	/* EAGAIN: it is ready already (fs/eventfd.c, eventfd_write). */
+	/* EAGAIN: already signalled (fs/eventfd.c, eventfd_write). */
 	for (int i = 0; i < 3; i++)
 		if (write(eventfd, &one, sizeof(one)) == sizeof(one) ||
 		    errno == EAGAIN)

@@ -5,7 +5,7 @@
 
 #include "base/num.h"
 
-/* Not strtoull(): that takes signs, leading blanks and octal. */
+/* Not strtoull(): it accepts signs, leading blanks and octal. */
 static int digit_value(char c)
 {
 	if (c >= '0' && c <= '9')
@@ -17,8 +17,8 @@ static int digit_value(char c)
 	return 16;
 }
 
-/* The shift of a suffix, 0 for the end of the string, -1 for anything else.
- * None of the letters is a hexadecimal digit. */
+/* Return the shift of a suffix, 0 at the end of the string, -1 for anything
+ * else. None of the letters is a hexadecimal digit. */
 static int suffix_shift(const char *s)
 {
 	static const char letters[] = "KkMmGgTt";

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Numbers as people and the control protocol write them. */
+/* Numbers in the form that the control protocol and people use. */
 #ifndef GPCVM_NUM_H
 #define GPCVM_NUM_H
 
@@ -15,11 +15,12 @@
  */
 int num_parse(const char *s, const char *what, uint64_t *out, struct err *e);
 
-/* The same, and within @min..@max, else a range error. */
+/* The same, with a range error outside @min..@max. */
 int num_parse_range(const char *s, const char *what, uint64_t min, uint64_t max,
 		    uint64_t *out, struct err *e);
 
-/* "64M", "1536K", "4097": the shortest exact form of @bytes, for messages. */
+/* Format @bytes in the shortest exact form, for messages: "64M", "1536K",
+ * "4097". */
 const char *num_size(uint64_t bytes, char buf[static 24]);
 
 #endif

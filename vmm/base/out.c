@@ -16,15 +16,15 @@
 
 #define GUEST_SIZE	(256 * KIB)
 #define MESSAGES_SIZE	(64 * KIB)
-/* What one exit may bring: KVM's buffer for port I/O is a page. */
+/* The output of one exit: KVM's buffer for port I/O is a page. */
 #define EXIT_SIZE	(4 * KIB)
-/* A write of so much is atomic in a pipe (POSIX: PIPE_BUF). */
+/* Writes to a pipe are atomic up to this size (POSIX: PIPE_BUF). */
 #define CHUNK		4096
-/* Let more characters come before one is written by itself. */
+/* How long to gather characters before a write. */
 #define GATHER_NS	NS_PER_MS
-/* At the end. */
+/* Limits of out_finish(). */
 #define OUT_PATIENCE_NS (3 * NS_PER_SEC)
-#define OUT_TOLD_NS	(NS_PER_SEC / 2) /* told to end */
+#define OUT_TOLD_NS	(NS_PER_SEC / 2) /* once told to end */
 #define OUT_END_NS	(30 * NS_PER_SEC)
 #define OUT_LOOK_NS	(20 * NS_PER_MS)
 #define WRITER_STACK	(64 * KIB)
@@ -33,24 +33,25 @@ struct stream {
 	int fd;
 	pthread_mutex_t lock;
 	pthread_cond_t more; /* for the writer */
-	pthread_cond_t done; /* by the writer: something was written */
+	pthread_cond_t done; /* from the writer: something was written */
 	char *ring;	     /* owned */
-	size_t size, full;   /* @full: out_full() from there on */
+	size_t size, full;   /* out_full() from @full on */
 	uint64_t put, taken; /* bytes, ever */
-	uint64_t written;    /* successful or not */
-	uint64_t messages;   /* that were dropped and not yet told of */
+	uint64_t written;    /* writes, successful or not */
+	uint64_t messages;   /* dropped and not yet reported */
 	uint64_t lost;	     /* bytes of the guest's output, ever */
-	_Atomic int error;   /* of a write */
-	bool hurry;	     /* the end is near: gather no more */
-	bool end;	     /* nothing more is taken in */
-	bool begun;	     /* there is a thread: from the first byte on */
+	_Atomic int error;   /* of a failed write */
+	bool hurry;	     /* the end is near: stop gathering */
+	bool end;	     /* accepts no more */
+	bool begun;	     /* the thread exists: from the first byte on */
 	pthread_t thread;
 };
 
 /* A process has one stdout and one stderr. */
 static struct {
 	struct stream streams[2];
-	struct stream *guest, *messages; /* may be the same; NULL: not begun */
+	struct stream *guest,
+		*messages; /* may be the same; NULL: not started */
 	_Atomic bool begun;
 } out;
 
@@ -58,7 +59,8 @@ static void *writer_main(void *arg);
 
 /* ---- the buffer; the lock is held ---------------------------------------- */
 
-/* Most machines print nothing, and start sooner without the threads. */
+/* Start the thread on first use: most machines print nothing, and start faster
+ * without it. */
 static bool writer_start(struct stream *s)
 {
 	pthread_attr_t attr;
@@ -87,14 +89,15 @@ static bool stream_put(struct stream *s, const char *buf, size_t len)
 
 	if (s->end || len > s->size - stream_left(s) || !writer_start(s))
 		return false;
-	if (!stream_left(s)) /* touch no more memory than it takes */
+	if (!stream_left(s)) /* start over: touch as little memory as needed */
 		s->put = s->taken = 0;
 	at = s->put % s->size;
 	part = len < s->size - at ? len : s->size - at;
 	memcpy(s->ring + at, buf, part);
 	memcpy(s->ring, buf + part, len - part);
 	s->put += len;
-	/* Before: it sleeps. After: it gathers. */
+	/* Wake the writer if it sleeps (it was empty) or gathers (a chunk is
+	 * full). */
 	if (stream_left(s) == len || stream_left(s) >= CHUNK)
 		pthread_cond_signal(&s->more);
 	return true;
@@ -111,7 +114,7 @@ static size_t stream_take(struct stream *s, char *buf)
 	return len;
 }
 
-/* Where messages are missing, once there is room to say so. */
+/* Report dropped messages as soon as the line fits. */
 static void tell_dropped(struct stream *s)
 {
 	uint64_t n = s->messages;
@@ -125,9 +128,9 @@ static void tell_dropped(struct stream *s)
 		s->messages = 0;
 }
 
-/* ---- the thread that writes ---------------------------------------------- */
+/* ---- the writer thread --------------------------------------------------- */
 
-/* All of it, however long that takes; an errno where it cannot be. */
+/* Write it all, however long that takes. Returns 0 or an errno. */
 static int write_all(int fd, const char *buf, size_t len)
 {
 	struct pollfd p = { .fd = fd, .events = POLLOUT };
@@ -138,7 +141,8 @@ static int write_all(int fd, const char *buf, size_t len)
 		if (n >= 0) {
 			buf += n;
 			len -= (size_t)n;
-		} else if (errno == EAGAIN) { /* O_NONBLOCK, by somebody else */
+		} else if (errno ==
+			   EAGAIN) { /* O_NONBLOCK, set by somebody else */
 			poll(&p, 1, -1);
 		} else if (errno != EINTR) {
 			return errno;
@@ -156,8 +160,8 @@ static void gather(struct stream *s)
 		;
 }
 
-/* Only this thread takes something out: it stays in the buffer until it is
- * written, so that an empty buffer means that all is. */
+/* Only this thread removes data from the buffer, and only once it is written:
+ * an empty buffer means that all is written. */
 static void *writer_main(void *arg)
 {
 	struct stream *s = arg;
@@ -191,7 +195,7 @@ static void *writer_main(void *arg)
 	return NULL;
 }
 
-/* ---- beginning and end --------------------------------------------------- */
+/* ---- start and end ------------------------------------------------------- */
 
 static bool same_file(int a, int b)
 {
@@ -211,7 +215,7 @@ static int stream_init(struct stream *s, int fd, size_t full, size_t room)
 	return s->ring ? 0 : ENOMEM;
 }
 
-/* How many bytes it did not get rid of. */
+/* Stop accepting output. Returns the number of bytes left unwritten. */
 static uint64_t stream_end(struct stream *s)
 {
 	uint64_t left;
@@ -221,7 +225,7 @@ static uint64_t stream_end(struct stream *s)
 	left = stream_left(s);
 	pthread_cond_signal(&s->more);
 	pthread_mutex_unlock(&s->lock);
-	if (left) /* it may write for ever, and does not outlive the process */
+	if (left) /* it may block for ever, until the process exits */
 		return left;
 	if (s->begun)
 		pthread_join(s->thread, NULL);
@@ -251,13 +255,13 @@ int out_start(unsigned int vcpus)
 	return r;
 }
 
-/* Is there anything that the writer has yet to write? */
+/* Has the writer anything left to write? */
 static bool stream_waits(const struct stream *s)
 {
 	return s->begun && (stream_left(s) || s->messages);
 }
 
-/* A little while, or until something was written. Is anything left? */
+/* Wait for a write, at most OUT_LOOK_NS. Returns whether anything is left. */
 static bool stream_drain(struct stream *s, uint64_t *progress)
 {
 	const struct timespec t = clock_at(now_ns() + OUT_LOOK_NS);
@@ -296,7 +300,7 @@ static bool stream_pending(struct stream *s)
 	return r;
 }
 
-/* Until both (@b may be NULL) are empty, or nothing moves. */
+/* Wait until both (@b may be NULL) are empty, or make no progress. */
 static void drain(struct stream *a, struct stream *b)
 {
 	uint64_t now = now_ns(), end = now + OUT_END_NS, moved = now;
@@ -312,7 +316,8 @@ static void drain(struct stream *a, struct stream *b)
 		if (progress != last)
 			moved = now;
 		last = progress;
-		/* By somebody who may well read: say what there is to say. */
+		/* Told to end: the reader may still be there, so allow a short
+		 * while. */
 		if (left && told_to_end())
 			patience = OUT_TOLD_NS;
 	}
@@ -347,7 +352,7 @@ void out_finish(void)
 	stream_end(messages);
 }
 
-/* ---- what others call ---------------------------------------------------- */
+/* ---- for others ---------------------------------------------------------- */
 
 void out_guest(const void *buf, size_t len)
 {

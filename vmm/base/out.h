@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a running machine prints: stdout, which is the guest's serial port, and
- * stderr, gpcvm's messages. Both go through a bounded buffer, and a thread per
- * file does the writing, which blocks where nobody reads. O_NONBLOCK is not
- * used: it belongs to the open file, which others share (fcntl(2), F_SETFL).
+ * The output of a running machine: stdout, which is the guest's serial port,
+ * and stderr, for gpcvm's messages. Each goes through a bounded buffer. A
+ * thread per file writes it, and blocks if nobody reads. O_NONBLOCK is no
+ * alternative: it applies to the open file description, which other processes
+ * share (fcntl(2), F_SETFL).
  *
- * Nobody but that thread ever waits for a reader. A message that does not fit is
- * dropped, and a line tells how many were. The guest's output is not dropped: a
- * vCPU does not go on while out_full().
+ * No other thread ever waits for a reader. A message that does not fit is
+ * dropped, and a line counts those dropped. Guest output is not dropped: a vCPU
+ * waits while out_full().
  */
 #ifndef GPCVM_OUT_H
 #define GPCVM_OUT_H
@@ -16,28 +17,30 @@
 #include <stddef.h>
 
 /*
- * Buffer what is printed from here on. Where both files are the same, so is the
- * buffer, and the order stays. A thread that writes is made by who prints first,
- * and has its rights and blocked signals: give up rights and block signals before.
- * @vcpus: that may print at once. 0 or an errno; a second call does nothing.
+ * Buffer all output from here on. If both files are the same they share one
+ * buffer, which preserves the order. The first caller that prints creates the
+ * writer thread, which inherits the caller's rights and signal mask: drop
+ * rights and block signals first. @vcpus may print at the same time. Returns 0
+ * or an errno; a second call does nothing.
  */
 int out_start(unsigned int vcpus);
 /*
- * Write what is left, as long as somebody reads: end after 3 s without
- * progress, half a second once there was a SIGINT, SIGTERM or SIGHUP, which are
- * blocked, and after 30 s in all. Whatever comes later is dropped.
+ * Write what is left while somebody reads. Stops after 3 s without progress,
+ * after 30 s in all, and after half a second without progress once SIGINT,
+ * SIGTERM or SIGHUP, which must be blocked, is pending. Later output is
+ * dropped.
  */
 void out_finish(void);
 
-/* The guest's output, any length. What does not fit is dropped. */
+/* Write guest output of any length; drops what does not fit. */
 void out_guest(const void *buf, size_t len);
-/* Is more in the buffer than it is to hold? The caller's vCPU waits. */
+/* Is the buffer above its limit? The caller's vCPU must then wait. */
 bool out_full(void);
-/* The errno of a write to stdout that failed, or 0. */
+/* Return the errno of a failed write to stdout, or 0. */
 int out_error(void);
 
-/* Whole lines to stderr. False before out_start(), or where no thread can be had:
- * the caller writes them. */
+/* Write whole lines to stderr. False before out_start(), or if the thread
+ * cannot be created: the caller then writes them. */
 bool out_message(const char *text, size_t len);
 
 #endif

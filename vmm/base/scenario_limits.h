@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What gpcvm play takes at most, and a recording is. */
+/* Limits of a scenario, for gpcvm play and for recordings. */
 #ifndef GPCVM_SCENARIO_LIMITS_H
 #define GPCVM_SCENARIO_LIMITS_H
 

@@ -6,8 +6,8 @@ static bool is_tail(unsigned char c)
 	return (c & 0xc0) == 0x80;
 }
 
-/* RFC 3629, section 4: the ranges of the second byte depend on the first;
- * they shut out overlong forms, surrogates and what is above U+10FFFF. */
+/* RFC 3629, section 4: the range of the second byte depends on the first, which
+ * excludes overlong forms, surrogates and values above U+10FFFF. */
 size_t utf8_len(const char *s, size_t n)
 {
 	const unsigned char *p = (const unsigned char *)s;
@@ -76,8 +76,8 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t';
 }
 
-/* @p is behind the opening quote of a word that starts there; what it holds is
- * moved together over the backslashes. Returns where to go on. */
+/* Split a quoted word; @p is after its opening quote. Its text is moved over
+ * the backslashes. Returns the position after the word, or NULL. */
 static char *split_quoted(char *p, struct err *e)
 {
 	char *start = p;
@@ -108,7 +108,7 @@ static char *split_quoted(char *p, struct err *e)
 	return p;
 }
 
-/* A word without quotes. Returns its end. */
+/* Split a word without quotes. Returns its end, or NULL. */
 static char *split_plain(char *p, struct err *e)
 {
 	char *start = p;
