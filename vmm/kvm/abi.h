@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The KVM ABI that is newer than the headers of Debian 12 (Linux 6.1), by its
- * own names, so that a newer <linux/kvm.h> does not clash. Each value stands
- * with the kernel that first had it. (include/uapi/linux/kvm.h)
+ * KVM ABI newer than the headers of Debian 12 (Linux 6.1), under names of its
+ * own that do not clash with a newer <linux/kvm.h>. Each value is marked with
+ * the kernel that introduced it. (include/uapi/linux/kvm.h)
  */
 #ifndef GPCVM_ABI_H
 #define GPCVM_ABI_H
@@ -29,7 +29,7 @@
 
 #define GPC_MEMORY_ATTRIBUTE_PRIVATE (1ULL << 3)
 
-/* kvm_create_guest_memfd.flags; bit 0 means two things (see probe.h). */
+/* kvm_create_guest_memfd.flags; bit 0 has two meanings (see gmem_family.h). */
 #define GPC_GMEM_MMAP		     (1ULL << 0) /* 6.18 */
 #define GPC_GMEM_INIT_SHARED	     (1ULL << 1) /* 6.18 */
 #define GPC_GMEM_NO_DIRECT_MAP	     (1ULL << 2) /* the series on 6.18 */
@@ -70,7 +70,7 @@ struct gpc_pre_fault_memory {
 	__u64 padding[5];
 };
 
-/* kvm_run's member for GPC_EXIT_MEMORY_FAULT. */
+/* The member of kvm_run for GPC_EXIT_MEMORY_FAULT. */
 struct gpc_memory_fault {
 	__u64 flags;
 	__u64 gpa;
@@ -83,12 +83,12 @@ struct gpc_memory_fault {
 #define GPC_CREATE_GUEST_MEMFD	   _IOWR(KVMIO, 0xd4, struct gpc_create_guest_memfd)
 #define GPC_PRE_FAULT_MEMORY	   _IOWR(KVMIO, 0xd5, struct gpc_pre_fault_memory)
 
-/* Xen (KVM_CAP_XEN_HVM): bits of its answer, and attributes. */
+/* Xen (KVM_CAP_XEN_HVM): bits of the capability, and attributes. */
 #define GPC_XEN_UPDATE_FLAG	   (1U << 6) /* 6.2 */
 #define GPC_XEN_SHARED_INFO_HVA	   (1U << 8) /* 6.9 */
 #define GPC_XEN_ATTR_UPDATE_FLAG   5
 #define GPC_XEN_ATTR_SHARED_HVA	   6
 #define GPC_XEN_VCPU_ATTR_INFO_HVA 9
-#define GPC_XEN_INVALID_GPA	   (~0ULL) /* and gfn: off */
+#define GPC_XEN_INVALID_GPA	   (~0ULL) /* as gpa or gfn: off */
 
 #endif

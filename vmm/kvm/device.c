@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* /dev/kvm, and why it cannot be had. */
+/* Open /dev/kvm, or explain why it cannot be opened. */
 #include <errno.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -7,7 +7,7 @@
 #include "kvm/device.h"
 #include "kvm/kvm.h"
 
-/* Say what stands in the way: the device's mode, or the user's groups. */
+/* Fail with the cause: the device's mode, or the user's groups. */
 static int device_refused(const char *dev, int err, struct err *e)
 {
 	struct stat st;
@@ -37,7 +37,7 @@ static int device_not_opened(const char *dev, int err, struct err *e)
 {
 	switch (err) {
 	case ENOENT:
-	case ENXIO: /* a node without a driver behind it */
+	case ENXIO: /* a node without a driver */
 	case ENODEV:
 		return err_os(
 			e, err,

@@ -4,8 +4,8 @@
 
 #include "base/err.h"
 
-/* Open @dev, check that it is KVM's API version 12. Messages tell a person in
- * which group to be, or which module is missing. Returns the fd. */
+/* Open @dev and check that it speaks version 12 of KVM's API. Error messages
+ * name the group to join or the module to load. Returns the fd. */
 int kvm_open_device(const char *dev, struct err *e);
 
 #endif

@@ -7,7 +7,7 @@
 #include "kvm/gmem_family.h"
 #include "kvm/kvm.h"
 
-/* A capability as a mask: an error is no capability. */
+/* Return a capability as a mask; an error means none. */
 static uint64_t cap(int fd, long number)
 {
 	int r = kvm_check_extension(fd, number);
@@ -26,10 +26,11 @@ static bool takes_flags(int vm, uint64_t flags)
 }
 
 /*
- * Mainline refuses every flag before KVM_CAP_GUEST_MEMFD_FLAGS, the 2024
- * series takes bit 0. Its type of VM comes first: up to 6.17 a VM must have
- * private memory to have a gmem file at all. (kvm_gmem_create() and
- * kvm_arch_has_private_mem(), virt/kvm/guest_memfd.c, arch/x86/kvm/x86.c)
+ * Identify the family by a trial. Mainline refuses every flag before
+ * KVM_CAP_GUEST_MEMFD_FLAGS; the 2024 series accepts bit 0. Up to 6.17 only a
+ * VM with private memory can have a gmem file, so that type comes first.
+ * (kvm_gmem_create() and kvm_arch_has_private_mem(), virt/kvm/guest_memfd.c,
+ * arch/x86/kvm/x86.c)
  */
 static enum gmem_family family_by_trial(int kvm)
 {
@@ -57,8 +58,8 @@ static enum gmem_family tell_family(int kvm, uint64_t mask)
 	return cap(kvm, GPC_CAP_GUEST_MEMFD) ? family_by_trial(kvm) : GMEM_NONE;
 }
 
-/* The types are asked for first, so that a VM is only made where it has a
- * chance; the attributes depend on the type and are asked of the VM. */
+/* Check the VM types first, to create a VM only if it may work; the attributes
+ * depend on the type and are checked on the VM. */
 static bool has_private_vm(int kvm)
 {
 	uint64_t attributes;
@@ -84,7 +85,8 @@ void gmem_offer_get(int kvm, const struct gmem_force *force,
 	if (force && force->has_family) {
 		o->forced = true;
 		o->family = force->family;
-		/* The family's own flags, whatever the kernel's mask says. */
+		/* Take the family's own flags, whatever the kernel's mask
+		 * is. */
 		mask = shared;
 	} else {
 		o->family = tell_family(kvm, mask);

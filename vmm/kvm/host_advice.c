@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What would help where the kernel lacks something: another kernel does not where
- * this one is new enough. */
+/* Advice for a missing feature. A newer kernel does not help if this one is new
+ * enough. */
 #include <stdlib.h>
 #include <sys/utsname.h>
 
@@ -19,8 +19,8 @@ static unsigned int parse_release(const char *release)
 	return (unsigned int)RELEASE(major, minor < 1000 ? minor : 999);
 }
 
-/* arch/x86/kvm/Kconfig: SW_PROTECTED_VM selected guest_memfd up to 6.17 (as did
- * SNP and TDX); since 6.18 every 64-bit KVM has it, for the default VM type. */
+/* arch/x86/kvm/Kconfig: up to 6.17 SW_PROTECTED_VM (like SNP and TDX) selected
+ * guest_memfd; since 6.18 every 64-bit KVM has it, for the default VM type. */
 static const char *gmem_advice(unsigned int release)
 {
 	if (release < RELEASE(6, 8))

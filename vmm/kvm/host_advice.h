@@ -2,7 +2,7 @@
 #ifndef GPCVM_HOST_ADVICE_H
 #define GPCVM_HOST_ADVICE_H
 
-/* What a kernel may lack, and what to do about it. */
+/* Features that a kernel may lack; host_advice() says how to get them. */
 enum host_lack {
 	LACK_GMEM,	/* guest_memfd, on any VM type */
 	LACK_PRIVATE,	/* VM type 1, SW_PROTECTED_VM */
@@ -10,10 +10,10 @@ enum host_lack {
 	LACK_PRE_FAULT, /* KVM_PRE_FAULT_MEMORY */
 };
 
-/* @release: as in uname(). A kernel that is new enough was built without it, or
- * runs without. */
+/* Return advice for kernel @release, as in uname(): a kernel that is new enough
+ * may have been built without the feature, or runs without it. */
 const char *host_advice(enum host_lack what, const char *release);
-/* The same, of the running one. */
+/* The same for the running kernel. */
 const char *host_advice_here(enum host_lack what);
 
 #endif

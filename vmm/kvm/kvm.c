@@ -156,7 +156,7 @@ int kvm_get_msr(int vcpu, uint32_t index, uint64_t *value)
 	struct one_msr m = { .head.nmsrs = 1, .entry.index = index };
 	int r = ret(ioctl(vcpu, KVM_GET_MSRS, &m.head));
 
-	/* The ioctl returns how many it has read. */
+	/* The ioctl returns the number of MSRs read. */
 	if (r == 0)
 		return -EINVAL;
 	*value = m.entry.data;

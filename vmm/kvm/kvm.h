@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * One thin function per ioctl. Each returns what the ioctl returns when it is
- * not negative, else -errno; nothing is retried, logged or judged here.
- * Addresses and lengths are in bytes; file descriptors belong to the caller.
+ * One thin function per ioctl. Each returns the ioctl's result, or -errno.
+ * Nothing is retried, logged or judged here. Addresses and lengths are in
+ * bytes; file descriptors belong to the caller.
  */
 #ifndef GPCVM_KVM_H
 #define GPCVM_KVM_H
@@ -13,7 +13,7 @@
 
 #define KVM_MAX_CPUID 256
 
-struct kvm_cpuid_table { /* struct kvm_cpuid2 with room */
+struct kvm_cpuid_table { /* struct kvm_cpuid2 with its entries */
 	struct kvm_cpuid2 head;
 	struct kvm_cpuid_entry2 entries[KVM_MAX_CPUID];
 };
@@ -21,7 +21,7 @@ struct kvm_cpuid_table { /* struct kvm_cpuid2 with room */
 /* /dev/kvm */
 int kvm_open(const char *path);
 int kvm_api_version(int kvm);
-int kvm_check_extension(int fd, long cap); /* /dev/kvm or VM */
+int kvm_check_extension(int fd, long cap); /* on /dev/kvm or a VM */
 int kvm_vcpu_mmap_size(int kvm);
 int kvm_supported_cpuid(int kvm, struct kvm_cpuid_table *t);
 int kvm_create_vm(int kvm, unsigned long type);
@@ -44,7 +44,7 @@ int kvm_set_gsi_routing(int vm, const struct kvm_irq_routing *r);
 int kvm_set_msr_filter(int vm, const struct kvm_msr_filter *f);
 int kvm_irq_line(int vm, uint32_t irq, uint32_t level);
 int kvm_xen_config(int vm, uint32_t flags, uint32_t msr);
-/* Attributes whose value begins the union: all that are a number. */
+/* Set an attribute whose value is the first number of the union. */
 int kvm_xen_set_attr(int vm, uint16_t type, uint64_t value);
 int kvm_xen_evtchn_send(int vm, uint32_t port, uint32_t vcpu);
 
@@ -61,10 +61,10 @@ int kvm_get_vcpu_events(int vcpu, struct kvm_vcpu_events *ev);
 int kvm_set_vcpu_events(int vcpu, const struct kvm_vcpu_events *ev);
 int kvm_kvmclock_ctrl(int vcpu);
 int kvm_get_tsc_khz(int vcpu);
-/* A file of statistics, api.rst, KVM_GET_STATS_FD. */
+/* A file with statistics, api.rst, KVM_GET_STATS_FD. */
 int kvm_get_stats_fd(int vcpu);
 int kvm_xen_vcpu_set_attr(int vcpu, uint16_t type, uint64_t value);
-/* On return *gpa and *size say what is left to do. */
+/* On return *gpa and *size are the range that remains. */
 int kvm_pre_fault_memory(int vcpu, uint64_t *gpa, uint64_t *size);
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The throw-away VM on which the probe tries things. */
+/* The scratch VM on which the probe tries features. */
 #include <errno.h>
 #include <stdint.h>
 #include <string.h>
@@ -108,7 +108,7 @@ int scratch_vm_vcpu(struct scratch_vm *v, int kvm, struct err *e)
 	return 0;
 }
 
-/* Real mode, at gpa 0. */
+/* Write real mode code to gpa 0. */
 static int put_code(struct scratch_vm *v, const void *code, size_t len,
 		    struct err *e)
 {
@@ -149,8 +149,8 @@ static int run_until(struct scratch_vm *v, uint32_t reason, const char *name,
 	return 0;
 }
 
-/* Without an in-kernel irqchip a HLT comes back as an exit
- * (kvm_emulate_halt(), arch/x86/kvm/x86.c), so that the run ends. */
+/* Without an in-kernel irqchip a HLT causes an exit (kvm_emulate_halt(),
+ * arch/x86/kvm/x86.c), which ends the run. */
 int scratch_vm_hlt(struct scratch_vm *v, struct err *e)
 {
 	const unsigned char hlt = 0xf4;

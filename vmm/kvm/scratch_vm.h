@@ -10,9 +10,9 @@
 #include "base/err.h"
 
 /*
- * A throw-away VM with a little memory at gpa 0. Each function returns -1 and
- * the reason, and leaves what is there to scratch_vm_close(), which takes any
- * state that begins with SCRATCH_VM_NONE.
+ * A scratch VM with a little memory at gpa 0. Each function returns -1 with the
+ * reason; the caller then calls scratch_vm_close(), which accepts any state
+ * that started from SCRATCH_VM_NONE.
  */
 #define SCRATCH_VM_PAGES 4
 
@@ -31,33 +31,33 @@ struct scratch_vm {
 
 int scratch_vm_create(struct scratch_vm *v, int kvm, unsigned long type,
 		      struct err *e);
-/* Anonymous memory. */
+/* Create a VM with anonymous memory. */
 int scratch_vm_anon(struct scratch_vm *v, struct err *e);
-/* Memory from a gmem file with @flags; where @mapped the file itself is the
- * userspace_addr, else anonymous memory. */
+/* Create a VM with memory from a gmem file with @flags. With @mapped the file
+ * itself is the userspace_addr, else it is anonymous memory. */
 int scratch_vm_gmem(struct scratch_vm *v, uint64_t flags, bool mapped,
 		    struct err *e);
 /* Make the first @size bytes private. */
 int scratch_vm_private(struct scratch_vm *v, uint64_t size, struct err *e);
-/* A vCPU with the CPUID that KVM supports. */
+/* Add a vCPU with the CPUID that KVM supports. */
 int scratch_vm_vcpu(struct scratch_vm *v, int kvm, struct err *e);
 /* Put a HLT at gpa 0 and run the vCPU into it. */
 int scratch_vm_hlt(struct scratch_vm *v, struct err *e);
 void scratch_vm_close(struct scratch_vm *v);
 
-/* Point an MSR at page @page of the VM and read the MSR back. */
+/* Point an MSR at page @page and read the MSR back. */
 int scratch_vm_set_page(struct scratch_vm *v, uint32_t msr, unsigned int page,
 			struct err *e);
-/* A VM whose page 1 is private and has what MSR @msr names, once it has run:
- * what the guest reads @offset into it. */
+/* Create a VM whose page 1 is private and is the target of MSR @msr, and run
+ * it; return what the guest reads at @offset of that page. */
 int scratch_vm_run_private(struct scratch_vm *v, int kvm, uint32_t msr,
 			   size_t offset, uint16_t *seen, struct err *e);
 
 /* struct kvm_steal_time: u64 steal, then u32 version. */
 #define STEAL_VERSION 8
 
-/* Does KVM keep steal time, too, in a cache that reaches private memory? Costs
- * a VM; false where it cannot be tried. */
+/* Does KVM reach steal time in private memory? Costs a VM; false if it cannot
+ * be tried. */
 bool scratch_vm_private_steal(int kvm);
 
 #endif

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KVM serves Xen guests once the MSR of their hypercall page is configured: from
- * then on it keeps runstate in place of steal time (arch/x86/kvm/x86.c,
- * record_steal_time). Hypercalls are not intercepted, so that the guest's own
- * stay KVM's; a write to that MSR, for which there is no page to copy, is a #GP.
- * No upcall vector is set: events only set bits in shared_info and vcpu_info,
- * for which no local APIC is needed (xen.c, kvm_xen_set_evtchn_fast).
+ * KVM serves Xen guests once the MSR of their hypercall page is configured;
+ * from then on it maintains runstate instead of steal time (arch/x86/kvm/x86.c,
+ * record_steal_time). Hypercalls are not intercepted, so that those of the
+ * guest still reach KVM; a write to that MSR raises #GP, as there is no page to
+ * copy. No upcall vector is set: events only set bits in shared_info and
+ * vcpu_info, which needs no local APIC (xen.c, kvm_xen_set_evtchn_fast).
  */
 #include <stdio.h>
 #include <string.h>
@@ -61,8 +61,8 @@ int xen_make_vm(int vm, uint32_t offer, struct err *e)
 	if (r < 0)
 		return err_kvm(e, -r, "KVM_XEN_HVM_CONFIG with MSR 0x%x",
 			       HYPERCALL_MSR);
-	/* The 64-bit layouts: the guest sets no hypercall page, by which KVM
-	 * would else tell. */
+	/* Select the 64-bit layouts: the guest never sets a hypercall page,
+	 * from which KVM would derive the mode. */
 	r = kvm_xen_set_attr(vm, KVM_XEN_ATTR_TYPE_LONG_MODE, 1);
 	if (r < 0)
 		return err_kvm(e, -r, "KVM_XEN_ATTR_TYPE_LONG_MODE");
