@@ -21,9 +21,9 @@ const char *delay_name(enum delay d)
 }
 
 /*
- * "delay_refresh". Its file is opened each time: one of debugfs can be read only
- * once (simple_attr_open() makes it a stream). What is kept is the directory,
- * which the user who opened it still owns without capabilities.
+ * Open e.g. "delay_refresh". The file is opened each time, as it can be read
+ * only once (simple_attr_open() makes it a stream). The directory stays open;
+ * the user who opened it owns it even without capabilities.
  */
 static int open_file(const struct delays *d, const char *kind, enum delay which,
 		     int flags, struct err *e)
@@ -55,7 +55,7 @@ static int read_number(const struct delays *d, const char *kind,
 	}
 	close(fd);
 	text[n] = '\0';
-	/* hit_* is an atomic_t, which may have become negative. */
+	/* hit_* is an atomic_t and may have become negative. */
 	*out = (uint32_t)strtoll(text, &end, 10);
 	if (end != text && (*end == '\n' || !*end))
 		return 0;
@@ -136,8 +136,8 @@ int delays_check(const struct delays *d, struct err *e)
 	return -1;
 }
 
-/* They are there once, for all of the kernel. Two that set them would not only
- * disturb each other: the last to end would put back what the other had set. */
+/* Only one process may set delays: there is one set for the whole kernel, and
+ * the last of two processes to end would restore the values of the other. */
 static int take_lock(struct delays *d, struct err *e)
 {
 	int fd;

@@ -9,15 +9,15 @@
 #include "base/num.h"
 #include "host/kcore.h"
 
-#define STOP_EVERY   MIB /* of what is scanned */
+#define STOP_EVERY   MIB /* bytes scanned between calls of stop() */
 
-/* Where x86-64 maps the kernel's image, and modules above it
+/* Where x86-64 maps the kernel image, with the modules above it
  * (Documentation/arch/x86/x86_64/mm.rst, __START_KERNEL_map). */
 #define KERNEL_IMAGE UINT64_C(0xffffffff80000000)
 
 /* ---- reading ------------------------------------------------------------ */
 
-/* All of it: 0, or -1 with errno (ENODATA: the file ends before). */
+/* Read it all: 0, or -1 with errno (ENODATA: the file ends early). */
 static int read_at(int fd, void *buf, uint64_t len, uint64_t offset)
 {
 	char *to = buf;
@@ -59,10 +59,10 @@ static int check_core(const Elf64_Ehdr *h, struct err *e)
 }
 
 /*
- * The kernel knows a physical address for the direct map and for its own image
- * only: the vmalloc area, the vmemmap and the modules have -1 there. The image
- * is a second mapping of RAM that the direct map has too; where no guest page
- * can be.
+ * Is it a segment of the direct map? The kernel gives a physical address only
+ * for the direct map and for its own image; the vmalloc area, the vmemmap and
+ * the modules have -1. The image is a second mapping of RAM that is in the
+ * direct map too, and holds no guest pages.
  */
 static bool is_direct_map(const Elf64_Phdr *p)
 {
@@ -70,7 +70,7 @@ static bool is_direct_map(const Elf64_Phdr *p)
 	       p->p_vaddr < KERNEL_IMAGE && p->p_filesz;
 }
 
-/* What is_direct_map() let through has to look like one linear mapping. */
+/* Check that a segment fits a single linear mapping. */
 static int check_segment(const Elf64_Phdr *p, uint64_t base, struct err *e)
 {
 	if ((p->p_vaddr | p->p_paddr | p->p_filesz) & (PAGE_SIZE - 1) ||
@@ -151,8 +151,8 @@ void kcore_map_free(struct kcore_map *map)
 /* ---- searching ---------------------------------------------------------- */
 
 /*
- * Word by word, and each masked as it is read, so that no second copy comes to
- * be: a wide register that held them all would be written to memory with the
+ * Compare word by word, masking each as it is read, so that no unmasked copy
+ * arises: a wide register holding all of them could be saved to memory with the
  * thread's state.
  */
 static bool same(const uint64_t *words, const uint64_t *masked, uint64_t mask)
@@ -176,7 +176,8 @@ static int by_place(const void *a, const void *b)
 	return 0;
 }
 
-/* The secrets of one offset are a run: the first of @n with that first word. */
+/* Return the first of the @n secrets with that first word. The secrets of one
+ * offset are sorted. */
 static unsigned int first_of(const struct kcore_secret *s, unsigned int n,
 			     uint64_t masked)
 {
@@ -211,10 +212,10 @@ static void search_run(struct kcore_scan *s, unsigned int from, unsigned int to,
 }
 
 /*
- * Of each page, the bytes that hold words of any secret: a mapping is by pages,
- * so they can only be at their own offset. Reading no more is quicker than
- * reading everything in large pieces (measured under TCG: 0.13 s for 256 MiB,
- * not 0.35 s), and leaves hardly a copy behind.
+ * The bytes of each page that may hold words of a secret: pages keep their
+ * offsets in any mapping. Reading only those is faster than reading everything
+ * in large pieces (measured under TCG: 0.13 s for 256 MiB instead of 0.35 s),
+ * and leaves fewer copies behind.
  */
 struct window {
 	uint32_t from, len;
@@ -247,7 +248,7 @@ static void scan_segment(int fd, const struct kcore_segment *g,
 		if (!read_at(fd, w->buf, w->len, g->offset + at + w->from)) {
 			s->scanned += PAGE_SIZE;
 			search_page(s, w, g->phys + at);
-		} else if (errno == ENODATA) { /* and so is all the rest */
+		} else if (errno == ENODATA) { /* and so does the rest */
 			s->unreadable += g->size - at;
 			return;
 		} else {
@@ -274,8 +275,8 @@ int kcore_scan(int fd, const struct kcore_map *map, struct kcore_scan *s,
 	last = &s->secrets[s->nr - 1];
 	w.from = s->secrets[0].offset;
 	w.len = last->offset + SECRET_BYTES - w.from;
-	/* None of it is as far into its page as the words are in theirs: this
-	 * is no place where a scan would find them. */
+	/* Keep the buffer's copy at another offset in its page than the words
+	 * have in theirs, where the scan does not find it. */
 	page = aligned_alloc(PAGE_SIZE, 2 * PAGE_SIZE);
 	w.buf = page + (w.from ? 0 : 8);
 	if (!page)

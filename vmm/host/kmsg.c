@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Documentation/ABI/testing/dev-kmsg: one record a read,
+/* /dev/kmsg (Documentation/ABI/testing/dev-kmsg): each read returns one record,
  * "priority,sequence,usec,flags[,...];text\n KEY=value\n". */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,11 +13,11 @@
 #define KERN_WARNING 4
 
 /*
- * Messages of WARNING level or worse that only say that the machine is slow or
- * shared: something took too long and the kernel goes on. They come when they
- * like and tell of no defect. One that says that something is stuck (a stall of
- * RCU, a lockup, a hung task) or that two clocks disagree ("Marking clocksource
- * ... as unstable") is not here: a kernel that is wrong writes those, too.
+ * Messages of WARNING or worse that only report a slow or shared machine:
+ * something took too long, and the kernel goes on. They appear at random and
+ * indicate no defect. Not in this list: something is stuck (an RCU stall, a
+ * lockup, a hung task) or two clocks disagree ("Marking clocksource ... as
+ * unstable"), since a broken kernel prints those too.
  */
 static const struct {
 	const char *prefix, *has;
@@ -56,7 +56,8 @@ const char *kmsg_parse(char *record)
 	char *end, *text = strchr(record, ';');
 	unsigned long prio = strtoul(record, &end, 10);
 
-	/* The facility is above the level: 0 is the kernel's own. */
+	/* The priority holds the facility above the level; facility 0 is the
+	 * kernel's own. */
 	if (!text || *end != ',' || prio > KERN_WARNING || is_of_load(++text))
 		return NULL;
 	text[strcspn(text, "\n")] = '\0';

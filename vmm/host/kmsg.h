@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Host kernel messages of WARNING or worse: read, and made events. */
+/* Turn kernel messages of the host into events, if they are WARNING or
+ * worse. */
 #ifndef GPCVM_KMSG_H
 #define GPCVM_KMSG_H
 
@@ -9,21 +10,22 @@
 struct kmsg {
 	struct events *events;
 	struct loop *loop;
-	int fd; /* -1: it may not be read */
+	int fd; /* -1: not permitted */
 	struct loop_source source;
 };
 
-/* Open it at its end, while there are the rights to; an event says why where
- * it cannot be. Never fails. */
+/* Open /dev/kmsg at its end; needs privileges. Never fails: an event reports
+ * why the log cannot be read. */
 void kmsg_open(struct kmsg *k, struct events *ev, struct loop *loop);
 void kmsg_close(struct kmsg *k);
-/* The same without a loop: the fd, or -errno; then message by message, NULL
- * when there is none left for now. The text is in @buf, or a constant. */
-#define KMSG_RECORD 8193 /* the kernel's PRINTKRB_RECORD_MAX is less */
+/* The same without a loop. kmsg_open_end() returns the fd, or -errno;
+ * kmsg_next() returns one message after another, NULL when there is none for
+ * now. The text is in @buf, or a constant. */
+#define KMSG_RECORD 8193 /* above the kernel's PRINTKRB_RECORD_MAX */
 int kmsg_open_end(void);
 const char *kmsg_next(int fd, char buf[static KMSG_RECORD]);
-/* One record of /dev/kmsg: its text (in place), if it is WARNING or worse and
- * does not only tell that the machine is slow. */
+/* Parse a record of /dev/kmsg in place. Returns its text if it is WARNING or
+ * worse and does not merely report a slow machine; else NULL. */
 const char *kmsg_parse(char *record);
 
 #endif

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * MADV_HWPOISON acts on the caller's own mappings, and anonymous memory that is
- * private cannot be mapped by another process. So the poisoner shares the
- * machine's memory (CLONE_VM), and nothing else: it has credentials, a table of
- * files and a filter of its own. Whoever has taken over the machine can have it
- * run any code, so the filter has to hold whatever runs: allow_poisoner() in
+ * MADV_HWPOISON acts on the caller's own mappings, and no other process can map
+ * private anonymous memory. So the poisoner shares the machine's memory
+ * (CLONE_VM) and nothing else: it has its own credentials, file table and
+ * seccomp filter. An attacker who controls the machine can make it run any
+ * code, so the filter must suffice to contain it: allow_poisoner() in
  * filters/compile.c.
  *
- * It shares the thread-local storage of the thread that made it, too, errno for
- * one: its system calls are made here, in assembler.
+ * It also shares the thread-local storage of the thread that created it,
+ * including errno: its system calls are made here, in assembler.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -45,24 +45,24 @@ struct question {
 
 struct answer {
 	uint64_t seq, pfn;
-	bool by_madvise; /* else through corrupt-pfn */
+	bool by_madvise; /* else by corrupt-pfn */
 	int result;	 /* 0 or errno */
-	int answer;	 /* the kernel's */
+	int answer;	 /* from the kernel */
 };
 
 struct poisoner {
 	pid_t pid;
-	int fd;		      /* to it; owned */
-	pthread_mutex_t lock; /* one asks at a time */
+	int fd;		      /* the process's socket; owned */
+	pthread_mutex_t lock; /* one question at a time */
 	uint64_t seq;	      /* of the last question */
-	bool lost;	      /* it has not answered in time */
+	bool lost;	      /* it did not answer in time */
 	uint8_t *stack;	      /* owned */
 
-	/* Fixed before the process is made. */
-	int corrupt_errno; /* 0: there is the file */
+	/* Set before the process is created. */
+	int corrupt_errno; /* 0: the file exists */
 	struct poison_files files;
 	struct sandbox_filter filter; /* prog.len 0: none */
-	struct identity id;	      /* that it takes; uid 0: it stays */
+	struct identity id;	      /* the user to become; uid 0: unchanged */
 	unsigned int nr;
 	struct poison_range ranges[MEM_MAX_SLOTS];
 };
@@ -92,7 +92,7 @@ static bool inside(const struct poisoner *p, uintptr_t hva)
 	return false;
 }
 
-/* 0 or an errno. */
+/* Returns 0 or an errno. */
 static int corrupt_pfn(const struct poisoner *p, uint64_t pfn)
 {
 	static const char digits[] = "0123456789abcdef";
@@ -113,7 +113,7 @@ static bool read_entry(int fd, uint64_t *to, uint64_t index)
 		    (long)(index * sizeof(*to))) == sizeof(*to);
 }
 
-/* Documentation/admin-guide/mm/pagemap.rst */
+/* Return the pfn, or 0 (Documentation/admin-guide/mm/pagemap.rst). */
 static uint64_t pfn_of(const struct poisoner *p, uintptr_t hva)
 {
 	uint64_t entry = 0;
@@ -133,7 +133,7 @@ static bool is_poisoned(const struct poisoner *p, uint64_t pfn)
 	       flags >> 19 & 1;
 }
 
-/* 0 or an errno. */
+/* Returns 0 or an errno. */
 static int inject(const struct poisoner *p, const struct question *q,
 		  struct answer *a)
 {
@@ -153,10 +153,10 @@ static int inject(const struct poisoner *p, const struct question *q,
 
 static void on_sigbus(int sig)
 {
-	(void)sig; /* MADV_HWPOISON signals who calls it */
+	(void)sig; /* MADV_HWPOISON signals its caller */
 }
 
-/* All but the four files; glibc has no close_range() before 2.34. */
+/* Close all but the four files; glibc has close_range() only since 2.34. */
 static void close_others(const struct poison_files *f)
 {
 	const int keep[] = { f->fd, f->corrupt, f->pagemap, f->kpageflags };
@@ -176,8 +176,8 @@ static void close_others(const struct poison_files *f)
 	call(SYS_close_range, high + 1, UINT32_MAX, 0, 0);
 }
 
-/* What is left is CAP_SYS_ADMIN, which the kernel asks for at each use. 0 or an
- * errno. */
+/* Keep only CAP_SYS_ADMIN, which the kernel requires at each use. Returns 0 or
+ * an errno. */
 static int keep_one_right(const struct poisoner *p)
 {
 	struct __user_cap_header_struct h = { _LINUX_CAPABILITY_VERSION_3, 0 };
@@ -195,7 +195,7 @@ static int keep_one_right(const struct poisoner *p)
 			r = call(SYS_setgroups, 0, 0, 0, 0);
 		if (!r)
 			r = call(SYS_setresuid, uid, uid, uid, 0);
-		if (r == -EINVAL) /* a user namespace that has none */
+		if (r == -EINVAL) /* a user namespace without that uid */
 			r = 0;
 	}
 	if (!r)
@@ -208,7 +208,8 @@ static int keep_one_right(const struct poisoner *p)
 	return (int)-r;
 }
 
-/* Ends with the last file that leads to it: with the machine. */
+/* Runs until the other end of its socket is closed, at the latest by the end of
+ * the machine. */
 static int poisoner_main(void *arg)
 {
 	const struct poisoner *p = arg;
@@ -217,8 +218,8 @@ static int poisoner_main(void *arg)
 	struct question q = { 0 };
 	const int fd = p->files.fd;
 
-	/* The only one that is made by the C library, while the thread whose
-	 * errno it may set waits for the first answer. */
+	/* The only call through the C library; the thread whose errno it may
+	 * set waits for the first answer. */
 	sigaction(SIGBUS, &sa, NULL);
 	call(SYS_prctl, PR_SET_NAME, (long)"poisoner", 0, 0);
 	close_others(&p->files);
@@ -234,9 +235,10 @@ static int poisoner_main(void *arg)
 	return 0;
 }
 
-/* ---- who asks ----------------------------------------------------------- */
+/* ---- the machine's side
+ * --------------------------------------------------- */
 
-/* The answer to @seq; -1: not before @until (now_ns). */
+/* Wait for the answer to @seq; -1 if there is none before @until (now_ns). */
 static int wait_answer(const struct poisoner *p, uint64_t seq, uint64_t until,
 		       struct answer *a)
 {
@@ -248,13 +250,13 @@ static int wait_answer(const struct poisoner *p, uint64_t seq, uint64_t until,
 			continue;
 		if (recv(p->fd, a, sizeof(*a), MSG_DONTWAIT) != sizeof(*a))
 			return -1;
-		if (a->seq == seq) /* else a late one */
+		if (a->seq == seq) /* else a late answer */
 			return 0;
 	}
 	return -1;
 }
 
-/* The numbers stay: they are those of the poisoner, which has copies. */
+/* The numbers stay valid: the poisoner uses them for its own copies. */
 static void close_files(const struct poison_files *f)
 {
 	const int fds[] = { f->fd, f->corrupt, f->pagemap, f->kpageflags };
@@ -340,12 +342,12 @@ void poison_close(struct poisoner *p)
 {
 	if (!p)
 		return;
-	/* It reads the end of the file, and ends. */
+	/* The poisoner reads end of file, and exits. */
 	if (p->fd >= 0)
 		close(p->fd);
 	p->fd = -1;
 	if (p->pid > 0 && p->lost) {
-		kill(p->pid, SIGKILL); /* when it comes out of the kernel */
+		kill(p->pid, SIGKILL); /* once it leaves the kernel */
 		return;
 	}
 	if (p->pid > 0)
@@ -358,7 +360,7 @@ pid_t poison_pid(const struct poisoner *p)
 	return p->pid;
 }
 
-/* Ask and wait. Returns 0, an errno, or -1 and @e. */
+/* Ask and wait for the answer. Returns 0, an errno, or -1 and @e. */
 static int ask(struct poisoner *p, uintptr_t hva, uint64_t pfn,
 	       struct poisoned *out, struct err *e)
 {
@@ -389,7 +391,7 @@ int poison_mapped(struct poisoner *p, uintptr_t hva, struct poisoned *out,
 {
 	int r = -1;
 
-	/* A length of 0 asks only whether the kernel knows the advice. */
+	/* Length 0 only checks whether the kernel knows the advice. */
 	if (madvise((void *)hva, 0, MADV_HWPOISON))
 		return err_unsupported(
 			e, "this kernel has no memory failure "

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Memory failure on a page of the guest. The kernel asks the caller for
- * CAP_SYS_ADMIN each time (mm/hwpoison-inject.c, hwpoison_inject; mm/madvise.c,
- * madvise_inject_error), so a process of its own keeps that one capability, and
- * takes nothing but the requests below.
- *
- * A poisoned page is lost to the host until it reboots, or until its pfn is
- * written to /sys/kernel/debug/hwpoison/unpoison-pfn.
+ * Trigger memory failure on a page of the guest. The kernel requires
+ * CAP_SYS_ADMIN at each use (mm/hwpoison-inject.c, hwpoison_inject;
+ * mm/madvise.c, madvise_inject_error), so a separate process keeps that one
+ * capability and serves only the requests below. A poisoned page is lost to the
+ * host until a reboot, or until its pfn is written to
+ * /sys/kernel/debug/hwpoison/unpoison-pfn.
  */
 #ifndef GPCVM_POISON_H
 #define GPCVM_POISON_H
@@ -19,12 +18,12 @@
 struct poisoner;
 
 struct poisoned {
-	uint64_t pfn;	/* 0: not known */
+	uint64_t pfn;	/* 0: unknown */
 	const char *by; /* "corrupt-pfn", "MADV_HWPOISON" */
-	/* What the kernel answered, 0 or an errno: it may have poisoned the page
-	 * and still say EBUSY, as it does for every folio of a gmem file up to
-	 * 6.12 at least (mm/memory-failure.c, has_extra_refcount, after
-	 * kvm_gmem_error_folio left the folio where it is). */
+	/* The kernel's result, 0 or an errno. It may poison the page and still
+	 * return EBUSY, as it does for every folio of a gmem file up to 6.12 at
+	 * least (mm/memory-failure.c, has_extra_refcount, after
+	 * kvm_gmem_error_folio left the folio in place). */
 	int answer;
 };
 
@@ -33,23 +32,22 @@ struct poison_range {
 	uintptr_t start, end;
 };
 
-/* Start the process, while the caller still has the capability, under @s. It
- * takes pages of @ranges. */
+/* Start the process under @s, while the caller still has the capability. It
+ * accepts pages of @ranges only. */
 int poison_open(struct poisoner **out, const struct poison_range *ranges,
 		unsigned int nr, const struct sandbox *s, struct err *e);
 pid_t poison_pid(const struct poisoner *p);
-/* NULL: nothing. */
+/* NULL is allowed. */
 void poison_close(struct poisoner *p);
 
 /*
- * The page that is mapped at @hva, which must be a page of a slot, through its
- * pfn where the kernel takes one, else through its address. The caller sees to
- * it that it stays. Waits at most 10 s. Errors: unsupported (this kernel cannot
- * do it, and why), os.
+ * Poison the page mapped at @hva, which must be in a slot and which the caller
+ * keeps mapped. Uses the pfn if the kernel accepts one, else the address. Waits
+ * at most 10 s. Errors: unsupported (with the reason), os.
  */
 int poison_mapped(struct poisoner *p, uintptr_t hva, struct poisoned *out,
 		  struct err *e);
-/* The page with @pfn, of which the caller knows that it is the guest's. */
+/* Poison the page with @pfn, which the caller knows to be the guest's. */
 int poison_by_pfn(struct poisoner *p, uint64_t pfn, struct poisoned *out,
 		  struct err *e);
 

@@ -12,27 +12,28 @@
 #include "host/privs.h"
 
 /*
- * A uid for each process, above those that distributions and container managers
- * hand out: as nobody, two machines could send each other signals, and so could
+ * Base of a uid per process, above those that distributions and container
+ * managers use. With nobody, two machines could signal each other, and so could
  * every daemon that runs as nobody. A pid is less than 2^22 (PID_MAX_LIMIT in
  * include/linux/threads.h).
  */
 #define UNUSED_BASE 0x70000000U
-/* Where a user namespace has no such uid. */
+/* For a user namespace without such a uid. */
 #define NOBODY	    65534U
 
 /* ---- capabilities ------------------------------------------------------- */
 
-/* The bounding set limits what an exec could bring back; emptying it takes
- * CAP_SETPCAP, and where that is missing no_new_privs does the same. */
+/* Empty the bounding set, so that an exec brings back no capability. That takes
+ * CAP_SETPCAP; without it no_new_privs does the same. */
 static void drop_bounding(void)
 {
-	/* Ends at the first that the kernel does not know, or at once. */
+	/* Ends at the first capability that the kernel does not know, or at
+	 * once. */
 	for (cap_value_t c = 0; !cap_drop_bound(c); c++)
 		;
 }
 
-/* Have no capability but those in @want. */
+/* Drop every capability that is not in @want. */
 static int set_capabilities(cap_t want, struct err *e)
 {
 	cap_t now = NULL;
@@ -101,7 +102,7 @@ int privs_drop(struct err *e)
 
 /* ---- the uid ------------------------------------------------------------ */
 
-/* What sudo says; root may have set it to anything. */
+/* Read sudo's variables; root may have set them to anything. */
 static bool sudo_user(struct identity *id)
 {
 	const char *uid = getenv("SUDO_UID"), *gid = getenv("SUDO_GID");
@@ -133,8 +134,9 @@ struct identity privs_target(void)
 	return id.uid ? id : (struct identity){ unused, unused };
 }
 
-/* 0 or an errno. The group first: a namespace that lacks it may also forbid
- * setgroups(), and EINVAL is what tells (user_namespaces(7)). */
+/* Returns 0 or an errno. Sets the group first: a namespace without it may
+ * also forbid setgroups(), and only setresgid() returns EINVAL
+ * (user_namespaces(7)). */
 static int become_user(struct identity id)
 {
 	if (setresgid(id.gid, id.gid, id.gid) || setgroups(0, NULL) ||
@@ -143,8 +145,8 @@ static int become_user(struct identity id)
 	return 0;
 }
 
-/* root's threads are not counted, those of others are (kernel/fork.c,
- * is_rlimit_overlimit): as many as before are to be possible. */
+/* The limit counts the threads of any user but root (kernel/fork.c,
+ * is_rlimit_overlimit): allow as many as root could have. */
 static void raise_thread_limit(void)
 {
 	struct rlimit l = { RLIM_INFINITY, RLIM_INFINITY };
@@ -155,7 +157,7 @@ static void raise_thread_limit(void)
 	setrlimit(RLIMIT_NPROC, &l);
 }
 
-/* In a user namespace the call is EINVAL for a uid that it does not have. */
+/* Leave uid 0. In a user namespace EINVAL means that the uid does not exist. */
 static int become_other(struct identity *id, struct err *e)
 {
 	int r;
@@ -166,14 +168,14 @@ static int become_other(struct identity *id, struct err *e)
 		*id = (struct identity){ NOBODY, NOBODY };
 		r = become_user(*id);
 	}
-	if (r == EINVAL) { /* "unshare -r": there is uid 0 only */
+	if (r == EINVAL) { /* "unshare -r": only uid 0 exists */
 		*id = (struct identity){ geteuid(), getegid() };
 		return 0;
 	}
 	return r ? err_os(e, r, "leaving uid 0 for uid %u", id->uid) : 0;
 }
 
-/* Nothing may lead back. */
+/* Check that no way leads back. */
 static int check_left(struct identity id, struct err *e)
 {
 	uid_t u[3];
@@ -195,8 +197,8 @@ int privs_leave_root(struct identity *id, struct err *e)
 	const pid_t parent = getppid();
 	int end = 0;
 
-	/* What gpcvm play has set goes with a change of the uid
-	 * (kernel/cred.c, commit_creds). */
+	/* A change of the uid clears what gpcvm play has set (kernel/cred.c,
+	 * commit_creds). */
 	if (prctl(PR_GET_PDEATHSIG, &end, 0, 0, 0))
 		return err_os(e, errno, "prctl of PR_GET_PDEATHSIG");
 	*id = geteuid() ? privs_starter() : privs_target();

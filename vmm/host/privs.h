@@ -11,20 +11,20 @@ struct identity {
 	gid_t gid;
 };
 
-/* The user who started gpcvm: through sudo the one who called that. */
+/* Return the user who started gpcvm: with sudo, the user who called sudo. */
 struct identity privs_starter(void);
-/* What root becomes: the starter, or if that is root a uid that nothing else
- * uses. */
+/* Return the user that root changes to: the starter or, if that is root, an
+ * unused uid. */
 struct identity privs_target(void);
-/* Give up every capability, for good, and set no_new_privs; the uid stays.
- * Before the first thread is made: capabilities are a thread's own. */
+/* Drop every capability for good and set no_new_privs; keep the uid. Call it
+ * before the first thread is created: capabilities belong to a thread. */
 int privs_drop(struct err *e);
-/* The same but for CAP_SYS_ADMIN, if that is there, until privs_drop_kept(). */
+/* The same, but keep CAP_SYS_ADMIN, if present, until privs_drop_kept(). */
 int privs_keep_admin(struct err *e);
 int privs_drop_kept(struct err *e);
 /*
- * The same, and leave uid 0. Fills @id with what the process is afterwards:
- * privs_target(), or in a user namespace without it nobody, or still uid 0.
+ * The same, and leave uid 0. Fills @id with the resulting user: privs_target(),
+ * or in a user namespace without that uid nobody, or still uid 0.
  */
 int privs_leave_root(struct identity *id, struct err *e);
 

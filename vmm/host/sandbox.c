@@ -29,8 +29,8 @@ const char *sandbox_kind_name(enum sandbox_kind kind)
 	return names[kind];
 }
 
-/* The call was not made. Say which one it was, and die of the same signal: its
- * action is the default one again (SA_RESETHAND). */
+/* The call was not made. Print its name and die of the same signal:
+ * SA_RESETHAND restored the default action. */
 static void on_sigsys(int sig, siginfo_t *info, void *context)
 {
 	struct pollfd p = { .fd = STDERR_FILENO, .events = POLLOUT };
@@ -49,7 +49,7 @@ static void on_sigsys(int sig, siginfo_t *info, void *context)
 	_exit(128 + sig);
 }
 
-/* Kernels without CONFIG_SECCOMP_FILTER: it is what a bad pointer is not. */
+/* Detect CONFIG_SECCOMP_FILTER: with it, a bad pointer is EFAULT. */
 static bool has_filters(void)
 {
 	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, NULL) < 0 &&
@@ -74,7 +74,7 @@ void sandbox_init(struct sandbox *s, bool off)
 		sigaction(SIGSYS, &sa, NULL);
 }
 
-/* A file that there is not has the number -1, with which no call succeeds. */
+/* A missing file has number -1, with which no call succeeds. */
 static uint32_t number_for(uint32_t k, const struct poison_files *files)
 {
 	switch (k) {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a thread may still do once a guest, a client or a kernel's file may have
- * taken it over: seccomp filters and Landlock. Whose uid it has: privs.h.
+ * Limit what a thread may do once a guest, a client or a kernel image may have
+ * taken it over: seccomp filters and Landlock. privs.h chooses the uid.
  *
- * Filters are inherited. Threads that the main thread makes have its filter and
- * add a narrower one of their own, which they do before they look at anything.
+ * Filters are inherited. Threads created by the main thread run under its
+ * filter and add a narrower one of their own before they touch any input.
  */
 #ifndef GPCVM_SANDBOX_H
 #define GPCVM_SANDBOX_H
@@ -17,33 +17,34 @@
 
 enum sandbox_kind {
 	SANDBOX_MAIN,
-	SANDBOX_VCPU,	/* vCPUs, and the threads of storms */
-	SANDBOX_THREAD, /* of other requests */
+	SANDBOX_VCPU,	/* vCPUs, and the threads of a storm */
+	SANDBOX_THREAD, /* other requests */
 	SANDBOX_KEEPER,
 	SANDBOX_POISONER,
 	SANDBOX_KINDS,
 };
 
 struct sandbox {
-	/* Why there are no filters: an option, the build, or the kernel. */
+	/* why filters are off: an option, the build, or the kernel */
 	const char *no_filters;
-	int landlock;	    /* its ABI; 0: not asked for; or minus an errno */
-	struct identity id; /* whose it is now */
+	int landlock;	    /* its ABI; 0: not requested; or -errno */
+	struct identity id; /* the current user */
 	bool no_new_privs;
 };
 
-/* A file that sandbox_paths() leaves in reach; path NULL: none. */
+/* A file or directory that sandbox_paths() keeps accessible; path NULL:
+ * none. */
 struct sandbox_path {
 	const char *path;
-	bool dir;   /* all of it */
-	bool write; /* else only read */
+	bool dir;   /* with everything below it */
+	bool write; /* else read-only */
 };
 
-/* Look whether there are filters, unless @off; have SIGSYS say on stderr which
- * system call killed gpcvm. */
+/* Detect seccomp filters, unless @off. On SIGSYS print the system call that
+ * killed gpcvm to stderr. */
 void sandbox_init(struct sandbox *s, bool off);
-/* Put the calling thread, and those that it makes, under the filter of @kind, and
- * name them so. */
+/* Put the calling thread, and those that it creates, under the filter of @kind,
+ * and set the thread's name. */
 int sandbox_enter(const struct sandbox *s, enum sandbox_kind kind,
 		  struct err *e);
 /* "vcpu" */
@@ -53,16 +54,16 @@ const char *sandbox_kind_name(enum sandbox_kind kind);
 
 #define SANDBOX_INSNS 512
 
-/* Numbers of the process, in the filters' comparisons: these stand for them. */
+/* Placeholders in the filters' comparisons for numbers of this process. */
 enum sandbox_number {
 	SANDBOX_PID = 0x7e570001,
-	SANDBOX_ASKER, /* of the poisoner: its files */
+	SANDBOX_ASKER, /* the poisoner's files */
 	SANDBOX_CORRUPT,
 	SANDBOX_PAGEMAP,
 	SANDBOX_KPAGEFLAGS,
 };
 
-/* Ends with the first whose code is 0. */
+/* The first instruction with code 0 ends a filter. */
 extern const struct sock_filter sandbox_filters[SANDBOX_KINDS][SANDBOX_INSNS];
 
 struct sandbox_filter {
@@ -71,19 +72,20 @@ struct sandbox_filter {
 };
 
 struct poison_files {
-	int fd; /* to who asks */
+	int fd; /* to the process that asks */
 	int corrupt, pagemap, kpageflags;
 };
 
-/* The filter of @kind for this process; @files: SANDBOX_POISONER. */
+/* Build the filter of @kind for this process; @files is for
+ * SANDBOX_POISONER. */
 void sandbox_filter(enum sandbox_kind kind, const struct poison_files *files,
 		    struct sandbox_filter *f);
 
 /* ---- sandbox_paths.c ---------------------------------------------------- */
 
-/* Take the file system out of the calling thread's reach, and of those that it
- * makes, but for @nr @paths: what has been opened stays. The ABI that is in
- * force, or minus an errno: the kernel has none (ENOSYS, EOPNOTSUPP). */
+/* Deny the file system, but for @nr @paths, to the calling thread and those
+ * that it creates. Open files stay open. Returns the Landlock ABI in use, or
+ * -errno: the kernel has none (ENOSYS, EOPNOTSUPP). */
 int sandbox_paths(const struct sandbox_path *paths, unsigned int nr);
 
 #endif

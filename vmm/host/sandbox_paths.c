@@ -28,8 +28,9 @@ struct rules {
 	uint64_t fs, net, scoped;
 };
 
-/* All that each ABI can deny: the first knew 13 rights for files, then came
- * refer, truncate, TCP, ioctl of devices, and abstract sockets and signals. */
+/* Return all rights that @abi can deny: the first has 13 for files; later
+ * ones add refer, truncate, TCP, ioctl of devices, and abstract sockets and
+ * signals. */
 static struct rules all_of(int abi)
 {
 	const unsigned int rights = abi >= 5   ? 16
@@ -58,7 +59,7 @@ static int allow_path(int ruleset, uint64_t known, const struct sandbox_path *p)
 	long r;
 
 	if (a.parent_fd < 0)
-		return 0; /* what is not there cannot be used */
+		return 0; /* a missing file cannot be used anyway */
 	if (p->write)
 		a.allowed_access |= FS_WRITE_FILE | FS_TRUNCATE;
 	if (p->write && p->dir)

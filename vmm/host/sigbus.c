@@ -6,8 +6,8 @@
 
 #include "host/sigbus.h"
 
-/* A signal handler gets no argument of ours: what it may write to has to be
- * found from the thread. */
+/* Where on_sigbus() stores the address: a signal handler takes no argument from
+ * its installer. */
 static _Thread_local _Atomic uintptr_t *caught;
 
 static void on_sigbus(int sig, siginfo_t *info, void *context)
@@ -16,13 +16,13 @@ static void on_sigbus(int sig, siginfo_t *info, void *context)
 
 	(void)context;
 	if (info->si_code == BUS_MCEERR_AO)
-		return; /* a page that nobody waits for */
+		return; /* action optional: no thread waits for the page */
 	if (info->si_code == BUS_MCEERR_AR && caught &&
 	    atomic_compare_exchange_strong(caught, &none,
 					   (uintptr_t)info->si_addr))
 		return;
 	signal(sig, SIG_DFL);
-	raise(sig); /* when the handler returns */
+	raise(sig); /* delivered when the handler returns */
 }
 
 void sigbus_init(void)

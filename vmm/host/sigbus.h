@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * SIGBUS for a poisoned page: KVM sends it to the vCPU's thread when the guest
- * touches one that the host has mapped (arch/x86/kvm/mmu/mmu.c,
+ * SIGBUS for a poisoned page. KVM sends it to the vCPU's thread when the guest
+ * touches a poisoned page that the host has mapped (arch/x86/kvm/mmu/mmu.c,
  * kvm_send_hwpoison_signal), and madvise(MADV_HWPOISON) to its caller
  * (mm/memory-failure.c, kill_proc).
  */
@@ -10,13 +10,13 @@
 
 #include <stdint.h>
 
-/* Once in a process, before the threads that catch. */
+/* Call once in a process, before any thread that catches. */
 void sigbus_init(void);
 /*
- * From here on such a signal to the calling thread puts the address into *@hva
- * (an address is never 0) and is over. A second one before *@hva was set back to
- * 0, or one in any other thread, ends the process, as any other SIGBUS does:
- * gpcvm itself touched what it may not.
+ * From now on such a signal to the calling thread stores the address in *@hva
+ * (an address is never 0). A second one before *@hva was cleared, one in any
+ * other thread, or any other SIGBUS kills the process: gpcvm itself touched
+ * memory that it must not.
  */
 void sigbus_catch(_Atomic uintptr_t *hva);
 

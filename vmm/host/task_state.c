@@ -9,7 +9,7 @@
 
 #include "host/task_state.h"
 
-/* Of a stack. */
+/* Of a stack, in a message. */
 #define FRAMES 6
 
 struct task_files task_none(int why)
@@ -42,8 +42,8 @@ struct task_files task_take(const int fds[static TASK_FILES], int stack_errno)
 	int stack = fds[TASK_STACK], other;
 	char c;
 
-	/* Who may open it need not be who may read it; that of a thread in user
-	 * space is empty. */
+	/* Permission to open is not permission to read; the stack of a thread
+	 * in user space is empty. */
 	f.stack = stack >= 0 && pread(stack, &c, 1, 0) >= 0;
 	if (!f.stack && stack >= 0)
 		f.stack_errno = errno;
@@ -82,7 +82,7 @@ struct task_times task_times(const struct task_files *f)
 		t.waited = strtoull(at, NULL, 10);
 		t.there = true;
 	}
-	/* The name, in brackets, may have any character in it. */
+	/* The name is in brackets and may contain any character. */
 	if (task_read(f->stat, buf, sizeof(buf))) {
 		at = strrchr(buf, ')');
 		if (at && at[1] == ' ')
@@ -91,7 +91,7 @@ struct task_times task_times(const struct task_files *f)
 	return t;
 }
 
-/* "[<0>] func+0x10/0x20" a line. */
+/* Lines of the form "[<0>] func+0x10/0x20". */
 static size_t put_frames(char *text, char *buf, size_t len)
 {
 	char *line, *name;

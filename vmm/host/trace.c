@@ -7,12 +7,12 @@
 #include "base/num.h"
 #include "host/trace.h"
 
-/* A file for each CPU, and rings that stay locked in memory. */
+/* Limits open files and locked memory: each CPU needs a ring. */
 #define MAX_CPUS 512
 
 static const struct {
 	const char *name, *group, *event;
-	const char *fields[TRACE_VALUES]; /* the first one is the key */
+	const char *fields[TRACE_VALUES]; /* the first is the key */
 	unsigned int nr;
 } points[TRACE_POINTS] = {
 	[TRACE_PVCLOCK] = { "kvm:kvm_pvclock_update",
@@ -44,7 +44,7 @@ static int open_point(struct trace *t, enum trace_point p, int root, long cpus)
 
 		if (!trace_ring_open(r, p, t->id[p], (int)cpu, e)) {
 			t->nr_rings++;
-		} else if (e->os_errno == ENODEV) { /* that CPU is offline */
+		} else if (e->os_errno == ENODEV) { /* the CPU is offline */
 			e->kind = ERR_NONE;
 			t->partial = true;
 		} else {
@@ -135,7 +135,7 @@ static void keep_record(void *arg, const uint8_t *raw, uint32_t size)
 		t->lost++;
 }
 
-/* With the lock held. */
+/* The lock is held. */
 static void drain_all(struct trace *t)
 {
 	for (unsigned int i = 0; i < t->nr_rings; i++) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The kernel's tracepoints, as a third witness: what KVM itself says it did on
- * this process's threads. Through perf events, which are opened while there are
- * rights for it, and are gone with their files.
+ * Kernel tracepoints as a third witness: what KVM reports to have done on this
+ * process's threads. Read through perf events, which need privileges to open
+ * and vanish when closed.
  */
 #ifndef GPCVM_TRACE_H
 #define GPCVM_TRACE_H
@@ -14,7 +14,7 @@
 #include "base/err.h"
 #include "host/tracefs.h"
 
-/* A tracepoint is a row of the table in trace.c. */
+/* Each has a row in the table in trace.c. */
 enum trace_point {
 	TRACE_PVCLOCK, /* kvm:kvm_pvclock_update */
 	TRACE_POINTS
@@ -35,34 +35,34 @@ struct trace_ring;
 
 struct trace {
 	bool there[TRACE_POINTS];
-	struct err why[TRACE_POINTS]; /* where it is not */
-	bool partial; /* a CPU was offline: what it does later is not seen */
+	struct err why[TRACE_POINTS]; /* why a tracepoint is missing */
+	bool partial; /* a CPU was offline: its later events are missed */
 	uint64_t id[TRACE_POINTS];
 	struct tracefs_field fields[TRACE_POINTS][TRACE_VALUES];
 
 	pthread_mutex_t lock;
-	struct trace_ring *rings; /* owned; one per CPU and point */
+	struct trace_ring *rings; /* owned; one per CPU and tracepoint */
 	unsigned int nr_rings;
 	struct trace_record *kept; /* owned; the last TRACE_KEPT */
-	uint64_t count;		   /* of all that came */
-	uint64_t lost;		   /* how often some did not */
+	uint64_t count;		   /* records received */
+	uint64_t lost;		   /* times that records were lost */
 };
 
-/* For the threads that the caller makes from here on. What cannot be had is
- * not there; nothing fails. */
+/* Trace the threads that the caller creates from now on. Missing tracepoints
+ * are marked absent; never fails. */
 void trace_open(struct trace *t);
 void trace_close(struct trace *t);
 
-/* A place in the stream. */
+/* A position in the stream. */
 struct trace_mark {
 	uint64_t count, lost;
 };
 
 void trace_mark(struct trace *t, struct trace_mark *m);
 /*
- * Up to @max records of @point since @m, of those whose first value is @key. -1
- * where that cannot be told: it is not there, or some have been lost, or there
- * are none and not all CPUs are watched.
+ * Copy up to @max records of @point since @m whose first value is @key. -1 if
+ * the answer is unknown: the tracepoint is absent, records were lost, or there
+ * are none and not all CPUs are traced.
  */
 int trace_since(struct trace *t, const struct trace_mark *m,
 		enum trace_point point, uint64_t key, struct trace_record *out,
@@ -84,12 +84,12 @@ struct trace_ring {
 int trace_ring_open(struct trace_ring *r, enum trace_point point, uint64_t id,
 		    int cpu, struct err *e);
 void trace_ring_close(struct trace_ring *r);
-/* Hand over what is new: the raw data of each record, or NULL where some were
+/* Call @fn with the raw data of each new record, or with NULL where some were
  * lost. */
 void trace_ring_drain(struct trace_ring *r,
 		      void (*fn)(void *arg, const uint8_t *raw, uint32_t size),
 		      void *arg);
-/* A record from the tracepoint's raw data; false if it is too short. */
+/* Parse a tracepoint's raw data; false if it is too short. */
 bool trace_parse(const struct tracefs_field *fields, const uint8_t *raw,
 		 uint32_t size, struct trace_record *out);
 

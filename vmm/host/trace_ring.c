@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* perf_event_open(2): a ring of samples that the kernel fills. */
+/* Rings of samples that the kernel fills: perf_event_open(2). */
 #include <errno.h>
 #include <linux/perf_event.h>
 #include <string.h>
@@ -13,9 +13,9 @@
 int trace_ring_open(struct trace_ring *r, enum trace_point point, uint64_t id,
 		    int cpu, struct err *e)
 {
-	/* Inherited, so that it is about threads which are yet to come: that
-	 * takes one for each CPU, or it could not be mapped
-	 * (kernel/events/core.c, perf_mmap). */
+	/* Inherited, to cover threads created later. An inherited event can
+	 * only be mapped if it is for one CPU (kernel/events/core.c,
+	 * perf_mmap). */
 	struct perf_event_attr attr = {
 		.type = PERF_TYPE_TRACEPOINT,
 		.size = sizeof(attr),
@@ -48,7 +48,7 @@ void trace_ring_close(struct trace_ring *r)
 	close(r->fd);
 }
 
-/* Out of the ring, around whose end it may lie. */
+/* Copy out of the ring, across its end. */
 static void copy_out(const uint8_t *data, uint64_t at, void *to, size_t len)
 {
 	const size_t from = at % TRACE_DATA;
@@ -58,7 +58,8 @@ static void copy_out(const uint8_t *data, uint64_t at, void *to, size_t len)
 	memcpy((uint8_t *)to + first, data, len - first);
 }
 
-/* include/uapi/linux/perf_event.h, PERF_RECORD_SAMPLE: u32 size, the data. */
+/* Parse PERF_RECORD_SAMPLE (include/uapi/linux/perf_event.h): u32 size, the
+ * data. */
 static void one_sample(const uint8_t *record, size_t len,
 		       void (*fn)(void *arg, const uint8_t *raw, uint32_t size),
 		       void *arg)

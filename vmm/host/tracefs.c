@@ -12,7 +12,7 @@
 #include "base/num.h"
 #include "host/tracefs.h"
 
-/* linux/mount.h, 5.2; glibc has the calls since 2.36. */
+/* From linux/mount.h of 5.2; glibc has the calls since 2.36. */
 #define FSOPEN_CLOEXEC_	 1
 #define FSMOUNT_CLOEXEC_ 1
 #define FSCONFIG_CREATE_ 6
@@ -63,7 +63,7 @@ int tracefs_open(const char **mounted, struct err *e)
 		      "takes CAP_SYS_ADMIN");
 }
 
-/* All of a small file, terminated; -1 and errno. */
+/* Read all of a small file and terminate it; -1 and errno. */
 static int read_format(int root, const char *path, char *buf, size_t size)
 {
 	int fd = openat(root, path, O_RDONLY | O_CLOEXEC);
@@ -82,7 +82,7 @@ static int read_format(int root, const char *path, char *buf, size_t size)
 	return n < 0 ? -1 : 0;
 }
 
-/* "key:N;" at *@text, after blanks; goes on behind it. */
+/* Parse "key:N;" at *@text, after blanks, and advance. */
 static bool find_number(const char **text, const char *key, uint32_t *n)
 {
 	const size_t len = strlen(key);
@@ -102,7 +102,7 @@ bool tracefs_find_field(const char *text, const char *name,
 	const size_t len = strlen(name);
 	const char *end;
 
-	/* "field:__u64 system_time;  offset:24;  size:8;  signed:0;" */
+	/* E.g. "field:__u64 system_time;  offset:24;  size:8;  signed:0;" */
 	while ((text = strstr(text, "field:"))) {
 		text += strlen("field:");
 		end = strchr(text, ';');

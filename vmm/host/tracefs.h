@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What tracefs says about a tracepoint: its number, and where its fields are. */
+/* Look up a tracepoint in tracefs: its id, and the offsets of its fields. */
 #ifndef GPCVM_TRACEFS_H
 #define GPCVM_TRACEFS_H
 
@@ -10,9 +10,9 @@
 #include "base/err.h"
 
 /*
- * The root of tracefs, as a file to look things up from. Where it is mounted
- * nowhere it is opened without being mounted: nobody else sees that, and it is
- * gone with the file. *mounted: the path, or NULL. -1: why not.
+ * Open the root of tracefs, for lookups relative to it. If tracefs is not
+ * mounted, use a private instance that is never mounted and goes away with the
+ * file. *mounted: the mount point, or NULL. -1 and @e on failure.
  */
 int tracefs_open(const char **mounted, struct err *e);
 
@@ -20,13 +20,13 @@ struct tracefs_field {
 	uint32_t offset, size;
 };
 
-/* The number of kvm_xyz in @group, and @fields of it by their @nr @names. -1:
- * the kernel has none, or one without such a field. */
+/* Return the id of kvm_xyz in @group, and @fields for its @nr @names. -1 if the
+ * kernel lacks the tracepoint or one of the fields. */
 int tracefs_event(int root, const char *group, const char *name,
 		  const char *const *names, struct tracefs_field *fields,
 		  unsigned int nr, uint64_t *id, struct err *e);
 
-/* A field in @text, the event's file `format`: false if there is none. */
+/* Find a field in @text, the content of the tracepoint's file `format`. */
 bool tracefs_find_field(const char *text, const char *name,
 			struct tracefs_field *f);
 
