@@ -15,7 +15,7 @@ void attrs_free(struct attrs *a)
 	attrs_init(a);
 }
 
-/* The first run that ends at or after @gpa, or nr. */
+/* Return the first run that ends at or after @gpa, or nr. */
 static size_t first_touching(const struct attrs *a, uint64_t gpa)
 {
 	size_t lo = 0, hi = a->nr;
@@ -60,7 +60,8 @@ int attrs_set(struct attrs *a, uint64_t start, uint64_t end, bool private)
 	first = first_touching(a, start);
 	for (last = first; last < a->nr && a->runs[last].start <= end; last++)
 		;
-	/* runs[first..last) touch start..end: replace them with what is left. */
+	/* Replace runs[first..last), which touch start..end, with their
+	 * remainders. */
 	if (private) {
 		put[0] = (struct attr_run){ start, end };
 		nput = 1;

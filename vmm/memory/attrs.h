@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Which gfns are private: KVM can be told (KVM_SET_MEMORY_ATTRIBUTES) but not
- * asked, so gpcvm remembers what it set. A sorted list of the private runs;
- * what is in none of them is shared, KVM's own default.
+ * Which gfns are private. KVM lets userspace set this
+ * (KVM_SET_MEMORY_ATTRIBUTES) but not read it back, so gpcvm keeps what it set:
+ * a sorted list of the private runs. The rest is shared, KVM's default.
  */
 #ifndef GPCVM_ATTRS_H
 #define GPCVM_ATTRS_H
@@ -22,14 +22,15 @@ struct attrs {
 
 void attrs_init(struct attrs *a);
 void attrs_free(struct attrs *a);
-/* Returns 0, or -1 when memory runs out (nothing changed then). */
+/* Set start..end. Returns 0, or -1 when memory runs out (nothing changed
+ * then). */
 int attrs_set(struct attrs *a, uint64_t start, uint64_t end, bool private);
 bool attrs_private(const struct attrs *a, uint64_t gpa);
-/* How many bytes of start..end are private. */
+/* Return the number of private bytes in start..end. */
 uint64_t attrs_private_bytes(const struct attrs *a, uint64_t start,
 			     uint64_t end);
-/* The first shared run from *start to @end: false where there is none, else
- * *start is where it begins. */
+/* Find the first shared run from *start to @end and store its beginning in
+ * *start; false if there is none. */
 bool attrs_next_shared(const struct attrs *a, uint64_t *start, uint64_t end,
 		       uint64_t *len);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Making the guest's memory, and looking at it from the host. */
+/* Create the guest's memory, and read it from the host. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -62,13 +62,13 @@ static int create_files(struct memory *m, const struct mem_plan *plan,
 	return 0;
 }
 
-/* Is its userspace_addr the gmem file? */
+/* Is the slot's userspace_addr the gmem file? */
 static bool maps_file(struct memory *m, const struct mem_slot *s)
 {
 	return m->mode == MEM_GMEM && memory_file(m, s);
 }
 
-/* Tell KVM about a slot at @gpa; size 0 deletes it. */
+/* Set a slot at @gpa in KVM; size 0 deletes it. */
 int memory_bind(struct memory *m, unsigned int id, uint64_t gpa, uint64_t size)
 {
 	struct mem_slot *s = &m->slots[id];
@@ -152,15 +152,15 @@ int memory_create(struct memory *m, const struct mem_plan *plan, int vm,
 	for (unsigned int i = 0; i < MEM_MAX_FILES; i++)
 		m->files[i].fd = -1;
 	attrs_init(&m->attrs);
-	/* Many readers in a row, as storms have them, must not keep out who
-	 * changes something. None of them asks for it twice. */
+	/* Prefer writers: a storm's continuous readers must not starve them. No
+	 * reader takes the lock twice. */
 	pthread_rwlockattr_init(&attr);
 	pthread_rwlockattr_setkind_np(
 		&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
 	pthread_rwlock_init(&m->lock, &attr);
 	pthread_rwlockattr_destroy(&attr);
-	/* Only an opener with CAP_SYS_ADMIN is shown pfns
-	 * (fs/proc/task_mmu.c, pagemap_read): open it while that lasts. */
+	/* Open pagemap before CAP_SYS_ADMIN is dropped: without it the opener
+	 * reads no pfns (fs/proc/task_mmu.c, pagemap_read). */
 	m->pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
 	if (mem_plan_check(plan, e) || create_files(m, plan, e))
 		return -1;
@@ -207,7 +207,7 @@ int memory_check(struct memory *m, uint64_t gpa, uint64_t len, uint64_t align,
 	return r;
 }
 
-/* cachestat(2), 6.5: Debian 12's headers do not know it. */
+/* cachestat(2) of 6.5, unknown to Debian 12's headers. */
 #define NR_CACHESTAT 451
 
 struct cache_range {
@@ -219,10 +219,11 @@ struct cache_stat {
 };
 
 /*
- * Looks without touching: reading a punched page through the mapping would
- * allocate a new one, and spoil what the user wants to see. mincore() counts
- * only what has been filled as well (mm/mincore.c, folio_test_uptodate), which
- * what fallocate() brings into a gmem file is not. 0, 1 or -errno.
+ * Is the page there? Returns 0, 1 or -errno. Must not touch it: reading a
+ * punched page through the mapping would allocate a new one and spoil what the
+ * user wants to see. mincore() will not do, as it counts only pages that were
+ * filled (mm/mincore.c, folio_test_uptodate): those that fallocate() adds to a
+ * gmem file are not.
  */
 static int resident(struct memory *m, const struct mem_piece *p)
 {
@@ -239,7 +240,7 @@ static int resident(struct memory *m, const struct mem_piece *p)
 	return mincore((void *)page, PAGE_SIZE, &vec) ? -errno : vec & 1;
 }
 
-/* How many pages (0, 1) were there; -1. */
+/* Copy one page; returns the number of pages (0, 1) that were backed, or -1. */
 static int peek_page(struct memory *m, const struct mem_piece *p, uint8_t *buf,
 		     uint64_t len, struct err *e)
 {
@@ -254,7 +255,7 @@ static int peek_page(struct memory *m, const struct mem_piece *p, uint8_t *buf,
 		memset(buf, 0, len);
 		return 0;
 	}
-	/* Not by memcpy(): a poisoned page would be a SIGBUS. */
+	/* Not memcpy(): a poisoned page would raise SIGBUS. */
 	r = host_copy(buf, p->hva, len);
 	if (r < 0)
 		return err_os(e, -r,
@@ -289,8 +290,9 @@ int memory_peek(struct memory *m, uint64_t gpa, void *buf, uint64_t len,
 	return r < 0 ? -1 : 0;
 }
 
-/* Bring in what is about to be written: where the host may not touch the pages
- * the write itself would be a SIGBUS. Before 5.14 there is no such advice. */
+/* Fault in what is about to be written: if the host may not access the pages,
+ * the write itself would raise SIGBUS. Kernels before 5.14 do not know the
+ * advice. */
 int memory_populate(const struct mem_piece *p)
 {
 	uintptr_t start = (uintptr_t)p->hva & ~(PAGE_SIZE - 1);
@@ -361,8 +363,8 @@ int memory_gpa(struct memory *m, uintptr_t hva, uint64_t *gpa)
 
 int memory_pagemap(const struct memory *m, const void *addr, uint64_t *pfn)
 {
-	/* Documentation/admin-guide/mm/pagemap.rst: bit 63 present, 0..54 the
-	 * pfn, which reads as 0 where the opener may not see it. */
+	/* Documentation/admin-guide/mm/pagemap.rst: bit 63 is present, bits
+	 * 0..54 are the pfn, which reads as 0 without permission. */
 	const uint64_t present = UINT64_C(1) << 63;
 	const uint64_t mask = (UINT64_C(1) << 55) - 1;
 	off_t at = (off_t)((uintptr_t)addr / PAGE_SIZE * 8);
@@ -379,7 +381,7 @@ int memory_pfn_locked(struct memory *m, uint64_t gpa, uint64_t *pfn)
 	struct mem_piece p;
 
 	*pfn = 0;
-	/* Where the page is private the host maps the alias, another page. */
+	/* If the page is private the host maps the alias, a different page. */
 	if (attrs_private(&m->attrs, gpa) || !memory_piece(m, gpa, 1, &p))
 		return -1;
 	return memory_pagemap(m, p.hva, pfn);

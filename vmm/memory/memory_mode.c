@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Memory modes: their names, and which of them a kernel can do. */
+/* Memory modes: their names, and which of them a kernel supports. */
 #include <string.h>
 
 #include "base/num.h"

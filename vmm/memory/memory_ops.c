@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What is done to the guest's memory while it runs. */
+/* Operations on the guest's memory while it runs. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -42,7 +42,7 @@ int memory_check_open(struct memory *m, uint64_t gpa, uint64_t len,
 	pthread_rwlock_rdlock(&m->lock);
 	r = memory_check_locked(m, gpa, len, 1, e);
 	for (; !r && len && memory_piece(m, gpa, len, &p); len -= p.len) {
-		/* What is shared in gmem-private is in the alias. */
+		/* In gmem-private, shared pages live in the alias. */
 		if (m->mode == MEM_GMEM || any_private(m, &p))
 			r = memory_open_locked(m, &p, e);
 		gpa += p.len;
@@ -51,7 +51,7 @@ int memory_check_open(struct memory *m, uint64_t gpa, uint64_t len,
 	return r;
 }
 
-/* Is there something behind the piece that can be punched or allocated? */
+/* Check that the piece has backing that can be punched or allocated. */
 static int check_backing(struct memory *m, const struct mem_piece *p,
 			 struct err *e)
 {
@@ -79,7 +79,7 @@ static int check_pieces(struct memory *m, uint64_t gpa, uint64_t len,
 	return 0;
 }
 
-/* Call @fn (0 or -1 and errno) for each piece of the range, which is checked. */
+/* Call @fn (0 or -1 and errno) for each piece of the checked range. */
 static int each_piece(struct memory *m, uint64_t gpa, uint64_t len, piece_fn fn,
 		      const char *what, struct err *e)
 {
@@ -96,8 +96,8 @@ static int each_piece(struct memory *m, uint64_t gpa, uint64_t len, piece_fn fn,
 	return 0;
 }
 
-/* What of the piece is shared is in the alias, in gmem-private: the guest uses
- * that and not the file. */
+/* Advise on the shared pages of the piece. In gmem-private these live in the
+ * userspace mapping (the alias), not in the gmem file. */
 static int advise_shared(struct memory *m, const struct mem_piece *p,
 			 int advice)
 {
@@ -165,8 +165,8 @@ int memory_allocate(struct memory *m, uint64_t gpa, uint64_t len, struct err *e)
 	return r;
 }
 
-/* KVM has nothing to do where all is so already (virt/kvm/kvm_main.c,
- * kvm_vm_set_mem_attributes), and does nothing. */
+/* Does the whole range have that attribute already? KVM then does nothing
+ * (virt/kvm/kvm_main.c, kvm_vm_set_mem_attributes). */
 static bool is_all(struct memory *m, uint64_t gpa, uint64_t len, bool private)
 {
 	return attrs_private_bytes(&m->attrs, gpa, gpa + len) ==
@@ -186,8 +186,8 @@ int memory_set_private(struct memory *m, uint64_t gpa, uint64_t len,
 	if (memory_check(m, gpa, len, PAGE_SIZE, e) ||
 	    memory_can_be_private(m, e))
 		return -1;
-	/* The list and KVM change together, or two flips of one page could
-	 * end the other way round in one of them. */
+	/* Change the list and KVM under one lock, or two concurrent flips of a
+	 * page could leave them different. */
 	pthread_rwlock_wrlock(&m->lock);
 	same = is_all(m, gpa, len, private);
 	if (!same)
@@ -218,18 +218,18 @@ bool memory_is_private(struct memory *m, uint64_t gpa)
 	return r;
 }
 
-/* Anonymous memory, the only kind that huge pages are split up as below. */
+/* Is it anonymous memory? Only that has the huge pages treated below. */
 static bool is_anonymous(struct memory *m, const struct mem_piece *p)
 {
 	return m->mode != MEM_GMEM || !memory_file(m, p->slot);
 }
 
 /*
- * Memory failure splits a transparent huge page, and that gives up its pages of
- * zeros: 6.12 to 6.17 map the page that all zeros share in their place, also for
- * the one that is lost (mm/migrate.c, try_to_map_unused_to_zeropage), so that
- * nobody meets the poison. So there is something in the page before. True if it was
- * of zeros.
+ * Write to the page if it is all zeros, and return true if it was. Memory
+ * failure splits a transparent huge page, and a split replaces its pages of
+ * zeros with the shared zero page in 6.12 to 6.17, the poisoned page included
+ * (mm/migrate.c, try_to_map_unused_to_zeropage), so that the poison is never
+ * hit.
  */
 static bool touch_zeros(struct memory *m, const struct mem_piece *p)
 {
@@ -240,8 +240,7 @@ static bool touch_zeros(struct memory *m, const struct mem_piece *p)
 	return true;
 }
 
-/* Poisoned, the page is mapped no longer: has it gone, as the host's own page
- * tables have it? */
+/* Check in the host's page tables that the poisoned page was unmapped. */
 static int check_poisoned(struct memory *m, const struct mem_piece *p,
 			  const struct poisoned *done, struct err *e)
 {
@@ -275,7 +274,7 @@ int memory_poison(struct memory *m, uint64_t gpa, struct poisoner *p,
 	uint64_t pfn;
 	int r = -1;
 
-	/* For writing: while its pfn is used the page must stay. */
+	/* For writing: the page must stay while its pfn is in use. */
 	pthread_rwlock_wrlock(&m->lock);
 	if (memory_check_locked(m, gpa, PAGE_SIZE, PAGE_SIZE, e) ||
 	    !memory_piece(m, gpa, PAGE_SIZE, &piece))
@@ -289,8 +288,8 @@ int memory_poison(struct memory *m, uint64_t gpa, struct poisoner *p,
 	}
 	if (m->mode == MEM_GMEM && memory_open_locked(m, &piece, e))
 		goto out;
-	/* For writing, or the page that all untouched memory shares would be
-	 * the one (mm/memory.c, do_anonymous_page). */
+	/* Fault it in for writing, or the zero page that all untouched memory
+	 * shares would be poisoned (mm/memory.c, do_anonymous_page). */
 	if (memory_populate(&piece)) {
 		err_os(e, errno, "faulting in the page at gpa 0x%" PRIx64, gpa);
 		goto out;
@@ -303,7 +302,7 @@ int memory_poison(struct memory *m, uint64_t gpa, struct poisoner *p,
 		r = check_poisoned(m, &piece, out, e);
 	if (r && touched && !memory_pfn_locked(m, gpa, &pfn))
 		*(volatile uint8_t *)piece.hva =
-			0; /* it is still the guest's */
+			0; /* it still belongs to the guest */
 out:
 	pthread_rwlock_unlock(&m->lock);
 	return r;

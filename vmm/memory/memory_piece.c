@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Which slot, and which part of a file, is behind a range of guest memory. */
+/* Map a range of guest memory to its slot and the part of its file. */
 #include <inttypes.h>
 
 #include "base/num.h"
@@ -12,7 +12,7 @@ struct mem_file *memory_file(struct memory *m, const struct mem_slot *s)
 	return &m->files[s->file];
 }
 
-/* A deleted slot's place may have been taken: what KVM has comes first. */
+/* Prefer a slot that KVM has: it may be in the place of a deleted one. */
 struct mem_slot *memory_slot(struct memory *m, uint64_t gpa)
 {
 	struct mem_slot *deleted = NULL;
@@ -30,7 +30,7 @@ struct mem_slot *memory_slot(struct memory *m, uint64_t gpa)
 	return deleted;
 }
 
-/* How much of @s from @gpa on is not hidden by a slot that begins there. */
+/* Return how much of @s, from @gpa on, no slot that begins there hides. */
 static uint64_t visible(struct memory *m, const struct mem_slot *s,
 			uint64_t gpa)
 {

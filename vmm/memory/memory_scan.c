@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Looking through all that the host sees of the guest's memory. */
+/* Search all guest memory that the host sees. */
 #include <string.h>
 #include <sys/mman.h>
 
@@ -7,7 +7,7 @@
 #include "base/num.h"
 #include "memory/memory_piece.h"
 
-#define CHUNK 4096 /* pages that mincore() is asked about at once */
+#define CHUNK 4096 /* pages per call of mincore() */
 
 struct scan {
 	struct memory *m;
@@ -16,7 +16,7 @@ struct scan {
 	void *arg;
 };
 
-/* Pages that are there, and that can be read: a poisoned one cannot. */
+/* Scan the pages that are backed and readable: a poisoned page is not. */
 static bool scan_chunk(struct scan *s, const struct mem_slot *slot,
 		       uint64_t from, uint64_t pages)
 {
@@ -43,7 +43,7 @@ static bool scan_slot(struct scan *s, const struct mem_slot *slot)
 	const struct mem_file *f = memory_file(s->m, slot);
 	uint64_t pages;
 
-	/* What is mapped there then cannot be touched. */
+	/* The mapping is inaccessible. */
 	if (s->m->mode == MEM_GMEM && f && f->closed)
 		return false;
 	for (uint64_t at = 0; at < slot->size && s->left;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Slots that come, go and lose their files under a running guest. */
+/* Delete, restore and move slots, and close their files, while a guest runs. */
 #include <errno.h>
 #include <inttypes.h>
 #include <sys/mman.h>
@@ -110,10 +110,10 @@ int memory_slot_check(struct memory *m, unsigned int id, uint64_t gpa,
 }
 
 /*
- * Bind it at @gpa. A slot with a gmem file cannot change its gpa while it lives
- * (virt/kvm/kvm_main.c, __kvm_set_memory_region), anonymous ones can: the same
- * two steps for both keep the modes comparable. Where the second fails it goes
- * back to where it was.
+ * Move a slot to @gpa by deleting and setting it. KVM cannot move a slot with a
+ * gmem file (virt/kvm/kvm_main.c, __kvm_set_memory_region), only an anonymous
+ * one; using two steps for both keeps the modes comparable. If the second step
+ * fails, the slot returns to its old gpa.
  */
 static int rebind(struct memory *m, unsigned int id, uint64_t gpa,
 		  struct err *e)
@@ -140,7 +140,7 @@ static int rebind(struct memory *m, unsigned int id, uint64_t gpa,
 	return -1;
 }
 
-/* Bound again it would need its file. */
+/* Binding it again would need its file. */
 static int check_file(struct memory *m, const struct mem_slot *s,
 		      unsigned int id, struct err *e)
 {
@@ -184,8 +184,9 @@ int memory_slot_move(struct memory *m, unsigned int id, uint64_t gpa,
 	return r;
 }
 
-/* Take the file away from the host's mapping, which is a reference to it; the
- * addresses stay taken, KVM has them as userspace_addr. */
+/* Replace the host's mapping, which holds a reference to the file, with one
+ * that cannot be accessed. The addresses stay taken: they are the
+ * userspace_addr of KVM's slots. */
 static int unmap_file(struct mem_file *f, unsigned int number, struct err *e)
 {
 	void *map;
@@ -220,7 +221,7 @@ int memory_slot_close(struct memory *m, unsigned int id, struct err *e)
 	memory_begin(m, &ch);
 	r = unmap_file(f, s->file, e);
 	if (!r) {
-		/* Whatever close() answers, the descriptor is gone. */
+		/* The descriptor is gone even if close() fails. */
 		close(f->fd);
 		f->fd = -1;
 		f->closed = true;
