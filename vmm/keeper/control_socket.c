@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Making the listening socket, and knowing who connects. */
+/* Create the listening socket, and identify peers. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 
 #define PUBLISH_TRIES 100
 
-/* The address of @path; *@name is its last part. */
+/* Build the address of @path; *@name is its last part. */
 static int address(const char *path, struct sockaddr_un *a, const char **name,
 		   struct err *e)
 {
@@ -37,7 +37,7 @@ static int address(const char *path, struct sockaddr_un *a, const char **name,
 	return 0;
 }
 
-/* Does somebody listen there? 1 yes, 0 no (stale), -1 cannot tell. */
+/* Does a process listen there? 1 yes, 0 no (stale), -1 unknown. */
 static int probe_live(const struct sockaddr_un *a)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -47,13 +47,13 @@ static int probe_live(const struct sockaddr_un *a)
 		return -1;
 	if (!connect(fd, (const struct sockaddr *)a, sizeof(*a)))
 		r = 1;
-	else /* EAGAIN: its queue is full, so it lives */
+	else /* EAGAIN: the queue is full, so it is alive */
 		r = errno == EAGAIN ? 1 : errno == ECONNREFUSED ? 0 : -1;
 	close(fd);
 	return r;
 }
 
-/* Make room at the path: nothing there, or the socket of a dead gpcvm. */
+/* Free the path: it may be absent, or the socket of a dead gpcvm. */
 static int clear_path(const struct sockaddr_un *a, struct err *e)
 {
 	struct stat st;
@@ -89,7 +89,8 @@ static int clear_path(const struct sockaddr_un *a, struct err *e)
 	}
 }
 
-/* O_PATH: reading the directory takes a right that using it does not. */
+/* O_PATH, because opening a directory for reading needs a permission that using
+ * it does not. */
 static int open_dir(const char *path, const char *name, struct err *e)
 {
 	char copy[sizeof(((struct sockaddr_un *)0)->sun_path)];
@@ -103,7 +104,7 @@ static int open_dir(const char *path, const char *name, struct err *e)
 		      : fd;
 }
 
-/* Bind within @lock, where nobody else can connect to it, and listen. */
+/* Bind inside @lock, where nobody else can connect, and listen. */
 static int bind_and_listen(const struct socket_lock *lock,
 			   const struct sockaddr_un *at, struct err *e)
 {
@@ -113,7 +114,7 @@ static int bind_and_listen(const struct socket_lock *lock,
 	if (fd < 0)
 		return err_os(e, errno, "--control %s: socket", at->sun_path);
 	socket_lock_path(lock, at->sun_path, a.sun_path, sizeof(a.sun_path));
-	/* unix(7): it is made with the mode of the socket less the umask. */
+	/* unix(7): the file's mode is that of the socket less the umask. */
 	if (fchmod(fd, 0600) ||
 	    bind(fd, (const struct sockaddr *)&a, sizeof(a)) ||
 	    listen(fd, SOMAXCONN)) {
@@ -124,8 +125,8 @@ static int bind_and_listen(const struct socket_lock *lock,
 	return fd;
 }
 
-/* Give the listening socket its name. link(2), unlike rename(2), replaces
- * nothing, and any file system that has sockets has it. */
+/* Publish the listening socket under its name. link(2), unlike rename(2), never
+ * replaces a file, and works on any file system with sockets. */
 static int publish(struct control_socket *s, const struct socket_lock *lock,
 		   const struct sockaddr_un *a, struct err *e)
 {
@@ -175,7 +176,7 @@ int socket_listen(struct control_socket *s, const char *path, struct err *e)
 	s->dir = open_dir(path, s->name, e);
 	if (s->dir < 0)
 		return -1;
-	old = umask(0077); /* what it makes has exactly the mode it asks for */
+	old = umask(0077); /* files get exactly the requested mode */
 	r = listen_under_lock(s, &a, e);
 	umask(old);
 	if (!r)
@@ -187,9 +188,10 @@ int socket_listen(struct control_socket *s, const char *path, struct err *e)
 	return -1;
 }
 
-/* It goes before it stops to listen: no other gpcvm takes a path where
- * somebody answers. And its inode is its own for as long as it is open. It
- * takes no memory and no further file, which there may be none of. */
+/* Remove the path before the socket stops listening: no other gpcvm takes over
+ * a path while somebody answers. The inode is not reused while the socket is
+ * open. This needs no memory and no further file, so it works when either has
+ * run out. */
 int socket_remove(struct control_socket *s, struct err *e)
 {
 	struct stat st;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The control socket's place in the file system, and who may connect. */
+/* Create and remove the control socket, and check who may connect. */
 #ifndef GPCVM_CONTROL_SOCKET_H
 #define GPCVM_CONTROL_SOCKET_H
 
@@ -13,21 +13,23 @@
 struct control_socket {
 	int fd;		  /* owned */
 	int dir;	  /* its directory, O_PATH; owned */
-	const char *path; /* as given; the caller's */
-	const char *name; /* the last part of it */
-	dev_t dev;	  /* what was made there */
+	const char *path; /* as given; owned by the caller */
+	const char *name; /* its last part */
+	dev_t dev;	  /* identify the socket's inode */
 	ino_t ino;
 };
 
-/* @path exists from when it listens; @path stays the caller's until
- * socket_remove(). Replaces the socket of a gpcvm that is gone, nothing else. */
+/* Listen at @path, which the caller keeps until socket_remove(). The path
+ * appears once the socket listens. Replaces only the socket of a gpcvm that is
+ * gone. */
 int socket_listen(struct control_socket *s, const char *path, struct err *e);
-/* Remove the path if it is still this socket's, and close it. */
+/* Remove the path if it is still this socket, and close the socket. */
 int socket_remove(struct control_socket *s, struct err *e);
 
 /* ---- and in the machine ------------------------------------------------- */
 
-/* May the process at the other end give orders? Root and @starter may. */
+/* Check that the process at the other end may control the machine: root and
+ * @starter may. */
 int socket_check_peer(int fd, uid_t starter, struct err *e);
 
 #endif

@@ -29,7 +29,7 @@ int keeper_start(struct keeper *k, const struct config *cfg, struct err *e)
 	return err_os(e, errno, "fork of the keeper");
 }
 
-/* Wait for the reply, and the files that come with it. */
+/* Receive the reply and its files. */
 static int receive(int from, struct keeper_reply *reply, int *fds,
 		   unsigned int *nr)
 {
@@ -95,7 +95,7 @@ static int ask_files(struct keeper *k, const struct keeper_request *rq,
 	return send_request(k, rq, e) ?: take_reply(k, reply, fds, nr, e);
 }
 
-/* -1 and @e; else the file that was asked for, or 0. */
+/* Send a request and wait. Returns the requested file or 0; -1 and @e. */
 static int ask(struct keeper *k, const struct keeper_request *rq,
 	       struct keeper_reply *reply, struct err *e)
 {
@@ -233,7 +233,7 @@ void keeper_stop(struct keeper *k)
 
 	if (!k->pid)
 		return;
-	if (k->owes) { /* the start failed before it was wanted */
+	if (k->owes) { /* the start failed before the socket was needed */
 		int fd = keeper_listen(k, &e);
 
 		if (fd >= 0)

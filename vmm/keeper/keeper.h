@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The keeper: a process beside the machine's that keeps the uid that gpcvm was
- * started with (but no capability) for what is done by name in the file system,
- * so that the machine itself needs none of it: the control socket, recordings,
- * the kernel's delays, and `caps`, which opens what it reports on. It removes the
- * socket and puts the delays back when the machine is gone, however it went. It
- * is forked before the first file of a guest is opened and takes nothing from the
- * machine but struct keeper_request.
+ * The keeper: a process beside the machine's. It keeps the uid that gpcvm was
+ * started with (but no capability) for operations on named files, so that the
+ * machine needs no such right: the control socket, recordings, the kernel's
+ * delays, and the files that `caps` reads. When the machine is gone, even if
+ * killed, it removes the socket and restores the delays.
  *
- * CAP_SYS_ADMIN stays until it has opened the kernel stacks of the vCPUs' threads,
- * which is before the first client is listened to.
+ * It is forked before the first file of a guest is opened, and accepts only
+ * struct keeper_request from the machine. It keeps CAP_SYS_ADMIN until it has
+ * opened the kernel stacks of the vCPUs' threads, which is before the first
+ * client is served.
  */
 #ifndef GPCVM_KEEPER_H
 #define GPCVM_KEEPER_H
@@ -23,44 +23,44 @@
 #include "host/task_state.h"
 #include "probe/probe.h"
 
-/* What holds the keeper itself. */
+/* How the keeper itself is confined. */
 struct keeper_state {
 	bool filtered;
 	int landlock; /* as in struct sandbox */
 };
 
 struct keeper {
-	pid_t pid; /* 0: there is none */
+	pid_t pid; /* 0: no keeper */
 	int fd;	   /* owned */
-	bool owes; /* the reply to keeper_ask_socket() */
+	bool owes; /* the reply to keeper_ask_socket() is due */
 	struct keeper_state state;
 };
 
-/* Start it. Before there are threads, and memory that a fork would share. */
+/* Start it, before there are threads or memory that a fork would share. */
 int keeper_start(struct keeper *k, const struct config *cfg, struct err *e);
-/* Ask for the socket at cfg->control, without waiting for it: the first request.
- * The next one has to be keeper_listen(). */
+/* Request the socket at cfg->control without waiting. This is the first
+ * request, and keeper_listen() must be the next. */
 int keeper_ask_socket(struct keeper *k, struct err *e);
-/* The socket, bound and listening; owned. */
+/* Return the socket, bound and listening; owned by the caller. */
 int keeper_listen(struct keeper *k, struct err *e);
-/* Could a recording be made at @path? */
+/* Check that a recording could be made at @path. */
 int keeper_record_try(struct keeper *k, const char *path, struct err *e);
-/* A new file beside @path; owned. */
+/* Open a new file beside @path; owned by the caller. */
 int keeper_record_open(struct keeper *k, const char *path, struct err *e);
-/* Name that file @path, unless there is one by now; or remove it. */
+/* Name that file @path, unless that exists by now; or remove the file. */
 int keeper_record_end(struct keeper *k, bool keep, struct err *e);
-/* probe_run() of cfg->device. */
+/* Run probe_run() on cfg->device. */
 int keeper_probe(struct keeper *k, struct probe *p, struct err *e);
 /* delays_set(), delays_get() */
 int keeper_delay_set(struct keeper *k, enum delay which, uint32_t us,
 		     struct err *e);
 int keeper_delay_get(struct keeper *k, enum delay which, uint32_t *us,
 		     uint32_t *hits, struct err *e);
-/* Files of @nr threads of this process, in that order. Once: with this the keeper
- * loses the right to open a stack. @out is filled whatever the result. */
+/* Open the files of @nr threads of this process, in that order. Works once: the
+ * keeper then drops the capability to open stacks. @out is always filled. */
 int keeper_tasks(struct keeper *k, const pid_t *tids, unsigned int nr,
 		 struct task_files *out, struct err *e);
-/* Remove the socket and wait for the keeper's end. */
+/* Remove the socket and wait until the keeper ends. */
 void keeper_stop(struct keeper *k);
 
 /* ---- between the two ---------------------------------------------------- */
@@ -78,7 +78,8 @@ enum keeper_op {
 	KEEPER_END,
 };
 
-/* Threads a request: a message takes 253 files (include/net/scm.h). */
+/* Threads per request: a message carries at most 253 files
+ * (include/net/scm.h). */
 #define KEEPER_THREADS 60
 #define KEEPER_FILES   ((size_t)KEEPER_THREADS * TASK_FILES)
 
@@ -87,24 +88,24 @@ struct keeper_request {
 	enum delay delay;
 	uint32_t us;
 	/* KEEPER_TASKS: */
-	bool more; /* another one follows */
+	bool more; /* more requests follow */
 	unsigned int nr;
 	pid_t tids[KEEPER_THREADS];
 	char path[PATH_MAX]; /* terminated; of a recording */
 };
 
 struct keeper_reply {
-	int result; /* 0 or -1 and err; a file comes with SCM_RIGHTS */
+	int result; /* 0, or -1 and err; files come with SCM_RIGHTS */
 	struct err err;
 	struct keeper_state state;
 	uint32_t us, hits; /* KEEPER_DELAY_GET */
-	/* KEEPER_TASKS: bits of those that came with it, in order. */
+	/* KEEPER_TASKS: a bit for each file that was opened, in order. */
 	uint8_t opened[KEEPER_THREADS];
 	int stack_errno;
-	struct probe probe; /* KEEPER_PROBE; its strings are the program's */
+	struct probe probe; /* KEEPER_PROBE; its strings are constants */
 };
 
-/* keeper_serve.c: never returns. */
+/* keeper_serve.c: serve until the machine is gone; never returns. */
 _Noreturn void keeper_serve(int fd, pid_t machine, const struct config *cfg);
 
 /* keeper_files.c: recordings, in the keeper. */
@@ -112,13 +113,13 @@ _Noreturn void keeper_serve(int fd, pid_t machine, const struct config *cfg);
 
 struct keeper_files {
 	int dirs[KEEPER_DIRS]; /* where recordings may be; owned, -1: none */
-	int os_errno;	       /* why they may not be elsewhere */
-	/* Of one that is written: */
+	int os_errno;	       /* why other directories are refused */
+	/* The recording in progress: */
 	int dir; /* owned; -1 */
 	char path[PATH_MAX], part[NAME_MAX + 1];
 };
 
-/* "/tmp/" of "/tmp/s", "." of "s". */
+/* Return the directory: "/tmp/" of "/tmp/s", "." of "s". */
 const char *keeper_dir_of(const char *path, char dir[static PATH_MAX]);
 void keeper_files_open(struct keeper_files *f, const struct config *cfg);
 int keeper_files_make(struct keeper_files *f, const char *path, struct err *e);

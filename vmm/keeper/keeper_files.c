@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Recordings, in the keeper. A machine that was taken over may ask for any name:
- * a file is only made in one of the directories that the command line gives, not
- * below them (with --control /run/x, /run/systemd/system would be among those),
- * and never in the place of another one.
+ * Recordings, in the keeper. A compromised machine may request any name, so a
+ * file is only created directly in one of the directories given on the command
+ * line, not below them (with --control /run/x, /run/systemd/system would be
+ * below), and never replaces another file.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -52,7 +52,7 @@ void keeper_files_open(struct keeper_files *f, const struct config *cfg)
 		f->os_errno = errno;
 }
 
-/* 0, or an errno. */
+/* Returns 0 or an errno. */
 static int check_allowed(const struct keeper_files *f, int dir)
 {
 	int r = f->os_errno;
@@ -71,7 +71,7 @@ static int check_allowed(const struct keeper_files *f, int dir)
 	return r;
 }
 
-/* A file that has another name as long as it is not complete. */
+/* Create the file; it has a temporary name until it is complete. */
 static int make_part(struct keeper_files *f, struct err *e)
 {
 	const char *name = name_of(f->path);
@@ -83,7 +83,7 @@ static int make_part(struct keeper_files *f, struct err *e)
 			      "socket's directory, or the one of gpcvm run "
 			      "--record-dir DIR",
 			      f->path);
-	/* Also what points nowhere is there. */
+	/* AT_SYMLINK_NOFOLLOW: a dangling link exists, too. */
 	if (!faccessat(f->dir, name, F_OK, AT_SYMLINK_NOFOLLOW))
 		return err_state(e, "%.256s is there already", f->path);
 	n = snprintf(f->part, sizeof(f->part), "%.255s.%d.part", name,
@@ -116,7 +116,7 @@ int keeper_files_make(struct keeper_files *f, const char *path, struct err *e)
 	return -1;
 }
 
-/* Unless there is one by now. 0 or an errno. */
+/* Give it its name, unless that exists by now. Returns 0 or an errno. */
 static int give_name(const struct keeper_files *f)
 {
 	const char *name = name_of(f->path);
@@ -125,7 +125,7 @@ static int give_name(const struct keeper_files *f)
 		return 0;
 	if (errno != EINVAL && errno != ENOSYS)
 		return errno;
-	/* A file system that cannot do that. */
+	/* For a file system without RENAME_NOREPLACE. */
 	return linkat(f->dir, f->part, f->dir, name, 0) ? errno : 0;
 }
 

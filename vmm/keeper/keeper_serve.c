@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The keeper's own process: requests in, replies out, until the machine is
- * gone. */
+/* The keeper's own process: serve requests until the machine is gone. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -26,14 +25,14 @@ struct server {
 	struct control_socket socket;
 	struct delays delays;
 	struct keeper_state state;
-	struct err unready; /* why it can serve nothing */
+	struct err unready; /* why it can serve no request */
 	struct keeper_reply reply;
-	int fds[KEEPER_FILES]; /* that go with it; owned */
+	int fds[KEEPER_FILES]; /* to send along; owned */
 	unsigned int nr_fds;
 };
 
-/* What the machine and who started it have open is none of its business: a pipe
- * that it held would not end with the machine. */
+/* Close all files of the machine and of its parent: if the keeper held one end
+ * of a pipe, the pipe would outlive the machine. */
 static int close_others(int fd)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -58,7 +57,7 @@ static int serve_listen(struct server *s, struct err *e)
 		return err_state(e, "--control: there is a socket already");
 	if (socket_listen(c, s->cfg->control, e))
 		return -1;
-	/* The machine alone listens, but the inode is held on to. */
+	/* Only the machine listens, but the keeper holds on to the inode. */
 	fd = c->fd;
 	c->fd = openat(c->dir, c->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	if (c->fd >= 0)
@@ -90,7 +89,7 @@ static int serve_delay(struct server *s, const struct keeper_request *rq,
 			  e);
 }
 
-/* How the machine's threads are: only its own. */
+/* Open the files of the machine's threads, and of no others. */
 static int serve_tasks(struct server *s, const struct keeper_request *rq,
 		       struct err *e)
 {
@@ -110,7 +109,7 @@ static int serve_tasks(struct server *s, const struct keeper_request *rq,
 	return rq->more ? 0 : privs_drop_kept(e);
 }
 
-/* What others would trip over. */
+/* Remove what would disturb others. */
 static int clean_up(struct server *s, struct err *e)
 {
 	struct err ignored;
@@ -168,7 +167,7 @@ static void serve(struct server *s, const struct keeper_request *rq)
 	reply->state = s->state;
 }
 
-/* The reply, with its files. */
+/* Send the reply with its files. */
 static int answer(struct server *s)
 {
 	const size_t size = s->nr_fds * sizeof(int);
@@ -202,8 +201,8 @@ static bool next_request(struct server *s, struct keeper_request *rq)
 	int tries = RECV_TRIES;
 	ssize_t n;
 
-	/* Where the machine has ended the next recv() is 0, whatever the error
-	 * before (ECONNRESET, for one). */
+	/* Ignore errors such as ECONNRESET: if the machine has ended, the next
+	 * recv() returns 0. */
 	do
 		n = recv(s->fd, rq, sizeof(*rq), 0);
 	while (n < 0 && --tries);
@@ -222,10 +221,11 @@ static void serve_all(struct server *s)
 		if (answer(s) || rq.op == KEEPER_END)
 			break;
 	}
-	clean_up(s, &e); /* of a machine that was killed */
+	clean_up(s, &e); /* the machine was killed */
 }
 
-/* Read what `caps` looks at, write where names are made. The uid stays. */
+/* Allow reading what `caps` looks at, and writing where files are created. The
+ * uid stays. */
 static int keeper_confine(struct server *s, struct err *e)
 {
 	char control[PATH_MAX];
@@ -259,7 +259,7 @@ void keeper_serve(int fd, pid_t machine, const struct config *cfg)
 	static struct server s;
 	sigset_t all;
 
-	/* Ctrl-C is for the machine, whose end it waits for. */
+	/* Ignore Ctrl-C: the keeper ends after the machine. */
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	s.fd = close_others(fd);

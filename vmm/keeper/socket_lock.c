@@ -16,7 +16,7 @@
 #define WAIT_S	 5 /* another gpcvm holds it for less than a millisecond */
 #define RETRY_MS 10
 
-/* run.c has them blocked: they are taken when the machine runs. */
+/* Is a signal to end pending? run.c blocks them until the machine runs. */
 static bool end_is_pending(void)
 {
 	sigset_t set;
@@ -26,7 +26,7 @@ static bool end_is_pending(void)
 		sigismember(&set, SIGHUP));
 }
 
-/* Of another user it could be held for ever. */
+/* Refuse a lock of another user, who could hold it for ever. */
 static int check_owner(const struct socket_lock *l, const char *path,
 		       const struct stat *st, struct err *e)
 {
@@ -39,7 +39,7 @@ static int check_owner(const struct socket_lock *l, const char *path,
 		path, l->name, geteuid());
 }
 
-/* errno says why @l, which is not locked yet, cannot be used. */
+/* Fail because of errno: @l, which is not locked yet, cannot be used. */
 static int lock_failed(const struct socket_lock *l, bool made, const char *path,
 		       struct err *e)
 {
@@ -50,7 +50,8 @@ static int lock_failed(const struct socket_lock *l, bool made, const char *path,
 	return err_os(e, en, "--control %s: its lock %s", path, l->name);
 }
 
-/* Another one may remove it between any two steps. 0: it is ours, 1: not yet. */
+/* Try to lock: 0 locked, 1 not yet. Another gpcvm may remove the directory
+ * between any two steps. */
 static int try_lock(struct socket_lock *l, const char *path, struct err *e)
 {
 	const bool made = !mkdirat(l->dir, l->name, 0700);
@@ -70,7 +71,8 @@ static int try_lock(struct socket_lock *l, const char *path, struct err *e)
 		return lock_failed(l, made, path, e);
 	if (check_owner(l, path, &st, e))
 		return -1;
-	/* A file system that locks no directories (NFS) is used without. */
+	/* Carry on without a lock if the file system cannot lock directories
+	 * (NFS). */
 	if (flock(l->fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK)
 		return 1;
 	return fstatat(l->dir, l->name, &now, AT_SYMLINK_NOFOLLOW) ||
@@ -89,7 +91,7 @@ int socket_lock_take(struct socket_lock *l, int dir, const char *name,
 		l->fd = -1;
 		r = try_lock(l, path, e);
 		if (!r) {
-			/* Of one that was killed. */
+			/* Left by a gpcvm that was killed. */
 			unlinkat(l->fd, SOCKET_LOCK_ENTRY, 0);
 			return 0;
 		}

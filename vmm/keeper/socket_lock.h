@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A lock beside a socket's path, for those who want to make a socket there at
+ * A lock beside a socket's path, for processes that create a socket there at
  * the same time: a directory PATH.lock with mode 0700, so that no other user
- * can open it, and thereby hold it. The new socket is made in it. It is there
- * for as long as it is held; one that a killed gpcvm left is taken over.
+ * can open it, and thereby hold it. The new socket is created inside. The
+ * directory exists while the lock is held; one left by a killed gpcvm is taken
+ * over.
  */
 #ifndef GPCVM_SOCKET_LOCK_H
 #define GPCVM_SOCKET_LOCK_H
@@ -14,21 +15,22 @@
 #include "base/err.h"
 
 #define SOCKET_LOCK_SUFFIX ".lock"
-#define SOCKET_LOCK_ENTRY  "socket" /* the socket within */
+#define SOCKET_LOCK_ENTRY  "socket" /* the socket inside */
 
 struct socket_lock {
 	int fd;	 /* the lock, owned */
-	int dir; /* where it is; the caller's */
+	int dir; /* the directory that contains it; not owned */
 	char name[NAME_MAX + sizeof(SOCKET_LOCK_SUFFIX)];
 };
 
-/* Lock the place @name in @dir; @path is for messages. Waits some seconds for
- * another gpcvm, less once a signal that ends this one is pending. */
+/* Lock the path @name in @dir; @path is for messages. Waits some seconds for
+ * another gpcvm, less if a signal that ends this one is pending. */
 int socket_lock_take(struct socket_lock *l, int dir, const char *name,
 		     const char *path, struct err *e);
-/* Remove it, and what is left in it. */
+/* Remove the lock and what is left in it. */
 void socket_lock_drop(struct socket_lock *l);
-/* The path of the entry in the lock of @path, short enough for a socket. */
+/* Store the path of the entry in the lock of @path, short enough for a
+ * socket. */
 void socket_lock_path(const struct socket_lock *l, const char *path, char *to,
 		      size_t size);
 
