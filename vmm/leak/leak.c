@@ -16,7 +16,7 @@
 #include "host/kcore.h"
 #include "leak/leak.h"
 
-/* A page that moves, or is taken away, while it is measured. */
+/* For pages that are moved or removed during a measurement. */
 #define TRIES	       3
 #define CONTROL_OFFSET (PAGE_SIZE - 64)
 #define CONTROL_ID     UINT32_MAX
@@ -25,7 +25,7 @@ struct leak_turn {
 	struct leak_turn *next;
 };
 
-/* gpcvm's own page: anonymous memory, which the direct map has. */
+/* gpcvm's own page: anonymous memory, which is in the direct map. */
 struct own_page {
 	uint64_t *page;
 	uint64_t masked[SECRET_WORDS];
@@ -41,7 +41,7 @@ struct measurement {
 	struct kcore_map map;
 	struct own_page control;
 	struct kcore_secret *secrets;
-	uint64_t ram; /* of the host, at the end of the scan */
+	uint64_t ram; /* of the host after the scan */
 };
 
 const char *leak_state_name(enum leak_state s)
@@ -128,7 +128,7 @@ static void end_turn(struct leak *l, struct leak_turn *t)
 	pthread_mutex_unlock(&l->lock);
 }
 
-/* Two that plant in one page would spoil it for each other. */
+/* Wait for a turn: two measurements of one page would disturb each other. */
 static int take_turn(struct request *rq, struct leak_turn *t)
 {
 	struct leak *l = rq->s->leak;
@@ -157,7 +157,8 @@ static int take_turn(struct request *rq, struct leak_turn *t)
 
 /* ---- the control page --------------------------------------------------- */
 
-/* As the guest does it, guest/ops_secret.c: no register holds a clear word. */
+/* Plant the words as the guest does (guest/ops_secret.c): no register holds an
+ * unmasked word. */
 static void plant_control(struct measurement *r)
 {
 	uint64_t *p = r->control.page + CONTROL_OFFSET / 8;
@@ -171,13 +172,13 @@ static void plant_control(struct measurement *r)
 
 static int random_bytes(void *buf, size_t len, struct err *e)
 {
-	/* Up to 256 bytes come all or not at all (getrandom(2)). */
+	/* Up to 256 bytes are never short (getrandom(2)). */
 	if (getrandom(buf, len, 0) != (ssize_t)len)
 		return err_os(e, errno, "getrandom");
 	return 0;
 }
 
-/* Another mask, and the control page's words with it. */
+/* Choose a new mask and new words for the control page. */
 static int new_mask(struct measurement *r)
 {
 	if (random_bytes(&r->batch.mask, 8, &r->rq->err) ||
@@ -227,8 +228,8 @@ static void unknown(struct leak_page *p, const char *why)
 	snprintf(p->why, sizeof(p->why), "%s", why);
 }
 
-/* May the kernel move the page to another pfn while it is used? Pages of gmem
- * are unmovable (virt/kvm/guest_memfd.c, mapping_set_unmovable). */
+/* May the kernel migrate the page while it is in use? gmem pages are unmovable
+ * (virt/kvm/guest_memfd.c, mapping_set_unmovable). */
 static bool may_move(struct machine *m, uint64_t gpa)
 {
 	return m->memory.mode == MEM_ANON ||
@@ -236,7 +237,7 @@ static bool may_move(struct machine *m, uint64_t gpa)
 		!memory_is_private(&m->memory, gpa));
 }
 
-/* It was not seen: is it not there? */
+/* The words were not found: decide whether the page is absent. */
 static void judge_absent(struct measurement *r, struct leak_page *p)
 {
 	if (r->res->unreadable) {
@@ -263,7 +264,7 @@ static void judge_absent(struct measurement *r, struct leak_page *p)
 static void judge_page(struct measurement *r, struct leak_page *p)
 {
 	p->state = LEAK_UNKNOWN;
-	p->settled = !p->planted; /* then p->why says why not */
+	p->settled = !p->planted; /* p->why has the reason */
 	if (p->settled)
 		return;
 	if (r->res->control != LEAK_PRESENT) {
@@ -353,7 +354,7 @@ static int scan(struct measurement *r)
 	return 0;
 }
 
-/* Plant, look, change, look again. */
+/* Plant, scan, change, scan again. */
 static int measure_once(struct measurement *r)
 {
 	struct leak_batch *b = &r->batch;
@@ -377,7 +378,7 @@ static bool all_settled(const struct leak_batch *b)
 	return b->nr;
 }
 
-/* Whatever became of it, the guest gets its memory back. */
+/* Restore the guest's memory, whatever happened. */
 static void restore(struct measurement *r)
 {
 	struct err e = r->rq->err;
@@ -418,7 +419,7 @@ static int measure(struct measurement *r)
 	return result;
 }
 
-/* Without the map nothing is planted, and nothing known. */
+/* Without the map nothing is planted, and the answer is unknown. */
 static int no_map(struct measurement *r)
 {
 	control_unknown(r, r->rq->err.msg);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The guest's part in it: words planted, changed, and wiped. */
+/* The guest's part of a measurement: plant, change and wipe words. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -31,8 +31,8 @@ uint32_t leak_place(const struct pv_vm *pv, uint64_t gpa)
 }
 
 /*
- * One OP_SECRET on a page. @words goes in and comes out, masked with @mask.
- * Returns 0; 1 and p->why where the guest cannot reach the page; -1 where no
+ * Run one OP_SECRET on a page. @words goes in and comes out masked with @mask.
+ * Returns 0; 1 and p->why if the guest cannot reach the page; -1 if no
  * operation is possible.
  */
 static int secret(struct leak_batch *b, struct leak_page *p, struct vcpu *v,
@@ -74,8 +74,8 @@ static int secret(struct leak_batch *b, struct leak_page *p, struct vcpu *v,
 }
 
 /*
- * What is there now, where the words do not stand any more: others have written
- * there meanwhile, or punched a hole. That is then what has to be put back.
+ * Save the content again if the words were overwritten or punched away
+ * meanwhile: the new content is what must be restored.
  */
 static int save_again(struct leak_batch *b, struct leak_page *p, struct vcpu *v,
 		      struct err *e)
@@ -93,7 +93,7 @@ static int save_again(struct leak_batch *b, struct leak_page *p, struct vcpu *v,
 	r = secret(b, p, v, SECRET_READ, p->mask, now, e);
 	for (int i = 0; i < SECRET_WORDS && !r; i++)
 		if (now[i] != p->masked[i])
-			/* from one mask to the other, never without */
+			/* from one mask to the other, never unmasked */
 			p->old[i] = now[i] ^ p->mask ^ p->old_mask;
 	return r;
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * leak NAME off: is the page out of reach at once, on every CPU? A CPU may still
- * have the translation in its TLB when the entry of the direct map is gone. It
- * loses it soon, with the next switch of processes, so that a scan afterwards
- * says nothing: the CPU has to be at it, reading, when the page is taken out.
+ * leak NAME off: does the page become unreachable at once, on every CPU? A CPU
+ * may still hold the translation in its TLB after the direct map's entry is
+ * gone, but loses it at its next process switch, so a later scan proves
+ * nothing. Each CPU must be reading while the page is removed.
  */
 #include <errno.h>
 #include <sched.h>
@@ -23,15 +23,16 @@ struct page_watch {
 	struct request *rq;
 	const struct leak_page *page;
 	const struct kcore_map *map;
-	_Atomic bool stop; /* the page is to be out of reach now */
+	_Atomic bool stop; /* the page should be unreachable now */
 };
 
-/* A thread that stays on a CPU and reads. */
+/* A thread that reads on one CPU. */
 struct watcher {
 	struct page_watch *w;
 	pthread_t thread;
 	int cpu;
-	_Atomic bool reads, sees; /* has read; what it saw last */
+	_Atomic bool reads,
+		sees; /* it has read; whether it last saw the words */
 };
 
 static void *watch_run(void *arg)
@@ -70,7 +71,7 @@ static unsigned int start_watchers(struct page_watch *w, struct watcher *t)
 	return n;
 }
 
-/* All of them are at it, and see it: -1 and an error if not. */
+/* Wait until all of them read and see the words; -1 and an error if not. */
 static int wait_begun(struct request *rq, const struct watcher *t,
 		      unsigned int n)
 {
