@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Which system calls a thread may make. Any other ends the process.
+ * Generate the seccomp filters: which system calls a thread may make. Any other
+ * kills the process. Runs when gpcvm is built and prints C; the filters are the
+ * same for every process, but for a few numbers that sandbox_filter() fills in.
  *
- * Runs when gpcvm is built, and prints C: the filters are the same for every
- * process, but for a few numbers of its own that sandbox_filter() puts in.
- *
- * Many are there for the C library and not for us: malloc() maps, unmaps and
- * trims arenas, pthread_create() needs clone, rseq and set_robust_list, the vDSO
- * falls back to the real call where the clock source cannot be read in user space
- * (the lab's cannot), stdio looks at what it writes to.
+ * Many calls are made by the C library rather than by gpcvm: malloc() maps,
+ * unmaps and trims arenas, pthread_create() needs clone, rseq and
+ * set_robust_list, the vDSO falls back to the real call if user space cannot
+ * read the clock source (as in the lab), and stdio calls fstat on its files.
  */
 #include <asm/ioctls.h>
 #include <asm/termbits.h>
@@ -25,12 +24,12 @@
 #include "base/num.h"
 #include "host/sandbox.h"
 
-/* linux/fcntl.h has it under the same conditions as fcntl.h. */
+/* From linux/fcntl.h; fcntl.h defines it only under some conditions. */
 #define AT_EMPTY_PATH_ 0x1000
-/* linux/kvm.h, KVMIO: the type of an ioctl is its second byte (asm/ioctl.h). */
+/* linux/kvm.h, KVMIO: the second byte of an ioctl is its type (asm/ioctl.h). */
 #define KVM_TYPE       0xae00
 #define TYPE_MASK      0xff00
-/* asm-generic/unistd.h; libseccomp 2.5 does not know it by name. */
+/* From asm-generic/unistd.h; libseccomp 2.5 does not know the name. */
 #define NR_CACHESTAT   451
 
 #define END	       -1
@@ -72,9 +71,9 @@ static const int every_thread[] = {
 	SCMP_SYS(set_robust_list),
 	SCMP_SYS(rseq),
 	SCMP_SYS(membarrier),
-	SCMP_SYS(sysinfo), /* qsort() asks how much memory there is */
-	/* memory: punch, what is there, and through a pipe what it says: a
-	 * fault is an error then (host_copy) */
+	SCMP_SYS(sysinfo), /* qsort() looks up the size of memory */
+	/* memory: punch, residency, and copies through a pipe, where a fault is
+	 * an error (host_copy) */
 	SCMP_SYS(fallocate),
 	SCMP_SYS(mincore),
 	NR_CACHESTAT,
@@ -115,13 +114,13 @@ static const int main_thread[] = {
 };
 
 static const int request_thread[] = {
-	/* poison asks the poisoner */
+	/* requests to the poisoner */
 	SCMP_SYS(sendto),
 	SCMP_SYS(recvfrom),
 	END,
 };
 
-/* All that caps looks at besides, and file names. */
+/* Whatever else `caps` looks at, and file names. */
 static const int keeper[] = {
 	SCMP_SYS(openat),
 	SCMP_SYS(open),
@@ -178,7 +177,7 @@ static int allow_all(scmp_filter_ctx c, const int *list)
 	return r;
 }
 
-/* Only with that in the argument @arg, under @mask. */
+/* Allow @nr only if its argument @arg, under @mask, is @value. */
 static int allow_if(scmp_filter_ctx c, int nr, unsigned int arg,
 		    scmp_datum_t mask, scmp_datum_t value)
 {
@@ -191,7 +190,8 @@ static int refuse(scmp_filter_ctx c, int nr, int with)
 	return seccomp_rule_add(c, SCMP_ACT_ERRNO((uint32_t)with), nr, 0);
 }
 
-/* No memory that can be written and run, no process, no signal for others. */
+/* Allow no memory that is writable and executable, no new process, and no
+ * signal to others. */
 static int allow_threads(scmp_filter_ctx c)
 {
 	const scmp_datum_t thread = CLONE_THREAD | CLONE_VM;
@@ -212,7 +212,7 @@ static int allow_threads(scmp_filter_ctx c)
 		r = allow_if(c, SCMP_SYS(prctl), 0, UINT32_MAX, PR_SET_NAME);
 	if (!r)
 		r = allow_if(c, SCMP_SYS(prctl), 0, UINT32_MAX, PR_GET_NAME);
-	if (!r) /* a name for memory: glibc does not mind */
+	if (!r) /* names memory; glibc ignores errors */
 		r = seccomp_rule_add(c, SCMP_ACT_ERRNO(EINVAL), SCMP_SYS(prctl),
 				     1, SCMP_A0(SCMP_CMP_EQ, PR_SET_VMA));
 	if (!r)
@@ -220,13 +220,14 @@ static int allow_threads(scmp_filter_ctx c)
 	return r ?: allow_all(c, every_thread);
 }
 
-/* free() opens /proc/sys/vm/overcommit_memory, and does without it. */
+/* free() tries to open /proc/sys/vm/overcommit_memory, and copes if it
+ * cannot. */
 static int allow_machine(scmp_filter_ctx c)
 {
 	return allow_threads(c) ?: refuse(c, SCMP_SYS(openat), EACCES);
 }
 
-/* Not TIOCSTI, which types at the terminal what its shell then runs. */
+/* Exclude TIOCSTI: it types at the terminal what its shell then runs. */
 static int allow_terminal(scmp_filter_ctx c)
 {
 	static const scmp_datum_t ioctls[] = {
@@ -246,7 +247,7 @@ static int allow_main(scmp_filter_ctx c)
 
 	if (!r)
 		r = allow_terminal(c);
-	if (!r) /* of its threads */
+	if (!r) /* the filters of its threads */
 		r = allow_if(c, SCMP_SYS(seccomp), 0, UINT32_MAX, 1);
 	if (!r)
 		r = allow_if(c, SCMP_SYS(prlimit64), 2, ~UINT64_C(0), 0);
@@ -255,7 +256,7 @@ static int allow_main(scmp_filter_ctx c)
 
 static int allow_keeper(scmp_filter_ctx c)
 {
-	/* Without a capability they would fail; caps tries them. */
+	/* They fail without a capability, but caps tries them. */
 	static const int without_right[] = { SCMP_SYS(fsopen),
 					     SCMP_SYS(fsconfig),
 					     SCMP_SYS(fsmount) };
@@ -297,9 +298,9 @@ static int allow_poisoner(scmp_filter_ctx c)
 
 static int allow(scmp_filter_ctx c, enum sandbox_kind kind)
 {
-	/* A tree: the kernel runs a new filter for each system call there is
-	 * (kernel/seccomp.c, seccomp_cache_prepare_bitmap), which with a list
-	 * takes longer than making a thread. */
+	/* Optimize to a tree: the kernel runs a new filter once for each system
+	 * call (kernel/seccomp.c, seccomp_cache_prepare_bitmap), which with a
+	 * list takes longer than creating a thread. */
 	int r = seccomp_attr_set(c, SCMP_FLTATR_CTL_OPTIMIZE, 2);
 
 	if (r)
@@ -318,7 +319,7 @@ static int allow(scmp_filter_ctx c, enum sandbox_kind kind)
 	}
 }
 
-/* libseccomp writes to a file only, up to 2.5. */
+/* Up to 2.5 libseccomp writes to a file only. */
 static int print_filter(scmp_filter_ctx c, enum sandbox_kind kind)
 {
 	FILE *f = tmpfile();
@@ -329,7 +330,7 @@ static int print_filter(scmp_filter_ctx c, enum sandbox_kind kind)
 		return r;
 	rewind(f);
 	printf("\t[%d] = {\n", kind);
-	while (fread(&i, sizeof(i), 1, f) == 1 && i.code) /* 0 ends it */
+	while (fread(&i, sizeof(i), 1, f) == 1 && i.code) /* code 0 ends it */
 		printf("\t\t{ %#x, %u, %u, %#x },\n", i.code, i.jt, i.jf, i.k);
 	puts("\t},");
 	return feof(f) ? 0 : -EIO;
@@ -337,7 +338,8 @@ static int print_filter(scmp_filter_ctx c, enum sandbox_kind kind)
 
 static int compile(enum sandbox_kind kind)
 {
-	/* Of the other processes nobody would see what they say. */
+	/* Nobody would see a message of the other processes: kill them at
+	 * once. */
 	const bool kill = kind == SANDBOX_KEEPER || kind == SANDBOX_POISONER;
 	scmp_filter_ctx c =
 		seccomp_init(kill ? SCMP_ACT_KILL_PROCESS : SCMP_ACT_TRAP);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The agent: asks the host for an operation, does it, brings the result. */
+/* The agent: fetches operations from the host, runs them, returns results. */
 #include "guest.h"
 
 static op_fn *const ops[] = {

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# Reads `objdump -d --no-show-raw-insn` of the guest and fails on instructions
-# that a KVM which emulates every instruction does not know, or that use state
-# the guest does not save. objdump -d only takes sections of code; names of
-# symbols, in <>, are not looked at.
+# Reads `objdump -d --no-show-raw-insn` of the guest, and fails on instructions
+# that KVM's emulator does not implement, or that use state which the guest does
+# not save. objdump -d covers code sections only; symbol names, in <>, are
+# ignored.
 BEGIN { FS = "\t" }
 NF >= 2 && $1 ~ /^ *[0-9a-f]+: *$/ {
 	insn = $2

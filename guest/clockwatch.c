@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Watches this vCPU's clock and steal time and reports what must not be: time
- * that goes back, a page that stays odd or silent. Each is told once when it
- * begins and, where it lasts, once when it ends. Between, serves operations;
- * one that writes the MSR of a page moves the watch with it.
+ * Watches this vCPU's clock and steal time and reports faults: time that goes
+ * backwards, a page that stays odd or silent. A fault is reported when it
+ * begins and, if it lasts, when it ends. Serves the host's operations in
+ * between; one that writes a page's MSR moves the watch, too.
  */
 #include "clockwatch.h"
 
 #define POLL_EVERY   32
-#define SILENT_POLLS 64 /* each is a KVM_RUN, and each updates steal time */
-#define TIME_POLLS   64 /* after so many, ask what KVM makes of the time */
-/* No clock may be off by so much, however long ago KVM wrote it (every 300 s at
- * least: arch/x86/kvm/x86.c, KVMCLOCK_SYNC_PERIOD). */
+#define SILENT_POLLS 64 /* each is a KVM_RUN, which updates steal time */
+#define TIME_POLLS   64 /* between two readings of KVM's own clock */
+/* No clock may be off by this much, however long ago KVM wrote it (it does so
+ * at least every 300 s: arch/x86/kvm/x86.c, KVMCLOCK_SYNC_PERIOD). */
 #define FAR_NS	     1000000000ULL
 
 void clockwatch_report(uint64_t what, uint64_t a, uint64_t b)
@@ -21,7 +21,7 @@ void clockwatch_report(uint64_t what, uint64_t a, uint64_t b)
 	db_call(DB_REPORT, w);
 }
 
-/* @fault: REPORT_* or 0; @back: what tells that it is over. */
+/* @fault: REPORT_* or 0; @back: the report for its end. */
 static void set_fault(struct watch *w, uint64_t fault, uint64_t back,
 		      uint64_t version)
 {
@@ -41,7 +41,7 @@ static void set_now(struct watch *w, uint64_t now, uint64_t backwards)
 	w->last = now;
 }
 
-/* Against KVM_GET_CLOCK: @what, or 0 where it is as it should be again. */
+/* Compare with KVM_GET_CLOCK: @what is the fault, or 0 if there is none. */
 static void set_off(struct clockwatch *c, uint64_t what, uint64_t a, uint64_t b)
 {
 	if (what == c->off)
@@ -50,8 +50,8 @@ static void set_off(struct clockwatch *c, uint64_t what, uint64_t a, uint64_t b)
 	clockwatch_report(what ? what : REPORT_CLOCK_BACK, a, b);
 }
 
-/* KVM's time is read after the last reading and before the next, so that neither
- * may be on the wrong side of it. */
+/* KVM's time was read after the last reading and before the next one, so it
+ * must lie between the two. */
 static void compare_last(struct percpu *pc, struct clockwatch *c)
 {
 	uint64_t w[DB_WORDS] = { 0 };
@@ -78,7 +78,7 @@ static void compare_next(struct clockwatch *c, uint64_t now, uint32_t version)
 	c->host = 0;
 }
 
-/* False when it took very long: the host may be waiting. */
+/* Returns false if it took very long: the host may be waiting. */
 static bool watch_clock(struct percpu *pc, struct clockwatch *cw)
 {
 	struct watch *w = &cw->clock;
@@ -86,7 +86,7 @@ static bool watch_clock(struct percpu *pc, struct clockwatch *cw)
 	uint64_t fault = 0;
 
 	if (!pv_read_clock(pc->clock & ~1ULL, &c)) {
-		/* An even version that keeps changing is only bad luck. */
+		/* An even version that keeps changing is not a fault. */
 		if (!(c.t.version & 1))
 			return false;
 		fault = REPORT_CLOCK_ODD;
@@ -140,7 +140,8 @@ static uint64_t try_pages(struct percpu *pc, uint64_t *w UNUSED)
 	return ST_OK;
 }
 
-/* The MSRs may be given anything: what cannot be read is not watched. */
+/* Follow the MSRs, which may hold anything: an unreadable page is not
+ * watched. */
 static void follow(struct percpu *pc, uint64_t old_clock, uint64_t old_steal)
 {
 	uint64_t status = pc->w[0];
@@ -154,7 +155,7 @@ static void follow(struct percpu *pc, uint64_t old_clock, uint64_t old_steal)
 	pc->w[0] = status;
 }
 
-/* The host's operations, one after the other, until it has none; how many. */
+/* Serve the host's operations until it has none; returns their number. */
 static uint32_t poll(struct percpu *pc, struct steal_watch *s)
 {
 	uint32_t op, served = 0;

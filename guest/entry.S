@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * From the state that doorbell.h describes to C. Nothing here depends on which
- * vCPU it is: the page tables are in the image, and all else is in the vCPU's
- * own area.
+ * Enters C from the state that doorbell.h describes. All vCPUs run the same
+ * code: the page tables are in the image, all else is in the vCPU's area.
  */
 #include "guest.h"
 
@@ -12,7 +11,7 @@
 #define CR4_PAE	    0x20
 #define CR0_LONG    0x80010031 /* PG WP NE ET PE */
 
-	/* 32-bit code has its own sections: build.mk disassembles them. */
+	/* 32-bit code has sections of its own, which build.mk disassembles. */
 	.section .entry, "ax"
 	.code32
 	.globl entry
@@ -22,7 +21,7 @@ entry:
 	jne	bad_magic
 	mov	%ecx, %ebp
 
-	/* The area is all zeros: only what is not zero is written. */
+	/* The area is zeroed: write only what is not zero. */
 	movl	$0x00209b00, PC_GDT + SEL_CODE + 4(%ebp)
 	movl	$0x0000ffff, PC_GDT + SEL_DATA(%ebp)
 	movl	$0x00cf9300, PC_GDT + SEL_DATA + 4(%ebp)
@@ -52,7 +51,7 @@ entry:
 	mov	%eax, %cr0
 	ljmp	$SEL_CODE, $long_mode
 
-	/* Too early for more than four letters of a reason. */
+	/* It is too early for a reason of more than four letters. */
 bad_magic:
 	mov	$0x3f786165, %ebx	/* "eax?" */
 	xor	%ecx, %ecx
@@ -86,8 +85,8 @@ long_mode:
 	call	guest_main
 
 	/*
-	 * The interrupt table, finished when the image is linked: guest.ld
-	 * splits the address of the stubs, which are STUB_SIZE bytes each.
+	 * The interrupt table. The linker completes it: guest.ld splits the
+	 * address of the stubs, which are STUB_SIZE bytes each.
 	 */
 	.section .data
 	.balign	16
@@ -105,7 +104,7 @@ idtr:
 	.short	NR_VECTORS * 16 - 1
 	.quad	idt
 
-	/* Identity, 2 MiB pages, MAP_STATIC bytes; map_range() adds more. */
+	/* Identity map MAP_STATIC bytes in 2 MiB pages; map_range() adds more. */
 #define PTE_TABLE 0x03		/* present, writable */
 #define PTE_LARGE 0xe3		/* and accessed, dirty, a large page */
 	.section .pagetables, "aw"

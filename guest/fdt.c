@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Reading the device tree, once. libfdt checks the header and knows the
- * format's fields; the structure block is walked here, because libfdt's walker
- * takes some forty instructions for each byte of a node's name and over a
- * hundred for a property: where KVM emulates them, a boot of two vCPUs took 35
- * ms with it and takes 6 without (Devicetree Specification 0.3, 5.4).
+ * Reads the device tree, once. libfdt checks the header and decodes fields, but
+ * the structure block is walked here: libfdt's walker takes about forty
+ * instructions for each byte of a node's name and over a hundred for a
+ * property. Where KVM emulates every instruction, a boot of two vCPUs took 35
+ * ms with it and takes 6 ms without (Devicetree Specification 0.3, 5.4).
  */
 #include <libfdt.h>
 
@@ -25,11 +25,11 @@ enum prop {
 };
 
 struct value {
-	const char *data; /* NULL: no such property, and no len */
+	const char *data; /* NULL: no such property, and len is undefined */
 	uint32_t len;
 };
 
-/* Each property's length, with its name and data behind it; NULL: none. */
+/* Each property's length, followed by its name and data; NULL: none. */
 struct node {
 	const fdt32_t *v[NR_PROPS];
 };
@@ -45,7 +45,8 @@ static inline struct value value_of(const struct node *n, enum prop p)
 
 #define SEEN_ROOM 256
 
-/* enum prop by the name's offset in the strings: each is there once */
+/* enum prop by the name's offset in the strings block, where each name is
+ * unique */
 static uint8_t seen[SEEN_ROOM];
 
 struct tree {
@@ -54,7 +55,7 @@ struct tree {
 	const fdt32_t *p, *end; /* in the structure block */
 	const char *strings;
 	uint32_t strings_len;
-	bool again; /* a pv page came before the vCPU areas */
+	bool again; /* a pv page preceded the vCPU areas: walk again */
 };
 
 static _Noreturn void malformed(const struct tree *t)
@@ -63,7 +64,7 @@ static _Noreturn void malformed(const struct tree *t)
 		   (uint64_t)((const char *)t->p - t->fdt));
 }
 
-/* The builtin compares words, in line; a string includes its zero. */
+/* The builtin compares words inline; a string includes its terminator. */
 #define IS(data, len, string)                                                  \
 	((len) >= sizeof(string) &&                                            \
 	 !__builtin_memcmp(data, string, sizeof(string)))
@@ -75,7 +76,7 @@ static enum prop look_up(const struct tree *t, uint32_t nameoff)
 
 	if (nameoff >= t->strings_len)
 		malformed(t);
-	/* The names differ early: one comparison each. */
+	/* The names differ early: one comparison suffices. */
 	switch (*s) {
 	case 'r':
 		return IS(s, left, "reg") ? PROP_REG : PROP_OTHER;
@@ -109,8 +110,8 @@ static __attribute__((noinline, cold)) uint8_t learn(const struct tree *t,
 }
 
 /*
- * @p: behind the tag. Returns where the next tag is. One that is too long leads
- * beyond the end, which the walk sees before anything looks at it.
+ * @p is after the tag. Returns where the next tag is. If the length is too
+ * large this is beyond the end; the walk checks that before it reads on.
  */
 static inline const fdt32_t *read_prop(const struct tree *t, const fdt32_t *p,
 				       struct node *n)
@@ -126,7 +127,7 @@ static inline const fdt32_t *read_prop(const struct tree *t, const fdt32_t *p,
 
 static inline const fdt32_t *skip_name(struct tree *t, const fdt32_t *p)
 {
-	/* Four bytes at a time: the name ends at the first that is zero. */
+	/* Four bytes at a time: the name ends at the first zero byte. */
 	while (p < t->end) {
 		uint32_t v = *p++;
 
@@ -149,7 +150,7 @@ static struct range range_of(const struct tree *t, const struct node *n,
 
 	if (!reg.data || reg.len < i + 16)
 		malformed(t);
-	/* Properties are aligned to 4 bytes only: the CPU does not mind. */
+	/* Properties are only aligned to 4 bytes, which the CPU allows. */
 	return (struct range){ fdt64_to_cpu(cell[0]), fdt64_to_cpu(cell[1]) };
 }
 
@@ -166,7 +167,7 @@ static void read_memory(struct tree *t, const struct node *n)
 	}
 }
 
-/* A part of memory that the guest needs before it can map anything. */
+/* Read a memory range that the guest needs before it can map anything. */
 static void read_reserved(const struct tree *t, const struct node *n,
 			  const char *what, uint64_t *base, uint64_t *end)
 {
@@ -193,7 +194,8 @@ static uint32_t cell_of(const struct tree *t, const struct node *n, enum prop p)
 	return fdt32_to_cpu(*(const fdt32_t *)(const void *)v.data);
 }
 
-/* A page that the guest sets up: each vCPU writes its MSRs when it starts. */
+/* Read a page that the guest sets up: each vCPU writes its MSRs at its
+ * start. */
 static void read_pv(struct tree *t, const struct node *n)
 {
 	uint32_t vcpu = cell_of(t, n, PROP_VCPU), i = 0;
@@ -209,7 +211,7 @@ static void read_pv(struct tree *t, const struct node *n)
 	pc = percpu_of(m, vcpu);
 	if ((uint64_t)(pc + 1) > m->areas_end)
 		panic_with("device tree: no area for gpcvm,vcpu", vcpu);
-	/* It may be there already: the tree is walked twice at times. */
+	/* It may be in the list already: the tree may be walked twice. */
 	while (i < pc->nr_msrs && pc->msrs[i].index != msr)
 		i++;
 	if (i == PV_MSRS)
@@ -223,7 +225,7 @@ static void read_chosen(const struct tree *t, const struct value *v)
 {
 	const char *s = v->data, *end = s + v->len;
 
-	/* Words between blanks; the value ends with a zero. */
+	/* Words separated by blanks; the value ends with a zero byte. */
 	while (s < end) {
 		const char *word = s;
 
@@ -254,7 +256,7 @@ static void read_compatible(struct tree *t, const struct node *n)
 		m->has_serial = true;
 }
 
-/* The root names the machine: by its model, or else by what it is like. */
+/* The root names the machine, by its model or else by its compatible string. */
 static void read_root(const struct tree *t, const struct node *n)
 {
 	struct value v = value_of(n, PROP_MODEL);
@@ -265,7 +267,7 @@ static void read_root(const struct tree *t, const struct node *n)
 		t->m->model = v.data;
 }
 
-/* All properties of a node have been read. */
+/* Use the properties of a node, all of which were read. */
 static inline void read_node(struct tree *t, const struct node *n,
 			     uint32_t depth)
 {
@@ -290,7 +292,7 @@ static inline void read_node(struct tree *t, const struct node *n,
 		read_root(t, n);
 }
 
-/* @p: behind FDT_BEGIN_NODE. Returns the first tag that is no property's. */
+/* @p is after FDT_BEGIN_NODE. Returns the first tag that is not a property. */
 static const fdt32_t *walk_node(struct tree *t, const fdt32_t *p,
 				uint32_t depth)
 {

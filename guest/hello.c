@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A greeting on the serial line, then the end. */
+/* Prints a greeting on the serial line and exits. */
 #include "guest.h"
 
 #define UART	   0x3f8
 #define UART_LSR   (UART + 5)
-#define LSR_THRE   0x20 /* room for a byte */
+#define LSR_THRE   0x20 /* can accept a byte */
 #define UART_TRIES 100000
 
 static void put(char c)

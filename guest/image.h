@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The guests' ELF files, inside gpcvm: the tiny guest's, and the program that is
- * the agent under Linux. */
+/* The guests' ELF files, embedded in gpcvm: the tiny guest, and the program
+ * that is the agent under Linux. */
 #ifndef GPCVM_GUEST_IMAGE_H
 #define GPCVM_GUEST_IMAGE_H
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The loader, for guest memory that the host cannot write: it starts in the
- * shared window, copies the image to its place and enters it. 32-bit, at
- * LOADER_BASE, without a stack or any memory of its own. The list is at EDI:
- * entry, count, then { destination, source, bytes } times count.
+ * The loader, for guest memory that the host cannot write: starts in the shared
+ * window, copies the image to its place and enters it. 32-bit code at
+ * LOADER_BASE, without a stack or other memory. The list is at EDI: entry,
+ * count, then count times { destination, source, bytes }.
  *
- * EBX stays as it is; ECX, ESI and EDI are kept in EDX, EBP and ESP (not where
- * it is fed: the host then sets all registers at the end).
+ * EBX is preserved; ECX, ESI and EDI are saved in EDX, EBP and ESP (but not if
+ * the host feeds it: the host then sets all registers at the end).
  */
 #include "doorbell.h"
 
@@ -42,7 +42,7 @@ fill:
 	rep stosl
 	mov	-4(%esi), %ecx
 	and	$3, %ecx
-	rep stosb		/* EAX is 0 still */
+	rep stosb		/* EAX is still 0 */
 	mov	%esi, %eax
 	jmp	next
 done:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* From the entry of each vCPU to the guest that the command line names. */
+/* Runs each vCPU from its entry to the guest named on the command line. */
 #include "guest.h"
 
 static const struct guest guests[] = {

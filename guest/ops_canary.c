@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Pages full of words that nobody can know who has not read them: they follow
+ * Pages full of words that cannot be guessed without reading them: they derive
  * from a secret of this vCPU, which memory never holds unmasked.
  */
 #include "guest.h"
@@ -13,7 +13,8 @@ static uint64_t get_secret(struct percpu *pc)
 		uint64_t seed = splitmix64(rdtsc() ^ (uint64_t)pc);
 
 		pc->secret_mask = splitmix64(seed) | 1;
-		/* The time since the first reading is not known either. */
+		/* The time elapsed since the first reading is unpredictable
+		 * too. */
 		pc->secret_masked = splitmix64(splitmix64(seed) ^ rdtsc()) ^
 				    pc->secret_mask;
 	}

@@ -24,7 +24,7 @@ uint64_t op_wrmsr(struct percpu *pc, uint64_t *w)
 	return ST_OK;
 }
 
-/* VMCALL is Intel's instruction, VMMCALL AMD's and its heirs'. The other one
+/* VMCALL is Intel's instruction, VMMCALL that of AMD and Hygon. The other one
  * works only if KVM may patch the guest's text. */
 static bool uses_vmmcall(struct percpu *pc)
 {
@@ -63,7 +63,7 @@ uint64_t op_halt(struct percpu *pc UNUSED, uint64_t *w UNUSED)
 	return ST_OK;
 }
 
-/* It keeps no time but what it reads from the pages. */
+/* The tiny guest keeps no time of its own. */
 uint64_t op_time(struct percpu *pc UNUSED, uint64_t *w UNUSED)
 {
 	return ST_BAD_OP;

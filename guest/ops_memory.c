@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Operations on guest memory. Their words are described in doorbell.h. */
+/* Operations on guest memory; doorbell.h describes their words. */
 #include "guest.h"
 
 uint64_t op_nop(struct percpu *pc UNUSED, uint64_t *w UNUSED)
@@ -7,7 +7,7 @@ uint64_t op_nop(struct percpu *pc UNUSED, uint64_t *w UNUSED)
 	return ST_OK;
 }
 
-/* Without an exit of its own, even where KVM intercepts RDTSC now and then. */
+/* Spin without causing exits, even if KVM sometimes intercepts RDTSC. */
 /* NOLINTNEXTLINE(readability-non-const-parameter): it is an op_fn */
 uint64_t op_spin(struct percpu *pc UNUSED, uint64_t *w)
 {
@@ -19,7 +19,7 @@ uint64_t op_spin(struct percpu *pc UNUSED, uint64_t *w)
 	return ST_OK;
 }
 
-/* One access of the largest size that is aligned on both sides and fits. */
+/* Copy with the largest access that fits and is aligned on both sides. */
 static size_t copy_some(char *to, const char *from, uint64_t addr, size_t len)
 {
 	if (!(addr & 7) && len >= 8) {
@@ -38,7 +38,7 @@ static size_t copy_some(char *to, const char *from, uint64_t addr, size_t len)
 	return 1;
 }
 
-/* @addr is the side in guest memory that was asked for. */
+/* @addr is the requested address, on the guest memory's side. */
 static void copy(char *to, const char *from, uint64_t addr, size_t len)
 {
 	while (len) {
@@ -110,7 +110,8 @@ uint64_t op_touch(struct percpu *pc, uint64_t *w)
 	if (!len || !map_range(pc->m, gpa, len))
 		return ST_BAD_OP;
 	for (uint64_t p = gpa & ~4095ULL; p < gpa + len; p += 4096, pages++) {
-		/* Writes what is there, even while others write it. */
+		/* Write without changing data, even if others write at the same
+		 * time. */
 		if (w[2])
 			asm volatile("lock; orb $0, %0"
 				     : "+m"(*(volatile char *)p));

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Words that are in the clear in one place only: the page that they were asked
- * for. What goes in or comes out is masked, and memory itself is the operand of
- * the XOR, so that no register and no stack ever holds an unmasked word.
+ * Words that exist unmasked in one place only: the requested page. What goes in
+ * or comes out is masked, and the XOR operates on memory itself, so that no
+ * register or stack ever holds an unmasked word.
  */
 #include "guest.h"
 
@@ -21,8 +21,8 @@ static inline uint64_t get_masked(const word64 *p, uint64_t mask)
 	return mask;
 }
 
-/* Nobody has to be unable to guess these: the mask is the host's, and random.
- * They must only be others each time. */
+/* These need not be unpredictable, as the host's mask is random. They must only
+ * differ each time. */
 static uint64_t next_random(struct percpu *pc)
 {
 	pc->random = splitmix64(pc->random ^ rdtsc() ^ (uint64_t)pc);
@@ -39,7 +39,7 @@ uint64_t op_secret(struct percpu *pc, uint64_t *w)
 		return ST_BAD_OP;
 	for (int i = 0; i < SECRET_WORDS; i++) {
 		if (request == SECRET_READ) {
-			/* w[1] to w[3] have been read by now */
+			/* w[1] to w[3] are not needed any more */
 			w[1 + i] = get_masked(&p[i], mask);
 			continue;
 		}

@@ -26,9 +26,10 @@ _Static_assert(offsetof(struct shared_info, wc_version) == 0xc00, "Xen's ABI");
 _Static_assert(sizeof(struct vcpu_runstate_info) == 48, "Xen's ABI");
 
 /*
- * Clear @bits of *@p; what it was. KVM sets others of them meanwhile: locked.
- * All ones is what reads where no memory is, and there KVM would complain of a
- * locked access (emulator_cmpxchg_emulated): a plain one does for that.
+ * Clear @bits of *@p and return its old value. KVM may set other bits
+ * meanwhile, so this is a locked access. All ones means that there is no
+ * memory, for which KVM would warn about a locked access
+ * (emulator_cmpxchg_emulated): use a plain one.
  */
 static uint64_t take(volatile word64 *p, uint64_t bits)
 {
@@ -66,9 +67,9 @@ uint64_t op_evtchn(struct percpu *pc, uint64_t *w)
 }
 
 /*
- * Events that KVM could not write at once it brings when the vCPU leaves the
- * guest and KVM itself lets it go on (arch/x86/kvm/x86.c, vcpu_run): an exit to
- * the host's doorbell is none of these, CPUID is.
+ * Exit once in a way that KVM handles itself: it then delivers pending events
+ * (arch/x86/kvm/x86.c, vcpu_run). An exit to the doorbell is not handled by
+ * KVM, CPUID is.
  */
 static void leave_for_kvm(void)
 {
@@ -84,7 +85,7 @@ uint64_t op_upcall(struct percpu *pc, uint64_t *w)
 	if (!map_range(pc->m, w[0], sizeof(*v)))
 		return ST_BAD_OP;
 	leave_for_kvm();
-	/* In this order, as KVM sets them in the other. */
+	/* Clear in this order: KVM sets them in the opposite order. */
 	w[2] = v->upcall_pending | (uint64_t)v->upcall_mask << 8;
 	v->upcall_pending = 0;
 	w[1] = take(&v->pending_sel, ~0ULL);

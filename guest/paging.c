@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Identity mapping, added lazily in 2 MiB pages. Tables come from the pool
- * that the device tree gives; nothing is ever unmapped, so an entry only goes
- * from not present to present and no TLB needs a flush.
+ * Identity mapping, added lazily in 2 MiB pages. Tables come from a pool named
+ * in the device tree. Nothing is ever unmapped: entries only change from not
+ * present to present, so no TLB flush is needed.
  */
 #include "guest.h"
 
@@ -12,8 +12,7 @@
 #define PD_SHIFT    21
 #define PDPT_SHIFT  30
 #define PML4_SHIFT  39
-#define MAP_LIMIT                                                              \
-	(1ULL << 47) /* the canonical addresses that are not negative */
+#define MAP_LIMIT   (1ULL << 47) /* the non-negative canonical addresses */
 
 extern uint64_t pml4[]; /* entry.S */
 
@@ -28,8 +27,8 @@ static void unlock(struct machine *m)
 	__atomic_store_n(&m->lock, 0, __ATOMIC_RELEASE);
 }
 
-/* The table that entry @i of @up points to; NULL: there is none and the pool is
- * used up. */
+/* Return the table that entry @i of @up points to, allocating it if needed;
+ * NULL if the pool is empty. */
 static uint64_t *table_of(struct machine *m, uint64_t *up, uint64_t i)
 {
 	uint64_t *entry = &up[i];
@@ -46,7 +45,7 @@ static uint64_t *table_of(struct machine *m, uint64_t *up, uint64_t i)
 			     : "+D"(d), "+c"(n)
 			     : "a"(0UL)
 			     : "memory");
-		/* Other vCPUs walk the tables without the lock. */
+		/* Release: other vCPUs walk the tables without the lock. */
 		__atomic_store_n(entry, page | PTE_TABLE, __ATOMIC_RELEASE);
 	}
 	return (uint64_t *)(*entry & PTE_ADDRESS);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The end of the guest, with a reason of up to 64 bytes. */
+/* Ends the guest with a reason of up to 64 bytes. */
 #include "guest.h"
 
 void text_str(struct text *t, const char *s)

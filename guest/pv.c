@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Reading kvm-clock and steal time. */
+/* Reads kvm-clock and steal time. */
 #include "pv.h"
 
-/* Where KVM writes from now on is where clockwatch looks. */
+/* Return where clockwatch keeps the value of @msr, or NULL. */
 uint64_t *pv_watched(struct percpu *pc, uint32_t msr)
 {
 	switch (msr) {
@@ -61,7 +61,8 @@ uint64_t pv_now(const struct clock_copy *c)
 {
 	uint64_t delta = c->tsc - c->t.tsc_timestamp;
 
-	/* A shift of 64 or more is not KVM's: it would be undefined here. */
+	/* KVM never sets a shift of 64 or more, which would be undefined
+	 * here. */
 	if (c->t.tsc_shift < 0)
 		delta >>= -c->t.tsc_shift & 63;
 	else
@@ -100,8 +101,8 @@ uint64_t op_steal(struct percpu *pc, uint64_t *w)
 	if (!map_range(pc->m, w[0], sizeof(*p)))
 		return ST_BAD_OP;
 	ok = pv_read_steal(w[0], &c);
-	/* KVM writes it while this vCPU is out of the guest, at no other time:
-	 * nothing of it gets lost. */
+	/* KVM writes only while this vCPU is outside the guest: nothing gets
+	 * lost. */
 	if (ok && w[1])
 		p->version = (uint32_t)w[1];
 	w[1] = c.version;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The pages that KVM writes for the guest, and how to read them consistently.
+/* The pages that KVM writes for the guest, with consistent readers.
  * (Documentation/virt/kvm/x86/msr.rst) */
 #ifndef GPCVM_GUEST_PV_H
 #define GPCVM_GUEST_PV_H
@@ -34,14 +34,14 @@ struct steal_copy {
 	uint32_t tries;
 };
 
-/* false: no consistent copy in OP_TRIES tries; @c is the last. */
+/* Returns false if OP_TRIES tries gave no consistent copy; @c is the last. */
 bool pv_read_clock(uint64_t gpa, struct clock_copy *c);
 bool pv_read_steal(uint64_t gpa, struct steal_copy *c);
 
-/* What remembers the value of @msr, so that the watch follows it; or NULL. */
+/* Return where the value of @msr is kept for the watch, or NULL. */
 uint64_t *pv_watched(struct percpu *pc, uint32_t msr);
 
-/* What the clock says at c->tsc, in ns. */
+/* Return the clock at c->tsc, in ns. */
 uint64_t pv_now(const struct clock_copy *c);
 
 #endif

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What the compiler and libfdt need of libc. Short rather than fast, but the
- * string instructions: they are one instruction where each one is emulated. */
+/* The libc functions that the compiler and libfdt need. Short rather than fast,
+ * except for the string instructions: each counts as one where KVM emulates
+ * every instruction. */
 #include "guest.h"
 
 void *memcpy(void *dest, const void *src, size_t n)

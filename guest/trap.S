@@ -57,8 +57,8 @@ trap_common:
 	add	$16, %rsp
 	iretq
 
-/* uint64_t guarded(pc, w, fn): trap() sends an exception in fn to 1f, with ST_FAULT
- * in RAX and the stack as it was; what a caller relies on is still on it. */
+/* uint64_t guarded(pc, w, fn): an exception in fn resumes at 1f, with ST_FAULT
+ * in RAX and the stack restored, which holds the caller's registers. */
 	.globl	guarded
 	.type	guarded, @function
 guarded:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What to do about an exception: go on at the fixup, or tell the host. */
+/* Handles an exception: resume at the fixup, or report it to the host. */
 #include "guest.h"
 
 #define RFLAGS_DF 0x400ULL
@@ -37,8 +37,8 @@ static _Noreturn void report(const struct frame *f)
 
 void trap(struct frame *f)
 {
-	/* All vectors start at the top of this vCPU's exception stack, so the
-	 * frame is always at the same place in its area. */
+	/* All vectors use the top of this vCPU's exception stack, so the frame
+	 * is always at the same offset in its area. */
 	struct percpu *pc = (struct percpu *)((char *)(f + 1) - EXC_STACK_TOP);
 
 	if (pc->trapping)

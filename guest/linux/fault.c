@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Exceptions, which Linux makes signals of. */
+/* Exceptions, which Linux delivers as signals. */
 #include <setjmp.h>
 #include <signal.h>
 #include <ucontext.h>
 
 #include "linux.h"
 
-/* Where an exception goes on; NULL: nowhere. */
+/* Where an exception resumes; NULL: nowhere. */
 static _Thread_local sigjmp_buf *fixup;
 
-/* As the tiny guest's trap.c tells them. */
+/* Report the registers in the format of the tiny guest's trap.c. */
 static _Noreturn void report(const gregset_t r)
 {
 	uint64_t w[DB_WORDS] = {

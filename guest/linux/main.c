@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A thread on each CPU: watches its clocks, and serves the host in between. */
+/* Runs a thread on each CPU, which watches its clocks and serves the host in
+ * between. */
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
@@ -12,7 +13,7 @@
 
 #include "linux.h"
 
-/* Rounds without work before it sleeps: an operation comes seldom alone. */
+/* Rounds without work before sleeping: operations often come in groups. */
 #define KEEN	 8
 #define SLEEP_NS 1000000
 #define READINGS 4
@@ -25,7 +26,7 @@ static _Noreturn void fail(const char *what)
 	exit(1);
 }
 
-/* The host counts vCPUs by the id of their local APIC. */
+/* The host numbers vCPUs by the id of their local APIC. */
 static uint32_t vcpu_index(void)
 {
 	uint32_t a = 1, b, c = 0, d;
@@ -68,7 +69,8 @@ static void *run(void *arg)
 	CPU_SET(this_cpu->number, &set);
 	if (sched_setaffinity(0, sizeof(set), &set))
 		fail("sched_setaffinity");
-	/* Ports are a thread's own. By number: sys/io.h has an outb(), too. */
+	/* Port permissions are per thread. Called by number, as sys/io.h
+	 * defines another outb(). */
 	if (syscall(SYS_iopl, 3))
 		fail("iopl: no port I/O (CONFIG_X86_IOPL_IOPERM, or lockdown)");
 	start(this_cpu);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Guest memory at its own address: mapped from /dev/mem, a piece at a time, and
- * never unmapped. The program itself lies far above (it is position-independent,
- * and the largest machine has 1 TiB), so nothing is in the way.
+ * Maps guest memory at its own address, from /dev/mem, piece by piece; never
+ * unmaps it. The program itself is loaded far above (it is
+ * position-independent, and the largest machine has 1 TiB), so it is not in the
+ * way.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +18,7 @@
 #define PIECE	(2UL << 20)
 #define HIGHEST (1UL << 45) /* the kernel maps programs above */
 
-/* Of all threads, which map the same memory. */
+/* Shared by all threads, which map the same memory. */
 static int mem = -1;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -34,14 +35,14 @@ static bool map(uint64_t gpa, uint64_t len)
 
 	if (p == (void *)gpa)
 		return true;
-	/* Before 4.17 the flag is not known, and the address a wish. */
+	/* Before 4.17 the flag is ignored, and the address only a hint. */
 	if (p != MAP_FAILED)
 		munmap(p, len);
 	return p == MAP_FAILED && errno == EEXIST;
 }
 
-/* A page at a time where a larger piece is refused: a kernel with STRICT_DEVMEM
- * has some of it, and one with PAT maps no piece that is half RAM. */
+/* Map a single page where a larger piece is refused: STRICT_DEVMEM permits only
+ * some pages, and PAT no piece that is only partly RAM. */
 static bool map_page(uint64_t gpa)
 {
 	unsigned char in;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Operations on the CPU, as far as Linux lets a program have them. */
+/* Operations on the CPU, as far as Linux permits them to a program. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -15,7 +15,7 @@ void msr_open(struct cpu *c)
 
 	snprintf(path, sizeof(path), "/dev/cpu/%d/msr", c->number);
 	c->msr = open(path, O_RDWR | O_CLOEXEC);
-	/* Some kernels let it be read only (msr.allow_writes, lockdown). */
+	/* Some kernels only allow reading (msr.allow_writes, lockdown). */
 	if (c->msr < 0)
 		c->msr = open(path, O_RDONLY | O_CLOEXEC);
 }
@@ -25,7 +25,7 @@ int msr_read(uint32_t index, uint64_t *value)
 	return pread(this_cpu->msr, value, 8, (off_t)index) == 8 ? 0 : -1;
 }
 
-/* arch/x86/kernel/msr.c: EIO is the #GP that the instruction took. */
+/* arch/x86/kernel/msr.c: EIO means that the instruction raised #GP. */
 static uint64_t status(ssize_t n, uint64_t *w)
 {
 	if (n == 8)
@@ -54,8 +54,8 @@ uint64_t op_wrmsr(struct percpu *pc, uint64_t *w)
 	return s;
 }
 
-/* KVM takes no hypercall from a program (arch/x86/kvm/x86.c,
- * kvm_emulate_hypercall: CPL), and no program may execute HLT. */
+/* KVM accepts no hypercall from user mode (arch/x86/kvm/x86.c,
+ * kvm_emulate_hypercall: CPL), and user mode cannot execute HLT. */
 uint64_t op_hypercall(struct percpu *pc UNUSED, uint64_t *w UNUSED)
 {
 	return ST_BAD_OP;

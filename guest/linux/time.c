@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The time that Linux makes of its clocks, as a program sees it: on no CPU is it
- * before what any CPU has seen, and it goes on. CLOCK_MONOTONIC_RAW is the
- * clocksource's, slewed by nobody.
+ * Watches the time that Linux derives from its clocks, as a program sees it: it
+ * must advance, and on no CPU lag behind what any CPU has seen.
+ * CLOCK_MONOTONIC_RAW is the clocksource's time, without slewing.
  */
 #include <stdatomic.h>
 #include <time.h>
 
 #include "linux.h"
 
-/* Of the TSC, without a step of the time: a second at 4 GHz and less. */
+/* TSC ticks without an advance of the time: at least a second up to 4 GHz. */
 #define FROZEN_TSC (1ULL << 32)
 
 static _Atomic uint64_t newest; /* ns; of all CPUs */

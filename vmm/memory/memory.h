@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The guest's memory: slots, the gmem files or anonymous memory behind them,
- *  and operations on them while the guest runs. Every function here may be called
- *  from any thread; changes of slots exclude everything else.
+ * and operations on them while the guest runs. Every function here may be
+ * called from any thread; changes of slots exclude everything else.
  *
- *  mode          slot                                      VM type
- *  anon          anonymous memory                          default
- *  gmem          gmem file + mmap of it as userspace_addr  default
- *  gmem-private  gmem file + an anonymous alias            SW_PROTECTED_VM
+ * mode          slot                                      VM type
+ * anon          anonymous memory                          default
+ * gmem          gmem file + mmap of it as userspace_addr  default
+ * gmem-private  gmem file + an anonymous alias            SW_PROTECTED_VM
  */
 #ifndef GPCVM_MEMORY_H
 #define GPCVM_MEMORY_H
