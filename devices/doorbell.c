@@ -74,7 +74,7 @@ static bool may_print(struct doorbell *d, const char *what)
 	r = limit_pass(&d->printed, what, now_ns(), &missed);
 	pthread_mutex_unlock(&d->lock);
 	if (r && missed)
-		complain("%" PRIu64 " more %s were not printed", missed, what);
+		warn("%" PRIu64 " more %s were not printed", missed, what);
 	return r;
 }
 
@@ -87,13 +87,12 @@ static void exception(struct doorbell *d, struct vcpu *v, const uint64_t *w)
 		  v->index, agent_vector_name(w[0]), w[0], w[1], w[2], w[7]);
 	if (!may_print(d, "exceptions in the guest"))
 		return;
-	complain_lines("gpcvm: vCPU %u: unexpected %s in the guest\n"
-		       "  error %016" PRIx64 "  rip %016" PRIx64
-		       "  cs %04" PRIx64 "  rflags %08" PRIx64
-		       "\n  rsp   %016" PRIx64 "  ss  %04" PRIx64
-		       "  cr2 %016" PRIx64 "\n",
-		       v->index, agent_vector_name(w[0]), w[1], w[2], w[3],
-		       w[4], w[5], w[6], w[7]);
+	warn_lines("gpcvm: vCPU %u: unexpected %s in the guest\n"
+		   "  error %016" PRIx64 "  rip %016" PRIx64 "  cs %04" PRIx64
+		   "  rflags %08" PRIx64 "\n  rsp   %016" PRIx64
+		   "  ss  %04" PRIx64 "  cr2 %016" PRIx64 "\n",
+		   v->index, agent_vector_name(w[0]), w[1], w[2], w[3], w[4],
+		   w[5], w[6], w[7]);
 }
 
 static void exception_regs(struct doorbell *d, const uint64_t *w, bool low)
@@ -108,10 +107,10 @@ static void exception_regs(struct doorbell *d, const uint64_t *w, bool low)
 			      : "exceptions' registers r8 to r15"))
 		return;
 	for (int i = 0; i < 8; i += 4)
-		complain_lines("  %-5s %016" PRIx64 "  %-5s %016" PRIx64
-			       "  %-5s %016" PRIx64 "  %-5s %016" PRIx64 "\n",
-			       n[i], w[i], n[i + 1], w[i + 1], n[i + 2],
-			       w[i + 2], n[i + 3], w[i + 3]);
+		warn_lines("  %-5s %016" PRIx64 "  %-5s %016" PRIx64
+			   "  %-5s %016" PRIx64 "  %-5s %016" PRIx64 "\n",
+			   n[i], w[i], n[i + 1], w[i + 1], n[i + 2], w[i + 2],
+			   n[i + 3], w[i + 3]);
 }
 
 static void panic(struct board *b, struct vcpu *v, const uint64_t *w)

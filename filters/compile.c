@@ -185,7 +185,7 @@ static int allow_if(scmp_filter_ctx c, int nr, unsigned int arg,
 				SCMP_CMP(arg, SCMP_CMP_MASKED_EQ, mask, value));
 }
 
-static int refuse(scmp_filter_ctx c, int nr, int with)
+static int refuse_call(scmp_filter_ctx c, int nr, int with)
 {
 	return seccomp_rule_add(c, SCMP_ACT_ERRNO((uint32_t)with), nr, 0);
 }
@@ -202,7 +202,7 @@ static int allow_threads(scmp_filter_ctx c)
 	if (!r)
 		r = allow_if(c, SCMP_SYS(clone), 0, thread, thread);
 	if (!r) /* its flags are in memory: glibc falls back to clone */
-		r = refuse(c, SCMP_SYS(clone3), ENOSYS);
+		r = refuse_call(c, SCMP_SYS(clone3), ENOSYS);
 	if (!r)
 		r = allow_if(c, SCMP_SYS(tgkill), 0, UINT32_MAX, SANDBOX_PID);
 	if (!r)
@@ -224,7 +224,7 @@ static int allow_threads(scmp_filter_ctx c)
  * cannot. */
 static int allow_machine(scmp_filter_ctx c)
 {
-	return allow_threads(c) ?: refuse(c, SCMP_SYS(openat), EACCES);
+	return allow_threads(c) ?: refuse_call(c, SCMP_SYS(openat), EACCES);
 }
 
 /* Exclude TIOCSTI: it types at the terminal what its shell then runs. */
@@ -263,7 +263,7 @@ static int allow_keeper(scmp_filter_ctx c)
 	int r = allow_threads(c);
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(without_right) && !r; i++)
-		r = refuse(c, without_right[i], EPERM);
+		r = refuse_call(c, without_right[i], EPERM);
 	if (!r) /* AF_UNIX */
 		r = allow_if(c, SCMP_SYS(socket), 0, UINT32_MAX, 1);
 	if (!r)
@@ -336,7 +336,7 @@ static int print_filter(scmp_filter_ctx c, enum sandbox_kind kind)
 	return feof(f) ? 0 : -EIO;
 }
 
-static int compile(enum sandbox_kind kind)
+static int compile_filter(enum sandbox_kind kind)
 {
 	/* Nobody would see a message of the other processes: kill them at
 	 * once. */
@@ -360,7 +360,7 @@ int main(void)
 	     "const struct sock_filter sandbox_filters[SANDBOX_KINDS]"
 	     "[SANDBOX_INSNS] = {");
 	for (enum sandbox_kind k = 0; k < SANDBOX_KINDS && !r; k++)
-		r = compile(k);
+		r = compile_filter(k);
 	puts("};");
 	return r || fflush(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -96,7 +96,7 @@ static bool watch_clock(struct percpu *pc, struct clockwatch *cw)
 	}
 	set_fault(w, fault, REPORT_CLOCK_BACK, c.t.version);
 	if (!fault) {
-		set_now(w, pv_now(&c), REPORT_CLOCK_BACKWARDS);
+		set_now(w, pv_clock_ns(&c), REPORT_CLOCK_BACKWARDS);
 		compare_next(cw, w->last, c.t.version);
 	}
 	return fault != REPORT_CLOCK_ODD;
@@ -142,7 +142,8 @@ static uint64_t try_pages(struct percpu *pc, uint64_t *w UNUSED)
 
 /* Follow the MSRs, which may hold anything: an unreadable page is not
  * watched. */
-static void follow(struct percpu *pc, uint64_t old_clock, uint64_t old_steal)
+static void follow_msrs(struct percpu *pc, uint64_t old_clock,
+			uint64_t old_steal)
 {
 	uint64_t status = pc->w[0];
 
@@ -156,7 +157,7 @@ static void follow(struct percpu *pc, uint64_t old_clock, uint64_t old_steal)
 }
 
 /* Serve the host's operations until it has none; returns their number. */
-static uint32_t poll(struct percpu *pc, struct steal_watch *s)
+static uint32_t serve_host(struct percpu *pc, struct steal_watch *s)
 {
 	uint32_t op, served = 0;
 
@@ -165,7 +166,7 @@ static uint32_t poll(struct percpu *pc, struct steal_watch *s)
 
 		agent_serve(pc, op);
 		if (clock != pc->clock || steal != pc->steal)
-			follow(pc, clock, steal);
+			follow_msrs(pc, clock, steal);
 		if (steal != pc->steal)
 			s->polls = 0;
 	}
@@ -177,7 +178,7 @@ static uint32_t poll(struct percpu *pc, struct steal_watch *s)
 void clockwatch_start(struct percpu *pc, struct clockwatch *c)
 {
 	*c = (struct clockwatch){ .steal = { .polls = 0 } };
-	follow(pc, 0, 0);
+	follow_msrs(pc, 0, 0);
 }
 
 uint32_t clockwatch_round(struct percpu *pc, struct clockwatch *c,
@@ -193,7 +194,7 @@ uint32_t clockwatch_round(struct percpu *pc, struct clockwatch *c,
 	}
 	if (++c->polls >= TIME_POLLS)
 		compare_last(pc, c);
-	return poll(pc, &c->steal);
+	return serve_host(pc, &c->steal);
 }
 
 void clockwatch_run(struct percpu *pc)

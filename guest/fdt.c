@@ -99,8 +99,8 @@ static enum prop look_up(const struct tree *t, uint32_t nameoff)
 	return PROP_OTHER;
 }
 
-static __attribute__((noinline, cold)) uint8_t learn(const struct tree *t,
-						     uint32_t nameoff)
+static __attribute__((noinline, cold)) uint8_t learn_name(const struct tree *t,
+							  uint32_t nameoff)
 {
 	uint8_t prop = look_up(t, nameoff);
 
@@ -120,7 +120,7 @@ static inline const fdt32_t *read_prop(const struct tree *t, const fdt32_t *p,
 	uint8_t prop = nameoff < SEEN_ROOM ? seen[nameoff] : PROP_UNSEEN;
 
 	if (prop == PROP_UNSEEN)
-		prop = learn(t, (uint32_t)nameoff);
+		prop = learn_name(t, (uint32_t)nameoff);
 	n->v[prop] = p;
 	return p + 2 + (fdt32_to_cpu(p[0]) + 3ULL) / 4;
 }
@@ -317,7 +317,7 @@ static const fdt32_t *walk_node(struct tree *t, const fdt32_t *p,
 	return p;
 }
 
-static void walk(struct tree *t)
+static void walk_tree(struct tree *t)
 {
 	const fdt32_t *p = t->p, *end = t->end;
 	uint32_t depth = 0;
@@ -345,7 +345,7 @@ static void walk_from_start(struct tree *t)
 	t->m->nr_cpus = 0;
 	t->m->ram = 0;
 	t->m->ram_private = 0;
-	walk(t);
+	walk_tree(t);
 }
 
 void fdt_read(struct machine *m, const void *fdt)

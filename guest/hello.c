@@ -7,7 +7,7 @@
 #define LSR_THRE   0x20 /* can accept a byte */
 #define UART_TRIES 100000
 
-static void put(char c)
+static void put_serial(char c)
 {
 	for (int i = 0; i < UART_TRIES; i++)
 		if (inb(UART_LSR) & LSR_THRE) {
@@ -20,7 +20,7 @@ static void put(char c)
 static void print(const char *s)
 {
 	for (; *s; s++)
-		put(*s);
+		put_serial(*s);
 }
 
 static void print_num(uint64_t v)
@@ -29,7 +29,7 @@ static void print_num(uint64_t v)
 
 	text_num(&t, v, 10);
 	for (uint32_t i = 0; i < t.len; i++)
-		put(t.s[i]);
+		put_serial(t.s[i]);
 }
 
 void hello_run(struct percpu *pc)

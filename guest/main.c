@@ -47,7 +47,7 @@ static const struct guest *find_guest(const struct machine *m)
 	panic(&t);
 }
 
-static void start(struct machine *m, struct percpu *pc, const void *fdt)
+static void start_vcpu(struct machine *m, struct percpu *pc, const void *fdt)
 {
 	uint64_t w[DB_WORDS] = { (uint64_t)entry };
 
@@ -69,7 +69,7 @@ void guest_main(uint64_t index, struct percpu *pc, const void *fdt)
 	static struct machine machine;
 
 	if (index == 0)
-		start(&machine, pc, fdt);
+		start_vcpu(&machine, pc, fdt);
 	if (!pc->m || pc->index != index)
 		panic_with("not in the device tree: vCPU", index);
 	for (uint32_t i = 0; i < pc->nr_msrs; i++)

@@ -21,7 +21,7 @@ static uint64_t get_secret(struct percpu *pc)
 	return pc->secret_masked ^ pc->secret_mask;
 }
 
-static uint64_t plant(struct percpu *pc, uint64_t gpa)
+static uint64_t plant_canary(struct percpu *pc, uint64_t gpa)
 {
 	volatile word64 *p = (volatile word64 *)gpa;
 	uint64_t seed = get_secret(pc) ^ gpa;
@@ -37,7 +37,7 @@ static uint64_t plant(struct percpu *pc, uint64_t gpa)
 	return CANARY_PLANT;
 }
 
-static uint64_t check(struct percpu *pc, uint64_t gpa, uint64_t *offset)
+static uint64_t check_canary(struct percpu *pc, uint64_t gpa, uint64_t *offset)
 {
 	const volatile word64 *p = (const volatile word64 *)gpa;
 	uint64_t seed = get_secret(pc) ^ gpa, any = 0;
@@ -67,8 +67,8 @@ uint64_t op_canary(struct percpu *pc, uint64_t *w)
 		return ST_BAD_OP;
 	w[2] = 0;
 	if (request == CANARY_PLANT)
-		w[1] = plant(pc, gpa);
+		w[1] = plant_canary(pc, gpa);
 	else
-		w[1] = check(pc, gpa, &w[2]);
+		w[1] = check_canary(pc, gpa, &w[2]);
 	return ST_OK;
 }

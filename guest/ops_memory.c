@@ -39,7 +39,7 @@ static size_t copy_some(char *to, const char *from, uint64_t addr, size_t len)
 }
 
 /* @addr is the requested address, on the guest memory's side. */
-static void copy(char *to, const char *from, uint64_t addr, size_t len)
+static void copy_aligned(char *to, const char *from, uint64_t addr, size_t len)
 {
 	while (len) {
 		size_t n = copy_some(to, from, addr, len);
@@ -59,7 +59,7 @@ uint64_t op_read(struct percpu *pc, uint64_t *w)
 		return ST_BAD_OP;
 	for (int i = 1; i < DB_WORDS; i++)
 		w[i] = 0;
-	copy((char *)&w[1], (const char *)gpa, gpa, len);
+	copy_aligned((char *)&w[1], (const char *)gpa, gpa, len);
 	return ST_OK;
 }
 
@@ -70,7 +70,7 @@ uint64_t op_write(struct percpu *pc, uint64_t *w)
 	if (!size || size > 8 || size & (size - 1) ||
 	    !map_range(pc->m, gpa, size))
 		return ST_BAD_OP;
-	copy((char *)gpa, (const char *)&w[2], gpa, size);
+	copy_aligned((char *)gpa, (const char *)&w[2], gpa, size);
 	return ST_OK;
 }
 

@@ -31,7 +31,7 @@ _Static_assert(sizeof(struct vcpu_runstate_info) == 48, "Xen's ABI");
  * memory, for which KVM would warn about a locked access
  * (emulator_cmpxchg_emulated): use a plain one.
  */
-static uint64_t take(volatile word64 *p, uint64_t bits)
+static uint64_t take_bits(volatile word64 *p, uint64_t bits)
 {
 	uint64_t was = *p;
 
@@ -44,7 +44,7 @@ static uint64_t take(volatile word64 *p, uint64_t bits)
 
 static bool take_port(struct shared_info *s, uint64_t port)
 {
-	return port && take(&s->pending[port / 64], 1ULL << port % 64);
+	return port && take_bits(&s->pending[port / 64], 1ULL << port % 64);
 }
 
 uint64_t op_evtchn(struct percpu *pc, uint64_t *w)
@@ -88,7 +88,7 @@ uint64_t op_upcall(struct percpu *pc, uint64_t *w)
 	/* Clear in this order: KVM sets them in the opposite order. */
 	w[2] = v->upcall_pending | (uint64_t)v->upcall_mask << 8;
 	v->upcall_pending = 0;
-	w[1] = take(&v->pending_sel, ~0ULL);
+	w[1] = take_bits(&v->pending_sel, ~0ULL);
 	return ST_OK;
 }
 

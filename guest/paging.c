@@ -16,13 +16,13 @@
 
 extern uint64_t pml4[]; /* entry.S */
 
-static void lock(struct machine *m)
+static void lock_tables(struct machine *m)
 {
 	while (__atomic_exchange_n(&m->lock, 1, __ATOMIC_ACQUIRE))
 		asm volatile("pause");
 }
 
-static void unlock(struct machine *m)
+static void unlock_tables(struct machine *m)
 {
 	__atomic_store_n(&m->lock, 0, __ATOMIC_RELEASE);
 }
@@ -75,10 +75,10 @@ bool map_range(struct machine *m, uint64_t gpa, uint64_t len)
 		return false;
 	if (end <= MAP_STATIC)
 		return true;
-	lock(m);
+	lock_tables(m);
 	for (gpa &= ~((1ULL << PD_SHIFT) - 1); ok && gpa < end;
 	     gpa += 1ULL << PD_SHIFT)
 		ok = map_large(m, gpa);
-	unlock(m);
+	unlock_tables(m);
 	return ok;
 }

@@ -57,7 +57,7 @@ bool pv_read_steal(uint64_t gpa, struct steal_copy *c)
 }
 
 /* Linux, arch/x86/include/asm/pvclock.h: pvclock_scale_delta() */
-uint64_t pv_now(const struct clock_copy *c)
+uint64_t pv_clock_ns(const struct clock_copy *c)
 {
 	uint64_t delta = c->tsc - c->t.tsc_timestamp;
 

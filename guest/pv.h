@@ -42,6 +42,6 @@ bool pv_read_steal(uint64_t gpa, struct steal_copy *c);
 uint64_t *pv_watched(struct percpu *pc, uint32_t msr);
 
 /* Return the clock at c->tsc, in ns. */
-uint64_t pv_now(const struct clock_copy *c);
+uint64_t pv_clock_ns(const struct clock_copy *c);
 
 #endif

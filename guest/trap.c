@@ -20,7 +20,7 @@ static uint64_t read_cr3(void)
 	return v;
 }
 
-static _Noreturn void report(const struct frame *f)
+static _Noreturn void report_exception(const struct frame *f)
 {
 	uint64_t w[DB_WORDS] = { f->vector, f->error, f->rip, f->cs,
 				 f->rflags, f->rsp,   f->ss,  read_cr2() };
@@ -45,7 +45,7 @@ void trap(struct frame *f)
 		panic_with("exception in the exception handler, rip", f->rip);
 	pc->trapping = true;
 	if (!pc->fixup)
-		report(f);
+		report_exception(f);
 	pc->w[1] = f->vector;
 	pc->w[2] = f->error;
 	pc->w[3] = f->rip;

@@ -100,6 +100,6 @@ int main(int argc, char **argv)
 	}
 	if (!strcmp(argv[1], "--version"))
 		return version();
-	complain("no subcommand '%s': gpcvm --help lists them", argv[1]);
+	warn("no subcommand '%s': gpcvm --help lists them", argv[1]);
 	return STATUS_USAGE;
 }

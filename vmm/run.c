@@ -91,15 +91,14 @@ static void say_hello(const struct run *r)
 
 	if (cfg->quiet)
 		return;
-	complain("memory %s, %s in %u slots; %u vCPU%s; guest %s",
-		 mem_mode_name(mem->mode, mem->no_direct_map),
-		 num_size(memory_size(mem), size), mem->nr_slots, cfg->vcpus,
-		 cfg->vcpus == 1 ? "" : "s", cfg->kernel ?: cfg->guest);
+	warn("memory %s, %s in %u slots; %u vCPU%s; guest %s",
+	     mem_mode_name(mem->mode, mem->no_direct_map),
+	     num_size(memory_size(mem), size), mem->nr_slots, cfg->vcpus,
+	     cfg->vcpus == 1 ? "" : "s", cfg->kernel ?: cfg->guest);
 	if (cfg->control)
-		complain("control socket %s", cfg->control);
+		warn("control socket %s", cfg->control);
 	else if (guest_has_agent(cfg->guest))
-		complain(
-			"without --control nobody can talk to the guest; Ctrl-C ends it");
+		warn("without --control nobody can talk to the guest; Ctrl-C ends it");
 }
 
 /* What is printed from here on does not block this thread. */
@@ -136,13 +135,13 @@ static void watch_threads(struct run *r)
 	struct err e;
 
 	if (!files || !tids) {
-		complain("no memory to watch %u vCPUs' threads", nr);
+		warn("no memory to watch %u vCPUs' threads", nr);
 		goto out;
 	}
 	for (unsigned int i = 0; i < nr; i++)
 		tids[i] = vcpu_tid(&r->m.vcpus[i]);
 	if (keeper_tasks(&r->keeper, tids, nr, files, &e))
-		complain_err(&e);
+		warn_err(&e);
 	for (unsigned int i = 0; i < nr; i++)
 		vcpu_set_task(&r->m.vcpus[i], &files[i]);
 out:
@@ -309,7 +308,7 @@ int run_main(int argc, char **argv)
 	    (cfg.dump_dtb ? dump_dtb(&r, &e) : bring_up(&r, &e))) {
 		if (r.signal_fd >= 0) /* no signal ends a write any more */
 			out_start(cfg.vcpus);
-		complain_err(&e);
+		warn_err(&e);
 		status = STATUS_FAILED;
 	} else if (cfg.dump_dtb) {
 		status = STATUS_OK;
@@ -320,7 +319,7 @@ int run_main(int argc, char **argv)
 		pthread_mutex_unlock(&r.m.end_lock);
 		if (!cfg.quiet ||
 		    (status >= STATUS_TRIPLE_FAULT && status != STATUS_RESET))
-			complain("%s", r.m.reason);
+			warn("%s", r.m.reason);
 	}
 	tear_down(&r, status);
 	return status;

@@ -10,7 +10,7 @@
 static _Thread_local sigjmp_buf *fixup;
 
 /* Report the registers in the format of the tiny guest's trap.c. */
-static _Noreturn void report(const gregset_t r)
+static _Noreturn void report_exception(const gregset_t r)
 {
 	uint64_t w[DB_WORDS] = {
 		(uint64_t)r[REG_TRAPNO],       (uint64_t)r[REG_ERR],
@@ -42,7 +42,7 @@ static void on_fault(int sig UNUSED, siginfo_t *info UNUSED, void *context)
 	struct cpu *c = this_cpu;
 
 	if (!fixup)
-		report(u->uc_mcontext.gregs);
+		report_exception(u->uc_mcontext.gregs);
 	c->pc.w[1] = (uint64_t)u->uc_mcontext.gregs[REG_TRAPNO];
 	c->pc.w[2] = (uint64_t)u->uc_mcontext.gregs[REG_ERR];
 	c->pc.w[3] = (uint64_t)u->uc_mcontext.gregs[REG_RIP];

@@ -42,7 +42,7 @@ static uint64_t msr_or_off(uint32_t index)
 	return msr_read(index, &v) ? 0 : v;
 }
 
-static void start(struct cpu *c)
+static void start_thread(struct cpu *c)
 {
 	struct percpu *pc = &c->pc;
 
@@ -57,7 +57,7 @@ static void start(struct cpu *c)
 	pc->w[0] = ST_OK;
 }
 
-static void *run(void *arg)
+static void *run_thread(void *arg)
 {
 	const struct timespec nap = { .tv_nsec = SLEEP_NS };
 	struct time_watch time = { .went_back = false };
@@ -73,7 +73,7 @@ static void *run(void *arg)
 	 * defines another outb(). */
 	if (syscall(SYS_iopl, 3))
 		fail("iopl: no port I/O (CONFIG_X86_IOPL_IOPERM, or lockdown)");
-	start(this_cpu);
+	start_thread(this_cpu);
 	for (;;) {
 		time_round(&time);
 		if (clockwatch_round(&this_cpu->pc, &this_cpu->clocks,
@@ -98,7 +98,7 @@ int main(void)
 		fail("sigaction");
 	for (long i = 0; i < cpus; i++) {
 		all[i].number = (int)i;
-		errno = pthread_create(&thread, NULL, run, &all[i]);
+		errno = pthread_create(&thread, NULL, run_thread, &all[i]);
 		if (errno)
 			fail("pthread_create");
 	}

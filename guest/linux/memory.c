@@ -28,7 +28,7 @@ int memory_init(void)
 	return mem < 0 ? -1 : 0;
 }
 
-static bool map(uint64_t gpa, uint64_t len)
+static bool map_piece(uint64_t gpa, uint64_t len)
 {
 	void *p = mmap((void *)gpa, len, PROT_READ | PROT_WRITE,
 		       MAP_SHARED | MAP_FIXED_NOREPLACE, mem, (off_t)gpa);
@@ -49,9 +49,10 @@ static bool map_page(uint64_t gpa)
 
 	if (!mincore((void *)gpa, PAGE, &in))
 		return true;
-	if (map(gpa & ~(PIECE - 1), PIECE) && !mincore((void *)gpa, PAGE, &in))
+	if (map_piece(gpa & ~(PIECE - 1), PIECE) &&
+	    !mincore((void *)gpa, PAGE, &in))
 		return true;
-	return map(gpa, PAGE);
+	return map_piece(gpa, PAGE);
 }
 
 bool map_range(struct machine *m UNUSED, uint64_t gpa, uint64_t len)

@@ -26,7 +26,7 @@ int msr_read(uint32_t index, uint64_t *value)
 }
 
 /* arch/x86/kernel/msr.c: EIO means that the instruction raised #GP. */
-static uint64_t status(ssize_t n, uint64_t *w)
+static uint64_t msr_status(ssize_t n, uint64_t *w)
 {
 	if (n == 8)
 		return ST_OK;
@@ -40,14 +40,15 @@ static uint64_t status(ssize_t n, uint64_t *w)
 
 uint64_t op_rdmsr(struct percpu *pc UNUSED, uint64_t *w)
 {
-	return status(pread(this_cpu->msr, &w[1], 8, (off_t)(uint32_t)w[0]), w);
+	return msr_status(pread(this_cpu->msr, &w[1], 8, (off_t)(uint32_t)w[0]),
+			  w);
 }
 
 uint64_t op_wrmsr(struct percpu *pc, uint64_t *w)
 {
 	uint64_t *watch = pv_watched(pc, (uint32_t)w[0]), v = w[1];
-	uint64_t s =
-		status(pwrite(this_cpu->msr, &v, 8, (off_t)(uint32_t)w[0]), w);
+	uint64_t s = msr_status(
+		pwrite(this_cpu->msr, &v, 8, (off_t)(uint32_t)w[0]), w);
 
 	if (s == ST_OK && watch)
 		*watch = v;

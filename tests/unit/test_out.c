@@ -69,11 +69,11 @@ static void over(struct printer *p)
 static void print_three(void)
 {
 	out_guest("one ", 4);
-	complain("two");
+	warn("two");
 	out_guest("three", 5);
-	complain_lines("  four\n");
+	warn_lines("  four\n");
 	out_finish();
-	complain("too late");
+	warn("too late");
 }
 
 static void all_is_there_at_the_end_each_on_its_file(void **state)
@@ -111,7 +111,7 @@ static void print_many(void)
 	memset(x, 'x', 100);
 	x[100] = '\0';
 	for (int i = 0; i < MANY; i++)
-		complain("%d %s", i, x);
+		warn("%d %s", i, x);
 	out_guest("now", 3);
 	out_finish();
 }

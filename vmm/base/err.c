@@ -52,7 +52,7 @@ static void print_message(const char *text, size_t len)
 		fwrite(text, 1, len, stderr);
 }
 
-void complain(const char *fmt, ...)
+void warn(const char *fmt, ...)
 {
 	char line[1024];
 	size_t len = strlen(strcpy(line, "gpcvm: "));
@@ -68,12 +68,12 @@ void complain(const char *fmt, ...)
 	print_message(line, len + 1);
 }
 
-void complain_err(const struct err *e)
+void warn_err(const struct err *e)
 {
-	complain("%s", e->msg);
+	warn("%s", e->msg);
 }
 
-void complain_lines(const char *fmt, ...)
+void warn_lines(const char *fmt, ...)
 {
 	char text[2048];
 	va_list ap;

@@ -52,9 +52,9 @@ static inline int err_minus_one(int r)
 
 /* Print "gpcvm: <message>" on stderr. For people; a protocol never reads it.
  * Does not block while a machine runs: out.h. */
-void complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-void complain_err(const struct err *e);
+void warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void warn_err(const struct err *e);
 /* Print whole lines that belong to a message, without the prefix. */
-void complain_lines(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void warn_lines(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

@@ -49,7 +49,7 @@ void events_free(struct events *ev)
 
 /* ---- adding -------------------------------------------------------------- */
 
-static bool by_guest(enum event_type type)
+static bool caused_by_guest(enum event_type type)
 {
 	return type == EVENT_GUEST || type == EVENT_EXIT;
 }
@@ -57,7 +57,7 @@ static bool by_guest(enum event_type type)
 /* Return the next entry. The lock is held. */
 static struct event *next_slot(struct events *ev, enum event_type type)
 {
-	struct event_ring *r = &ev->rings[by_guest(type)];
+	struct event_ring *r = &ev->rings[caused_by_guest(type)];
 	struct event *slot = &r->events[r->put++ % r->size];
 
 	if (type == EVENT_KERNEL)
@@ -69,7 +69,7 @@ static struct event *next_slot(struct events *ev, enum event_type type)
 }
 
 /* Release the lock and wake the subscribers. */
-static void put_end(struct events *ev)
+static void event_publish(struct events *ev)
 {
 	bool armed = ev->armed;
 
@@ -86,7 +86,7 @@ void event_add(struct events *ev, enum event_type type, const char *fmt, ...)
 	size_t n;
 
 	pthread_mutex_lock(&ev->lock);
-	if (by_guest(type) &&
+	if (caused_by_guest(type) &&
 	    !limit_pass(&ev->limits, fmt, now_ns(), &missed)) {
 		pthread_mutex_unlock(&ev->lock);
 		return;
@@ -99,7 +99,7 @@ void event_add(struct events *ev, enum event_type type, const char *fmt, ...)
 	if (missed)
 		snprintf(slot->text + n, sizeof(slot->text) - n,
 			 " (%" PRIu64 " like it were left out before)", missed);
-	put_end(ev);
+	event_publish(ev);
 }
 
 void event_add_request(struct events *ev, const char *line, size_t len,
@@ -123,7 +123,7 @@ void event_add_request(struct events *ev, const char *line, size_t len,
 		len += olen + 3;
 	}
 	slot->text[len] = '\0';
-	put_end(ev);
+	event_publish(ev);
 }
 
 /* ---- reading; the lock is held ------------------------------------------- */
@@ -139,7 +139,7 @@ static uint64_t first_put(const struct event_ring *r)
 }
 
 /* Return the first event after @seq, or NULL. Cheap when there is none. */
-static const struct event *after(const struct event_ring *r, uint64_t seq)
+static const struct event *event_after(const struct event_ring *r, uint64_t seq)
 {
 	uint64_t lo = first_put(r), hi = r->put;
 
@@ -161,8 +161,8 @@ bool event_next(struct events *ev, uint64_t seq, struct event *out)
 	const struct event *a, *b;
 
 	pthread_mutex_lock(&ev->lock);
-	a = after(&ev->rings[0], seq);
-	b = after(&ev->rings[1], seq);
+	a = event_after(&ev->rings[0], seq);
+	b = event_after(&ev->rings[1], seq);
 	if (!a || (b && b->seq < a->seq))
 		a = b;
 	if (a)

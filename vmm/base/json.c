@@ -27,7 +27,7 @@ void json_reset(struct json *j)
 	j->failed = false;
 }
 
-static bool grow(struct json *j, size_t need)
+static bool json_grow(struct json *j, size_t need)
 {
 	size_t cap = j->cap ? j->cap : FIRST_CAP;
 	char *buf;
@@ -52,24 +52,24 @@ static bool grow(struct json *j, size_t need)
 
 /* Make room for @need more bytes. Once memory has run out nothing is appended,
  * so that no later element takes the place of a missing one. */
-static inline bool reserve(struct json *j, size_t need)
+static inline bool json_reserve(struct json *j, size_t need)
 {
 	if (!j->failed && j->cap - j->len >= need)
 		return true;
-	return grow(j, need);
+	return json_grow(j, need);
 }
 
 static void json_put(struct json *j, const char *s, size_t n)
 {
-	if (!n || !reserve(j, n))
+	if (!n || !json_reserve(j, n))
 		return;
 	memcpy(j->buf + j->len, s, n);
 	j->len += n;
 }
 
-static void put_char(struct json *j, char c)
+static void json_put_char(struct json *j, char c)
 {
-	if (reserve(j, 1))
+	if (json_reserve(j, 1))
 		j->buf[j->len++] = c;
 }
 
@@ -86,7 +86,7 @@ void json_rewind(struct json *j, struct json_mark m)
 
 const char *json_text(struct json *j)
 {
-	if (!reserve(j, 1))
+	if (!json_reserve(j, 1))
 		return NULL;
 	j->buf[j->len] = 0;
 	return j->buf;
@@ -121,12 +121,12 @@ static void put_escaped(struct json *j, unsigned char c)
 	json_put(j, esc, 2);
 }
 
-static void put_string(struct json *j, const char *s, size_t n)
+static void json_put_string(struct json *j, const char *s, size_t n)
 {
 	static const char replacement[] = "\xef\xbf\xbd"; /* U+FFFD */
 	size_t i = 0;
 
-	put_char(j, '"');
+	json_put_char(j, '"');
 	while (i < n) {
 		size_t start = i;
 		size_t len;
@@ -149,58 +149,58 @@ static void put_string(struct json *j, const char *s, size_t n)
 		json_put(j, len ? s + i : replacement, len ? len : 3);
 		i += len ? len : 1;
 	}
-	put_char(j, '"');
+	json_put_char(j, '"');
 }
 
 /* Write what precedes any value: the comma and the key. */
-static void begin_value(struct json *j, const char *key)
+static void json_begin_value(struct json *j, const char *key)
 {
 	if (j->comma)
-		put_char(j, ',');
+		json_put_char(j, ',');
 	j->comma = true;
 	if (key) {
-		put_string(j, key, strlen(key));
-		put_char(j, ':');
+		json_put_string(j, key, strlen(key));
+		json_put_char(j, ':');
 	}
 }
 
-static void open_bracket(struct json *j, const char *key, char bracket)
+static void json_open(struct json *j, const char *key, char bracket)
 {
-	begin_value(j, key);
-	put_char(j, bracket);
+	json_begin_value(j, key);
+	json_put_char(j, bracket);
 	j->comma = false;
 }
 
-static void close_bracket(struct json *j, char bracket)
+static void json_close(struct json *j, char bracket)
 {
-	put_char(j, bracket);
+	json_put_char(j, bracket);
 	j->comma = true;
 }
 
 void json_object(struct json *j, const char *key)
 {
-	open_bracket(j, key, '{');
+	json_open(j, key, '{');
 }
 
 void json_object_end(struct json *j)
 {
-	close_bracket(j, '}');
+	json_close(j, '}');
 }
 
 void json_array(struct json *j, const char *key)
 {
-	open_bracket(j, key, '[');
+	json_open(j, key, '[');
 }
 
 void json_array_end(struct json *j)
 {
-	close_bracket(j, ']');
+	json_close(j, ']');
 }
 
 void json_strn(struct json *j, const char *key, const char *value, size_t len)
 {
-	begin_value(j, key);
-	put_string(j, value, len);
+	json_begin_value(j, key);
+	json_put_string(j, value, len);
 }
 
 void json_str(struct json *j, const char *key, const char *value)
@@ -225,15 +225,15 @@ static void put_decimal(struct json *j, uint64_t v)
 
 void json_num(struct json *j, const char *key, uint64_t value)
 {
-	begin_value(j, key);
+	json_begin_value(j, key);
 	put_decimal(j, value);
 }
 
 void json_int(struct json *j, const char *key, int64_t value)
 {
-	begin_value(j, key);
+	json_begin_value(j, key);
 	if (value < 0)
-		put_char(j, '-');
+		json_put_char(j, '-');
 	put_decimal(j, value < 0 ? -(uint64_t)value : (uint64_t)value);
 }
 
@@ -242,7 +242,7 @@ void json_hex(struct json *j, const char *key, uint64_t value)
 	char text[24];
 	int n = snprintf(text, sizeof(text), "\"0x%" PRIx64 "\"", value);
 
-	begin_value(j, key);
+	json_begin_value(j, key);
 	json_put(j, text, (size_t)n);
 }
 
@@ -251,31 +251,31 @@ void json_bytes(struct json *j, const char *key, const void *data, size_t len)
 	static const char hex[] = "0123456789abcdef";
 	const unsigned char *p = data;
 
-	begin_value(j, key);
-	put_char(j, '"');
+	json_begin_value(j, key);
+	json_put_char(j, '"');
 	for (size_t i = 0; i < len; i++) {
 		char pair[2] = { hex[p[i] >> 4], hex[p[i] & 15] };
 
 		json_put(j, pair, sizeof(pair));
 	}
-	put_char(j, '"');
+	json_put_char(j, '"');
 }
 
 void json_bool(struct json *j, const char *key, bool value)
 {
-	begin_value(j, key);
+	json_begin_value(j, key);
 	json_put(j, value ? "true" : "false", value ? 4 : 5);
 }
 
 void json_null(struct json *j, const char *key)
 {
-	begin_value(j, key);
+	json_begin_value(j, key);
 	json_put(j, "null", 4);
 }
 
 void json_newline(struct json *j)
 {
-	put_char(j, '\n');
+	json_put_char(j, '\n');
 	j->comma = false;
 }
 

@@ -105,8 +105,8 @@ static bool is_named(struct json_read r, const struct part *p)
 	return false;
 }
 
-static enum field_found walk(const struct json_read *value, const char *path,
-			     field_fn fn, void *arg);
+static enum field_found walk_value(const struct json_read *value,
+				   const char *path, field_fn fn, void *arg);
 
 static enum field_found walk_object(struct json_read r, const struct part *p,
 				    field_fn fn, void *arg)
@@ -116,7 +116,7 @@ static enum field_found walk_object(struct json_read r, const struct part *p,
 
 		json_read_next(&r);
 		if (it)
-			return walk(&r, p->rest, fn, arg);
+			return walk_value(&r, p->rest, fn, arg);
 		if (!json_read_skip(&r))
 			break;
 	}
@@ -133,7 +133,7 @@ static enum field_found walk_array(struct json_read r, const struct part *p,
 		if (r.last == JSON_BAD || r.last == JSON_END)
 			return FIELD_MISSING;
 		if (every || part_is_number(p, i) || is_named(r, p)) {
-			found = walk(&r, p->rest, fn, arg);
+			found = walk_value(&r, p->rest, fn, arg);
 			if (!every || found != FIELD_ALL)
 				return found;
 		}
@@ -144,8 +144,8 @@ static enum field_found walk_array(struct json_read r, const struct part *p,
 }
 
 /* Walk @value, whose first token was read. */
-static enum field_found walk(const struct json_read *value, const char *path,
-			     field_fn fn, void *arg)
+static enum field_found walk_value(const struct json_read *value,
+				   const char *path, field_fn fn, void *arg)
 {
 	struct part p;
 
@@ -166,7 +166,7 @@ enum field_found field_each(const char *text, size_t n, const char *path,
 
 	json_read_init(&r, text, n);
 	json_read_next(&r);
-	return walk(&r, path, fn, arg);
+	return walk_value(&r, path, fn, arg);
 }
 
 void field_each_named(const char *text, size_t n, const char *name, field_fn fn,

@@ -13,7 +13,7 @@ void json_read_init(struct json_read *r, const char *text, size_t n)
 				 .value_next = true };
 }
 
-static enum json_token bad(struct json_read *r)
+static enum json_token read_failed(struct json_read *r)
 {
 	r->len = 0;
 	return r->last = JSON_BAD;
@@ -26,7 +26,8 @@ static void skip_blanks(struct json_read *r)
 		r->at++;
 }
 
-static enum json_token took(struct json_read *r, enum json_token t, size_t n)
+static enum json_token take_token(struct json_read *r, enum json_token t,
+				  size_t n)
 {
 	r->text = r->at;
 	r->len = n;
@@ -34,17 +35,17 @@ static enum json_token took(struct json_read *r, enum json_token t, size_t n)
 	return r->last = t;
 }
 
-static enum json_token word(struct json_read *r, const char *want,
-			    enum json_token t)
+static enum json_token read_word(struct json_read *r, const char *want,
+				 enum json_token t)
 {
 	size_t n = strlen(want);
 
 	if ((size_t)(r->end - r->at) < n || memcmp(r->at, want, n) != 0)
-		return bad(r);
-	return took(r, t, n);
+		return read_failed(r);
+	return take_token(r, t, n);
 }
 
-static size_t digits(const char *p, const char *end)
+static size_t skip_digits(const char *p, const char *end)
 {
 	size_t n = 0;
 
@@ -61,26 +62,26 @@ static enum json_token read_number(struct json_read *r)
 
 	if (*p == '-')
 		p++;
-	n = digits(p, r->end);
+	n = skip_digits(p, r->end);
 	if (!n || (n > 1 && *p == '0'))
-		return bad(r);
+		return read_failed(r);
 	p += n;
 	if (p < r->end && *p == '.') {
-		n = digits(++p, r->end);
+		n = skip_digits(++p, r->end);
 		if (!n)
-			return bad(r);
+			return read_failed(r);
 		p += n;
 	}
 	if (p < r->end && (*p == 'e' || *p == 'E')) {
 		p++;
 		if (p < r->end && (*p == '+' || *p == '-'))
 			p++;
-		n = digits(p, r->end);
+		n = skip_digits(p, r->end);
 		if (!n)
-			return bad(r);
+			return read_failed(r);
 		p += n;
 	}
-	return took(r, JSON_NUMBER, (size_t)(p - r->at));
+	return take_token(r, JSON_NUMBER, (size_t)(p - r->at));
 }
 
 static int hex4(const char *p, const char *end)
@@ -102,7 +103,7 @@ static int hex4(const char *p, const char *end)
 	return v;
 }
 
-static enum json_token string(struct json_read *r, enum json_token t)
+static enum json_token read_string(struct json_read *r, enum json_token t)
 {
 	const char *p = ++r->at;
 
@@ -110,13 +111,13 @@ static enum json_token string(struct json_read *r, enum json_token t)
 		if (*p != '\\')
 			continue;
 		if (++p == r->end || !*p || !strchr("\"\\/bfnrtu", *p))
-			return bad(r);
+			return read_failed(r);
 		if (*p == 'u' && hex4(p + 1, r->end) < 0)
-			return bad(r);
+			return read_failed(r);
 	}
 	if (p == r->end)
-		return bad(r);
-	took(r, t, (size_t)(p - r->at));
+		return read_failed(r);
+	take_token(r, t, (size_t)(p - r->at));
 	r->at++; /* the closing quote */
 	return t;
 }
@@ -131,13 +132,13 @@ static enum json_token open_bracket(struct json_read *r, enum json_token t)
 	uint64_t bit;
 
 	if (r->depth == JSON_MAX_DEPTH)
-		return bad(r);
+		return read_failed(r);
 	bit = UINT64_C(1) << r->depth++;
 	r->objects = t == JSON_OBJECT ? r->objects | bit : r->objects & ~bit;
-	return took(r, t, 1);
+	return take_token(r, t, 1);
 }
 
-static enum json_token value(struct json_read *r)
+static enum json_token read_value(struct json_read *r)
 {
 	r->value_next = false;
 	switch (*r->at) {
@@ -146,28 +147,28 @@ static enum json_token value(struct json_read *r)
 	case '[':
 		return open_bracket(r, JSON_ARRAY);
 	case '"':
-		return string(r, JSON_STRING);
+		return read_string(r, JSON_STRING);
 	case 't':
-		return word(r, "true", JSON_TRUE);
+		return read_word(r, "true", JSON_TRUE);
 	case 'f':
-		return word(r, "false", JSON_FALSE);
+		return read_word(r, "false", JSON_FALSE);
 	case 'n':
-		return word(r, "null", JSON_NULL);
+		return read_word(r, "null", JSON_NULL);
 	default:
 		return read_number(r);
 	}
 }
 
-static enum json_token key(struct json_read *r)
+static enum json_token read_key(struct json_read *r)
 {
 	struct json_read k;
 
-	if (*r->at != '"' || string(r, JSON_KEY) == JSON_BAD)
-		return bad(r);
+	if (*r->at != '"' || read_string(r, JSON_KEY) == JSON_BAD)
+		return read_failed(r);
 	k = *r; /* skip the colon, but the key is the token */
 	skip_blanks(&k);
 	if (k.at == k.end || *k.at != ':')
-		return bad(r);
+		return read_failed(r);
 	r->at = k.at + 1;
 	r->value_next = true;
 	return JSON_KEY;
@@ -182,26 +183,27 @@ enum json_token json_read_next(struct json_read *r)
 	skip_blanks(r);
 	if (r->at == r->end) {
 		if (r->depth || r->value_next)
-			return bad(r);
-		return took(r, JSON_END, 0);
+			return read_failed(r);
+		return take_token(r, JSON_END, 0);
 	}
 	if (r->value_next)
-		return value(r);
+		return read_value(r);
 	if (!r->depth)
-		return bad(r); /* text after the top-level value */
+		return read_failed(r); /* text after the top-level value */
 	if (*r->at == (object ? '}' : ']')) {
 		r->depth--;
-		return took(r, object ? JSON_OBJECT_END : JSON_ARRAY_END, 1);
+		return take_token(r, object ? JSON_OBJECT_END : JSON_ARRAY_END,
+				  1);
 	}
 	if (r->last != JSON_OBJECT && r->last != JSON_ARRAY) {
 		if (*r->at != ',')
-			return bad(r);
+			return read_failed(r);
 		r->at++;
 		skip_blanks(r);
 		if (r->at == r->end)
-			return bad(r);
+			return read_failed(r);
 	}
-	return object ? key(r) : value(r);
+	return object ? read_key(r) : read_value(r);
 }
 
 bool json_read_skip(struct json_read *r)
@@ -216,7 +218,7 @@ bool json_read_skip(struct json_read *r)
 	return false;
 }
 
-static size_t encode(uint32_t c, char out[static 4])
+static size_t utf8_encode(uint32_t c, char out[static 4])
 {
 	if (c < 0x80) {
 		out[0] = (char)c;
@@ -276,7 +278,7 @@ size_t json_read_char(const char **at, const char *end, char out[static 4])
 	if (*p == '\\' && end - p > 1) {
 		*at = p + 2;
 		if (p[1] == 'u')
-			return encode(escaped_unicode(at, end), out);
+			return utf8_encode(escaped_unicode(at, end), out);
 		hit = p[1] ? strchr(from, p[1]) : NULL;
 		out[0] = hit ? to[hit - from] : p[1];
 		return 1;
@@ -284,7 +286,7 @@ size_t json_read_char(const char **at, const char *end, char out[static 4])
 	n = utf8_len(p, (size_t)(end - p));
 	*at = p + (n ? n : 1);
 	if (!n)
-		return encode(0xfffd, out);
+		return utf8_encode(0xfffd, out);
 	memcpy(out, p, n);
 	return n;
 }

@@ -29,8 +29,8 @@ void loop_free(struct loop *l)
 	l->fd = -1;
 }
 
-static int control(struct loop *l, int op, struct loop_source *s,
-		   uint32_t events)
+static int loop_ctl(struct loop *l, int op, struct loop_source *s,
+		    uint32_t events)
 {
 	struct epoll_event ev = { .events = events, .data.ptr = s };
 
@@ -39,17 +39,17 @@ static int control(struct loop *l, int op, struct loop_source *s,
 
 int loop_add(struct loop *l, struct loop_source *s, uint32_t events)
 {
-	return control(l, EPOLL_CTL_ADD, s, events);
+	return loop_ctl(l, EPOLL_CTL_ADD, s, events);
 }
 
 int loop_change(struct loop *l, struct loop_source *s, uint32_t events)
 {
-	return control(l, EPOLL_CTL_MOD, s, events);
+	return loop_ctl(l, EPOLL_CTL_MOD, s, events);
 }
 
 void loop_remove(struct loop *l, struct loop_source *s)
 {
-	control(l, EPOLL_CTL_DEL, s, 0);
+	loop_ctl(l, EPOLL_CTL_DEL, s, 0);
 }
 
 /* Wait for an event. Poll first: the next one often follows soon. */

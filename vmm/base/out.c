@@ -115,7 +115,7 @@ static size_t stream_take(struct stream *s, char *buf)
 }
 
 /* Report dropped messages as soon as the line fits. */
-static void tell_dropped(struct stream *s)
+static void report_dropped(struct stream *s)
 {
 	uint64_t n = s->messages;
 	char line[96];
@@ -151,7 +151,7 @@ static int write_all(int fd, const char *buf, size_t len)
 	return 0;
 }
 
-static void gather(struct stream *s)
+static void stream_gather(struct stream *s)
 {
 	const struct timespec t = clock_at(now_ns() + GATHER_NS);
 
@@ -173,12 +173,12 @@ static void *writer_main(void *arg)
 		int error;
 
 		if (!stream_left(s))
-			tell_dropped(s);
+			report_dropped(s);
 		if (!stream_left(s)) {
 			pthread_cond_wait(&s->more, &s->lock);
 			continue;
 		}
-		gather(s);
+		stream_gather(s);
 		len = stream_take(s, buf);
 		pthread_mutex_unlock(&s->lock);
 		error = write_all(s->fd, buf, len);
@@ -301,7 +301,7 @@ static bool stream_pending(struct stream *s)
 }
 
 /* Wait until both (@b may be NULL) are empty, or make no progress. */
-static void drain(struct stream *a, struct stream *b)
+static void drain_streams(struct stream *a, struct stream *b)
 {
 	uint64_t now = now_ns(), end = now + OUT_END_NS, moved = now;
 	uint64_t progress, last = 0, patience = OUT_PATIENCE_NS;
@@ -333,7 +333,7 @@ void out_finish(void)
 
 	if (!out.begun)
 		return;
-	drain(guest, messages != guest ? messages : NULL);
+	drain_streams(guest, messages != guest ? messages : NULL);
 	lost = stream_end(guest) + guest->lost;
 	if (messages == guest)
 		return;
@@ -347,7 +347,7 @@ void out_finish(void)
 					  : "nobody reads stdout");
 		out_message(line, (size_t)n);
 		if (!stuck)
-			drain(messages, NULL);
+			drain_streams(messages, NULL);
 	}
 	stream_end(messages);
 }
@@ -390,7 +390,7 @@ bool out_message(const char *text, size_t len)
 	s = out.messages;
 	pthread_mutex_lock(&s->lock);
 	taken = writer_start(s);
-	tell_dropped(s);
+	report_dropped(s);
 	if (taken && (s->messages || !stream_put(s, text, len)))
 		s->messages++;
 	pthread_mutex_unlock(&s->lock);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "base/text.h"
 
-static bool is_tail(unsigned char c)
+static bool is_continuation(unsigned char c)
 {
 	return (c & 0xc0) == 0x80;
 }
@@ -20,7 +20,7 @@ size_t utf8_len(const char *s, size_t n)
 	if (p[0] < 0xc2 || p[0] > 0xf4 || n < 2)
 		return 0;
 	if (p[0] < 0xe0)
-		return is_tail(p[1]) ? 2 : 0;
+		return is_continuation(p[1]) ? 2 : 0;
 	if (p[0] == 0xe0)
 		low = 0xa0;
 	else if (p[0] == 0xed)
@@ -29,11 +29,11 @@ size_t utf8_len(const char *s, size_t n)
 		low = 0x90;
 	else if (p[0] == 0xf4)
 		high = 0x8f;
-	if (p[1] < low || p[1] > high || n < 3 || !is_tail(p[2]))
+	if (p[1] < low || p[1] > high || n < 3 || !is_continuation(p[2]))
 		return 0;
 	if (p[0] < 0xf0)
 		return 3;
-	return n >= 4 && is_tail(p[3]) ? 4 : 0;
+	return n >= 4 && is_continuation(p[3]) ? 4 : 0;
 }
 
 static bool is_control(const char *s, size_t len)

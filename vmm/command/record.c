@@ -439,7 +439,7 @@ void record_finish(struct session *s)
 	if (record_write(r, s, &e)) {
 		event_add(&s->m->events, EVENT_CONTROL,
 			  "the recording is lost: %s", e.msg);
-		complain("the recording is lost: %s", e.msg);
+		warn("the recording is lost: %s", e.msg);
 	}
 	s->record = NULL;
 	free_record(r);

@@ -384,7 +384,7 @@ int run_options(int argc, char **argv, struct config *cfg)
 		puts("gpcvm " GPCVM_VERSION);
 		return STATUS_OK;
 	default:
-		complain_err(&e);
+		warn_err(&e);
 		return STATUS_USAGE;
 	}
 }

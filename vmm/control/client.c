@@ -78,7 +78,7 @@ static void refuse_line(struct client *cl, const char *message)
 
 static void client_no_memory(struct client *cl)
 {
-	complain("out of memory: a client's connection is closed");
+	warn("out of memory: a client's connection is closed");
 	cl->broken = true;
 }
 

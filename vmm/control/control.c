@@ -46,8 +46,8 @@ static void turn_away(int fd, const struct err *e)
 	json_newline(&j);
 	text = json_text(&j);
 	if (text && send(fd, text, j.len, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
-		complain("a connection was refused without a word: %s",
-			 strerrordesc_np(errno));
+		warn("a connection was refused without a word: %s",
+		     strerrordesc_np(errno));
 	json_free(&j);
 	close(fd);
 }

@@ -199,8 +199,8 @@ static void arm_timer(struct pending *p, bool on)
 	if (on)
 		t.it_interval.tv_nsec = t.it_value.tv_nsec = TICK_NS;
 	if (timerfd_settime(p->timer_fd, 0, &t, NULL))
-		complain("timerfd_settime: %s: deadlines are not heeded",
-			 strerrordesc_np(errno));
+		warn("timerfd_settime: %s: deadlines are not heeded",
+		     strerrordesc_np(errno));
 }
 
 /* Pending from here on. */
@@ -453,9 +453,8 @@ bool pending_stop(struct pending *p)
 		if (!rq->on_thread)
 			continue;
 		if (pthread_timedjoin_np(rq->thread, NULL, &t)) {
-			complain(
-				"%s does not end (a hang in the kernel?): going without it",
-				rq->cmd->name);
+			warn("%s does not end (a hang in the kernel?): going without it",
+			     rq->cmd->name);
 			return false;
 		}
 		rq->on_thread = NULL;

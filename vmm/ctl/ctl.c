@@ -111,7 +111,7 @@ static bool print_lines(struct ctl_link *l)
 static int receive(struct ctl_link *l, bool *failed)
 {
 	if (link_fill(l)) {
-		complain("%s", link_trouble(l));
+		warn("%s", link_trouble(l));
 		return -1;
 	}
 	*failed |= print_lines(l);
@@ -184,7 +184,7 @@ static void read_input(struct input *in)
 		in->eof = true;
 		in->failed |= n < 0;
 		if (n < 0)
-			complain("standard input: %s", strerrordesc_np(errno));
+			warn("standard input: %s", strerrordesc_np(errno));
 	}
 }
 
@@ -214,8 +214,7 @@ static int send_next(struct ctl_link *l, struct input *in)
 		int ret = request_line(line, n, &q, &e);
 
 		if (ret < 0) {
-			complain("standard input, line %lu: %s", in->line,
-				 e.msg);
+			warn("standard input, line %lu: %s", in->line, e.msg);
 			in->failed = true;
 		} else if (ret > 0 && link_send(l, &q)) {
 			in->failed |= print_lines(l);
@@ -280,13 +279,13 @@ int ctl_main(int argc, char **argv)
 		ret = run_input(&l);
 	link_close(&l);
 	if (ret == CTL_OK && (fflush(stdout) || ferror(stdout))) {
-		complain("standard output: a reply could not be written");
+		warn("standard output: a reply could not be written");
 		ret = CTL_FAILED;
 	}
 	return ret;
 
 fail:
-	complain_err(&e);
+	warn_err(&e);
 	return e.kind == ERR_USAGE || e.kind == ERR_RANGE ? CTL_USAGE
 							  : CTL_LOST;
 }

@@ -86,7 +86,7 @@ static void submit(struct shell *s)
 
 	lineedit_reset(&s->le, true);
 	if (ret < 0) {
-		complain_err(&e);
+		warn_err(&e);
 	} else if (ret > 0 && request_is(&q, "exit")) {
 		leave(s);
 		return;
@@ -168,7 +168,7 @@ static void shell_loop(struct shell *s, int sigfd)
 		if (p[0].revents)
 			take_signal(s, sigfd);
 		if (p[1].revents && link_fill(s->l)) {
-			complain("%s", link_trouble(s->l));
+			warn("%s", link_trouble(s->l));
 			break;
 		}
 		/* link_send() may have taken lines in as well. */
@@ -191,7 +191,7 @@ int ctl_shell(struct ctl_link *l, bool json)
 	sigprocmask(SIG_BLOCK, &set, &old);
 	sigfd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (sigfd < 0) {
-		complain("signalfd: %s", strerror(errno));
+		warn("signalfd: %s", strerror(errno));
 		return CTL_FAILED;
 	}
 	lineedit_init(&s.le);

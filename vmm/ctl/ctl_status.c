@@ -8,6 +8,6 @@ int ctl_closed(const struct ctl_link *l)
 	if (l->quit_answered)
 		return CTL_OK;
 	link_lost(l, &e);
-	complain_err(&e);
+	warn_err(&e);
 	return CTL_LOST;
 }

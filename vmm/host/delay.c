@@ -38,8 +38,8 @@ static int open_file(const struct delays *d, const char *kind, enum delay which,
 	return fd;
 }
 
-static int read_number(const struct delays *d, const char *kind,
-		       enum delay which, uint32_t *out, struct err *e)
+static int read_delay(const struct delays *d, const char *kind,
+		      enum delay which, uint32_t *out, struct err *e)
 {
 	int fd = open_file(d, kind, which, O_RDONLY, e);
 	char text[32], *end;
@@ -103,8 +103,8 @@ void delays_open(struct delays *d, const char *path)
 	if (d->dir < 0)
 		not_there(d, errno, path);
 	for (enum delay i = 0; i < DELAYS && d->dir >= 0; i++) {
-		if (!read_number(d, "delay", i, &us, &d->why) &&
-		    !read_number(d, "hit", i, &d->hits[i], &d->why))
+		if (!read_delay(d, "delay", i, &us, &d->why) &&
+		    !read_delay(d, "hit", i, &d->hits[i], &d->why))
 			continue;
 		if (d->why.kind == ERR_OS)
 			not_there(d, d->why.os_errno, path);
@@ -157,7 +157,7 @@ static int take_lock(struct delays *d, struct err *e)
 		return -1;
 	}
 	for (enum delay i = 0; i < DELAYS; i++) {
-		if (read_number(d, "delay", i, &d->before[i], e)) {
+		if (read_delay(d, "delay", i, &d->before[i], e)) {
 			close(fd);
 			return -1;
 		}
@@ -171,7 +171,7 @@ int delays_set(struct delays *d, enum delay which, uint32_t us, struct err *e)
 	if (delays_check(d, e) || take_lock(d, e) ||
 	    write_delay(d, which, us, e))
 		return -1;
-	return read_number(d, "hit", which, &d->hits[which], e);
+	return read_delay(d, "hit", which, &d->hits[which], e);
 }
 
 int delays_take(struct delays *d, const uint32_t us[static DELAYS],
@@ -188,8 +188,8 @@ int delays_get(const struct delays *d, enum delay which, uint32_t *us,
 {
 	uint32_t all;
 
-	if (delays_check(d, e) || read_number(d, "delay", which, us, e) ||
-	    read_number(d, "hit", which, &all, e))
+	if (delays_check(d, e) || read_delay(d, "delay", which, us, e) ||
+	    read_delay(d, "hit", which, &all, e))
 		return -1;
 	*hits = all - d->hits[which];
 	return 0;

@@ -155,7 +155,8 @@ void kcore_map_free(struct kcore_map *map)
  * arises: a wide register holding all of them could be saved to memory with the
  * thread's state.
  */
-static bool same(const uint64_t *words, const uint64_t *masked, uint64_t mask)
+static bool words_match(const uint64_t *words, const uint64_t *masked,
+			uint64_t mask)
 {
 	const volatile uint64_t *w = words;
 	bool r = true;
@@ -203,7 +204,7 @@ static void search_run(struct kcore_scan *s, unsigned int from, unsigned int to,
 	for (; i < to && s->secrets[i].masked[0] == masked; i++) {
 		struct kcore_secret *k = &s->secrets[i];
 
-		if (k->found || !same(words, k->masked, s->mask))
+		if (k->found || !words_match(words, k->masked, s->mask))
 			continue;
 		k->found = true;
 		k->phys = phys;
@@ -301,7 +302,7 @@ bool kcore_holds(int fd, const struct kcore_map *map, uint64_t phys,
 			continue;
 		r = !read_at(fd, words, sizeof(words),
 			     g->offset + (phys - g->phys)) &&
-		    same(words, masked, mask);
+		    words_match(words, masked, mask);
 	}
 	explicit_bzero(words, sizeof(words));
 	return r;

@@ -69,7 +69,7 @@ struct poisoner {
 
 /* ---- the process -------------------------------------------------------- */
 
-static long call(long nr, long a, long b, long c, long d)
+static long raw_syscall(long nr, long a, long b, long c, long d)
 {
 	register long r10 asm("r10") = d;
 	register long r8 asm("r8") = 0;
@@ -82,7 +82,7 @@ static long call(long nr, long a, long b, long c, long d)
 	return ret;
 }
 
-static bool inside(const struct poisoner *p, uintptr_t hva)
+static bool in_ranges(const struct poisoner *p, uintptr_t hva)
 {
 	if (hva & (PAGE_SIZE - 1))
 		return false;
@@ -103,14 +103,14 @@ static int corrupt_pfn(const struct poisoner *p, uint64_t pfn)
 	for (int shift = 60; shift >= 0; shift -= 4)
 		text[n++] = digits[pfn >> shift & 15];
 	text[n++] = '\n';
-	r = call(SYS_write, p->files.corrupt, (long)text, n, 0);
+	r = raw_syscall(SYS_write, p->files.corrupt, (long)text, n, 0);
 	return r < 0 ? (int)-r : 0;
 }
 
 static bool read_entry(int fd, uint64_t *to, uint64_t index)
 {
-	return call(SYS_pread64, fd, (long)to, sizeof(*to),
-		    (long)(index * sizeof(*to))) == sizeof(*to);
+	return raw_syscall(SYS_pread64, fd, (long)to, sizeof(*to),
+			   (long)(index * sizeof(*to))) == sizeof(*to);
 }
 
 /* Return the pfn, or 0 (Documentation/admin-guide/mm/pagemap.rst). */
@@ -134,30 +134,30 @@ static bool is_poisoned(const struct poisoner *p, uint64_t pfn)
 }
 
 /* Returns 0 or an errno. */
-static int inject(const struct poisoner *p, const struct question *q,
-		  struct answer *a)
+static int poison_page(const struct poisoner *p, const struct question *q,
+		       struct answer *a)
 {
 	a->pfn = q->pfn;
 	a->by_madvise = false;
 	if (!q->hva)
 		return p->corrupt_errno ?: corrupt_pfn(p, q->pfn);
-	if (!inside(p, q->hva))
+	if (!in_ranges(p, q->hva))
 		return EFAULT;
 	a->pfn = pfn_of(p, q->hva);
 	if (!p->corrupt_errno && a->pfn)
 		return corrupt_pfn(p, a->pfn);
 	a->by_madvise = true;
-	return (int)-call(SYS_madvise, (long)q->hva, PAGE_SIZE, MADV_HWPOISON,
-			  0);
+	return (int)-raw_syscall(SYS_madvise, (long)q->hva, PAGE_SIZE,
+				 MADV_HWPOISON, 0);
 }
 
-static void on_sigbus(int sig)
+static void ignore_sigbus(int sig)
 {
 	(void)sig; /* MADV_HWPOISON signals its caller */
 }
 
 /* Close all but the four files; glibc has close_range() only since 2.34. */
-static void close_others(const struct poison_files *f)
+static void poisoner_close_others(const struct poison_files *f)
 {
 	const int keep[] = { f->fd, f->corrupt, f->pagemap, f->kpageflags };
 	int low = f->fd, high = f->fd;
@@ -171,9 +171,9 @@ static void close_others(const struct poison_files *f)
 	for (int fd = low; fd < high; fd++)
 		if (fd != keep[0] && fd != keep[1] && fd != keep[2] &&
 		    fd != keep[3])
-			call(SYS_close, fd, 0, 0, 0);
-	call(SYS_close_range, 0, low - 1, 0, 0);
-	call(SYS_close_range, high + 1, UINT32_MAX, 0, 0);
+			raw_syscall(SYS_close, fd, 0, 0, 0);
+	raw_syscall(SYS_close_range, 0, low - 1, 0, 0);
+	raw_syscall(SYS_close_range, high + 1, UINT32_MAX, 0, 0);
 }
 
 /* Keep only CAP_SYS_ADMIN, which the kernel requires at each use. Returns 0 or
@@ -186,25 +186,25 @@ static int keep_one_right(const struct poisoner *p)
 	const long uid = p->id.uid, gid = p->id.gid;
 	long r = 0;
 
-	for (long c = 0; !call(SYS_prctl, PR_CAPBSET_DROP, c, 0, 0); c++)
+	for (long c = 0; !raw_syscall(SYS_prctl, PR_CAPBSET_DROP, c, 0, 0); c++)
 		;
 	if (uid) {
-		call(SYS_prctl, PR_SET_KEEPCAPS, 1, 0, 0);
-		r = call(SYS_setresgid, gid, gid, gid, 0);
+		raw_syscall(SYS_prctl, PR_SET_KEEPCAPS, 1, 0, 0);
+		r = raw_syscall(SYS_setresgid, gid, gid, gid, 0);
 		if (!r)
-			r = call(SYS_setgroups, 0, 0, 0, 0);
+			r = raw_syscall(SYS_setgroups, 0, 0, 0, 0);
 		if (!r)
-			r = call(SYS_setresuid, uid, uid, uid, 0);
+			r = raw_syscall(SYS_setresuid, uid, uid, uid, 0);
 		if (r == -EINVAL) /* a user namespace without that uid */
 			r = 0;
 	}
 	if (!r)
-		r = call(SYS_capset, (long)&h, (long)d, 0, 0);
+		r = raw_syscall(SYS_capset, (long)&h, (long)d, 0, 0);
 	if (!r)
-		r = call(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0);
+		r = raw_syscall(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0);
 	if (!r && p->filter.prog.len)
-		r = call(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0,
-			 (long)&p->filter.prog, 0);
+		r = raw_syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0,
+				(long)&p->filter.prog, 0);
 	return (int)-r;
 }
 
@@ -213,7 +213,7 @@ static int keep_one_right(const struct poisoner *p)
 static int poisoner_main(void *arg)
 {
 	const struct poisoner *p = arg;
-	struct sigaction sa = { .sa_handler = on_sigbus };
+	struct sigaction sa = { .sa_handler = ignore_sigbus };
 	struct answer a = { 0 };
 	struct question q = { 0 };
 	const int fd = p->files.fd;
@@ -221,13 +221,14 @@ static int poisoner_main(void *arg)
 	/* The only call through the C library; the thread whose errno it may
 	 * set waits for the first answer. */
 	sigaction(SIGBUS, &sa, NULL);
-	call(SYS_prctl, PR_SET_NAME, (long)"poisoner", 0, 0);
-	close_others(&p->files);
+	raw_syscall(SYS_prctl, PR_SET_NAME, (long)"poisoner", 0, 0);
+	poisoner_close_others(&p->files);
 	a.result = keep_one_right(p);
-	while (call(SYS_write, fd, (long)&a, sizeof(a), 0) == sizeof(a) &&
-	       call(SYS_read, fd, (long)&q, sizeof(q), 0) == sizeof(q)) {
+	while (raw_syscall(SYS_write, fd, (long)&a, sizeof(a), 0) ==
+		       sizeof(a) &&
+	       raw_syscall(SYS_read, fd, (long)&q, sizeof(q), 0) == sizeof(q)) {
 		a.seq = q.seq;
-		a.answer = inject(p, &q, &a);
+		a.answer = poison_page(p, &q, &a);
 		a.result = a.answer == EBUSY && is_poisoned(p, a.pfn)
 				   ? 0
 				   : a.answer;
@@ -361,8 +362,8 @@ pid_t poison_pid(const struct poisoner *p)
 }
 
 /* Ask and wait for the answer. Returns 0, an errno, or -1 and @e. */
-static int ask(struct poisoner *p, uintptr_t hva, uint64_t pfn,
-	       struct poisoned *out, struct err *e)
+static int poisoner_ask(struct poisoner *p, uintptr_t hva, uint64_t pfn,
+			struct poisoned *out, struct err *e)
 {
 	const uint64_t until = now_ns() + WAIT_S * NS_PER_SEC;
 	struct question q = { .hva = hva, .pfn = pfn };
@@ -397,7 +398,7 @@ int poison_mapped(struct poisoner *p, uintptr_t hva, struct poisoned *out,
 			e, "this kernel has no memory failure "
 			   "(CONFIG_MEMORY_FAILURE): MADV_HWPOISON is unknown "
 			   "to it");
-	r = ask(p, hva, 0, out, e);
+	r = poisoner_ask(p, hva, 0, out, e);
 	return r > 0 ? err_os(e, r, "memory failure through %s, pfn 0x%" PRIx64,
 			      out->by, out->pfn)
 		     : r;
@@ -414,7 +415,7 @@ int poison_by_pfn(struct poisoner *p, uint64_t pfn, struct poisoned *out,
 			"a private page can only be reached by its pfn, through " CORRUPT_PFN
 			" (CONFIG_HWPOISON_INJECT): %s",
 			strerrordesc_np(p->corrupt_errno));
-	r = ask(p, 0, pfn, out, e);
+	r = poisoner_ask(p, 0, pfn, out, e);
 	return r > 0 ? err_os(e, r, "memory failure through %s, pfn 0x%" PRIx64,
 			      out->by, out->pfn)
 		     : r;

@@ -14,8 +14,8 @@
 #define PUBLISH_TRIES 100
 
 /* Build the address of @path; *@name is its last part. */
-static int address(const char *path, struct sockaddr_un *a, const char **name,
-		   struct err *e)
+static int socket_address(const char *path, struct sockaddr_un *a,
+			  const char **name, struct err *e)
 {
 	const char *slash = strrchr(path, '/');
 
@@ -127,8 +127,9 @@ static int bind_and_listen(const struct socket_lock *lock,
 
 /* Publish the listening socket under its name. link(2), unlike rename(2), never
  * replaces a file, and works on any file system with sockets. */
-static int publish(struct control_socket *s, const struct socket_lock *lock,
-		   const struct sockaddr_un *a, struct err *e)
+static int publish_socket(struct control_socket *s,
+			  const struct socket_lock *lock,
+			  const struct sockaddr_un *a, struct err *e)
 {
 	struct stat st;
 
@@ -159,7 +160,7 @@ static int listen_under_lock(struct control_socket *s,
 	if (socket_lock_take(&lock, s->dir, s->name, a->sun_path, e))
 		return -1;
 	s->fd = bind_and_listen(&lock, a, e);
-	r = s->fd < 0 ? -1 : publish(s, &lock, a, e);
+	r = s->fd < 0 ? -1 : publish_socket(s, &lock, a, e);
 	socket_lock_drop(&lock);
 	return r;
 }
@@ -171,7 +172,7 @@ int socket_listen(struct control_socket *s, const char *path, struct err *e)
 	int r;
 
 	*s = (struct control_socket){ .fd = -1, .dir = -1, .path = path };
-	if (address(path, &a, &s->name, e))
+	if (socket_address(path, &a, &s->name, e))
 		return -1;
 	s->dir = open_dir(path, s->name, e);
 	if (s->dir < 0)

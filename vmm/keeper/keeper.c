@@ -30,8 +30,8 @@ int keeper_start(struct keeper *k, const struct config *cfg, struct err *e)
 }
 
 /* Receive the reply and its files. */
-static int receive(int from, struct keeper_reply *reply, int *fds,
-		   unsigned int *nr)
+static int receive_reply(int from, struct keeper_reply *reply, int *fds,
+			 unsigned int *nr)
 {
 	union {
 		char buf[CMSG_SPACE(sizeof(int) * KEEPER_FILES)];
@@ -74,7 +74,7 @@ static int take_reply(struct keeper *k, struct keeper_reply *reply, int *fds,
 		      unsigned int *nr, struct err *e)
 {
 	*nr = 0;
-	if (receive(k->fd, reply, fds, nr)) {
+	if (receive_reply(k->fd, reply, fds, nr)) {
 		while (*nr)
 			close(fds[--*nr]);
 		return err_state(e, "the process that keeps gpcvm's rights to "
@@ -87,28 +87,28 @@ static int take_reply(struct keeper *k, struct keeper_reply *reply, int *fds,
 	return -1;
 }
 
-static int ask_files(struct keeper *k, const struct keeper_request *rq,
-		     struct keeper_reply *reply, int *fds, unsigned int *nr,
-		     struct err *e)
+static int keeper_ask_files(struct keeper *k, const struct keeper_request *rq,
+			    struct keeper_reply *reply, int *fds,
+			    unsigned int *nr, struct err *e)
 {
 	*nr = 0;
 	return send_request(k, rq, e) ?: take_reply(k, reply, fds, nr, e);
 }
 
 /* Send a request and wait. Returns the requested file or 0; -1 and @e. */
-static int ask(struct keeper *k, const struct keeper_request *rq,
-	       struct keeper_reply *reply, struct err *e)
+static int keeper_ask(struct keeper *k, const struct keeper_request *rq,
+		      struct keeper_reply *reply, struct err *e)
 {
 	int fds[KEEPER_FILES];
 	unsigned int nr;
 
-	if (ask_files(k, rq, reply, fds, &nr, e))
+	if (keeper_ask_files(k, rq, reply, fds, &nr, e))
 		return -1;
 	return nr ? fds[0] : 0;
 }
 
-static int ask_path(struct keeper *k, enum keeper_op op, const char *path,
-		    struct err *e)
+static int keeper_ask_path(struct keeper *k, enum keeper_op op,
+			   const char *path, struct err *e)
 {
 	struct keeper_request rq = { .op = op };
 	struct keeper_reply reply;
@@ -116,7 +116,7 @@ static int ask_path(struct keeper *k, enum keeper_op op, const char *path,
 	if (strlen(path) >= sizeof(rq.path))
 		return err_os(e, ENAMETOOLONG, "%.256s", path);
 	strcpy(rq.path, path);
-	return ask(k, &rq, &reply, e);
+	return keeper_ask(k, &rq, &reply, e);
 }
 
 int keeper_ask_socket(struct keeper *k, struct err *e)
@@ -142,25 +142,25 @@ int keeper_listen(struct keeper *k, struct err *e)
 
 int keeper_record_try(struct keeper *k, const char *path, struct err *e)
 {
-	return ask_path(k, KEEPER_RECORD_TRY, path, e);
+	return keeper_ask_path(k, KEEPER_RECORD_TRY, path, e);
 }
 
 int keeper_record_open(struct keeper *k, const char *path, struct err *e)
 {
-	return ask_path(k, KEEPER_RECORD_OPEN, path, e);
+	return keeper_ask_path(k, KEEPER_RECORD_OPEN, path, e);
 }
 
 int keeper_record_end(struct keeper *k, bool keep, struct err *e)
 {
-	return ask_path(k, keep ? KEEPER_RECORD_KEEP : KEEPER_RECORD_DROP, "",
-			e);
+	return keeper_ask_path(
+		k, keep ? KEEPER_RECORD_KEEP : KEEPER_RECORD_DROP, "", e);
 }
 
 int keeper_probe(struct keeper *k, struct probe *p, struct err *e)
 {
 	const struct keeper_request rq = { .op = KEEPER_PROBE };
 	struct keeper_reply reply = { 0 };
-	int r = ask(k, &rq, &reply, e);
+	int r = keeper_ask(k, &rq, &reply, e);
 
 	*p = reply.probe;
 	return r;
@@ -174,7 +174,7 @@ int keeper_delay_set(struct keeper *k, enum delay which, uint32_t us,
 					   .us = us };
 	struct keeper_reply reply;
 
-	return ask(k, &rq, &reply, e);
+	return keeper_ask(k, &rq, &reply, e);
 }
 
 int keeper_delay_get(struct keeper *k, enum delay which, uint32_t *us,
@@ -183,7 +183,7 @@ int keeper_delay_get(struct keeper *k, enum delay which, uint32_t *us,
 	const struct keeper_request rq = { .op = KEEPER_DELAY_GET,
 					   .delay = which };
 	struct keeper_reply reply = { 0 };
-	int r = ask(k, &rq, &reply, e);
+	int r = keeper_ask(k, &rq, &reply, e);
 
 	*us = reply.us;
 	*hits = reply.hits;
@@ -201,7 +201,7 @@ static int tasks_part(struct keeper *k, const pid_t *tids, unsigned int n,
 	unsigned int nr, at = 0;
 
 	memcpy(rq.tids, tids, n * sizeof(*tids));
-	if (ask_files(k, &rq, &reply, fds, &nr, e))
+	if (keeper_ask_files(k, &rq, &reply, fds, &nr, e))
 		return -1;
 	for (unsigned int i = 0; i < n; i++) {
 		for (unsigned int f = 0; f < TASK_FILES; f++)
@@ -239,8 +239,8 @@ void keeper_stop(struct keeper *k)
 		if (fd >= 0)
 			close(fd);
 	}
-	if (ask_path(k, KEEPER_END, "", &e))
-		complain_err(&e);
+	if (keeper_ask_path(k, KEEPER_END, "", &e))
+		warn_err(&e);
 	close(k->fd);
 	while (waitpid(k->pid, NULL, 0) < 0 && errno == EINTR)
 		;

@@ -33,7 +33,7 @@ struct server {
 
 /* Close all files of the machine and of its parent: if the keeper held one end
  * of a pipe, the pipe would outlive the machine. */
-static int close_others(int fd)
+static int close_inherited(int fd)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
@@ -110,7 +110,7 @@ static int serve_tasks(struct server *s, const struct keeper_request *rq,
 }
 
 /* Remove what would disturb others. */
-static int clean_up(struct server *s, struct err *e)
+static int keeper_clean_up(struct server *s, struct err *e)
 {
 	struct err ignored;
 	int r;
@@ -158,7 +158,7 @@ static void serve(struct server *s, const struct keeper_request *rq)
 		r = serve_tasks(s, rq, e);
 		break;
 	case KEEPER_END:
-		r = clean_up(s, e);
+		r = keeper_clean_up(s, e);
 		break;
 	}
 	if (fd >= 0)
@@ -168,7 +168,7 @@ static void serve(struct server *s, const struct keeper_request *rq)
 }
 
 /* Send the reply with its files. */
-static int answer(struct server *s)
+static int send_reply(struct server *s)
 {
 	const size_t size = s->nr_fds * sizeof(int);
 	union {
@@ -218,10 +218,10 @@ static void serve_all(struct server *s)
 	while (next_request(s, &rq)) {
 		memset(&s->reply, 0, sizeof(s->reply));
 		serve(s, &rq);
-		if (answer(s) || rq.op == KEEPER_END)
+		if (send_reply(s) || rq.op == KEEPER_END)
 			break;
 	}
-	clean_up(s, &e); /* the machine was killed */
+	keeper_clean_up(s, &e); /* the machine was killed */
 }
 
 /* Allow reading what `caps` looks at, and writing where files are created. The
@@ -262,7 +262,7 @@ void keeper_serve(int fd, pid_t machine, const struct config *cfg)
 	/* Ignore Ctrl-C: the keeper ends after the machine. */
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
-	s.fd = close_others(fd);
+	s.fd = close_inherited(fd);
 	s.machine = machine;
 	s.cfg = cfg;
 	s.socket.dir = -1;

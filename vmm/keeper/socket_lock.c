@@ -118,7 +118,7 @@ void socket_lock_drop(struct socket_lock *l)
 {
 	unlinkat(l->fd, SOCKET_LOCK_ENTRY, 0);
 	if (unlinkat(l->dir, l->name, AT_REMOVEDIR))
-		complain("removing %s: %s", l->name, strerrordesc_np(errno));
+		warn("removing %s: %s", l->name, strerrordesc_np(errno));
 	close(l->fd);
 }
 

@@ -8,7 +8,7 @@
 #include "kvm/kvm.h"
 
 /* Return a capability as a mask; an error means none. */
-static uint64_t cap(int fd, long number)
+static uint64_t cap_mask(int fd, long number)
 {
 	int r = kvm_check_extension(fd, number);
 
@@ -49,13 +49,14 @@ static enum gmem_family family_by_trial(int kvm)
 	return f;
 }
 
-static enum gmem_family tell_family(int kvm, uint64_t mask)
+static enum gmem_family identify_family(int kvm, uint64_t mask)
 {
 	if (mask & GPC_GMEM_NO_DIRECT_MAP)
 		return GMEM_DIRECT_2025;
 	if (mask)
 		return GMEM_MMAP;
-	return cap(kvm, GPC_CAP_GUEST_MEMFD) ? family_by_trial(kvm) : GMEM_NONE;
+	return cap_mask(kvm, GPC_CAP_GUEST_MEMFD) ? family_by_trial(kvm)
+						  : GMEM_NONE;
 }
 
 /* Check the VM types first, to create a VM only if it may work; the attributes
@@ -65,12 +66,12 @@ static bool has_private_vm(int kvm)
 	uint64_t attributes;
 	int vm;
 
-	if (!(cap(kvm, GPC_CAP_VM_TYPES) & (1U << GPC_VM_SW_PROTECTED)))
+	if (!(cap_mask(kvm, GPC_CAP_VM_TYPES) & (1U << GPC_VM_SW_PROTECTED)))
 		return false;
 	vm = kvm_create_vm(kvm, GPC_VM_SW_PROTECTED);
 	if (vm < 0)
 		return false;
-	attributes = cap(vm, GPC_CAP_MEMORY_ATTRIBUTES);
+	attributes = cap_mask(vm, GPC_CAP_MEMORY_ATTRIBUTES);
 	close(vm);
 	return attributes & GPC_MEMORY_ATTRIBUTE_PRIVATE;
 }
@@ -79,7 +80,7 @@ void gmem_offer_get(int kvm, const struct gmem_force *force,
 		    struct gmem_offer *o)
 {
 	const uint64_t shared = GPC_GMEM_MMAP | GPC_GMEM_INIT_SHARED;
-	uint64_t mask = cap(kvm, GPC_CAP_GUEST_MEMFD_FLAGS);
+	uint64_t mask = cap_mask(kvm, GPC_CAP_GUEST_MEMFD_FLAGS);
 
 	*o = (struct gmem_offer){ 0 };
 	if (force && force->has_family) {
@@ -89,7 +90,7 @@ void gmem_offer_get(int kvm, const struct gmem_force *force,
 		 * is. */
 		mask = shared;
 	} else {
-		o->family = tell_family(kvm, mask);
+		o->family = identify_family(kvm, mask);
 	}
 
 	switch (o->family) {

@@ -22,7 +22,7 @@ int scratch_vm_create(struct scratch_vm *v, int kvm, unsigned long type,
 	return 0;
 }
 
-static int map(struct scratch_vm *v, int flags, int fd, struct err *e)
+static int map_memory(struct scratch_vm *v, int flags, int fd, struct err *e)
 {
 	void *p = mmap(NULL, MEM_SIZE, PROT_READ | PROT_WRITE, flags, fd, 0);
 
@@ -37,7 +37,7 @@ int scratch_vm_anon(struct scratch_vm *v, struct err *e)
 {
 	int r;
 
-	if (map(v, MAP_PRIVATE | MAP_ANONYMOUS, -1, e) < 0)
+	if (map_memory(v, MAP_PRIVATE | MAP_ANONYMOUS, -1, e) < 0)
 		return -1;
 	r = kvm_set_memory_region(v->vm, 0, 0, 0, MEM_SIZE, (uintptr_t)v->mem);
 	if (r < 0)
@@ -59,8 +59,8 @@ int scratch_vm_gmem(struct scratch_vm *v, uint64_t flags, bool mapped,
 		return err_kvm(e, -v->gmem,
 			       "KVM_CREATE_GUEST_MEMFD with flags 0x%llx",
 			       (unsigned long long)flags);
-	r = mapped ? map(v, MAP_SHARED, v->gmem, e)
-		   : map(v, MAP_PRIVATE | MAP_ANONYMOUS, -1, e);
+	r = mapped ? map_memory(v, MAP_SHARED, v->gmem, e)
+		   : map_memory(v, MAP_PRIVATE | MAP_ANONYMOUS, -1, e);
 	if (r < 0)
 		return -1;
 	slot.userspace_addr = (uintptr_t)v->mem;

@@ -111,7 +111,7 @@ int leak_check(const struct leak *l, struct err *e)
 
 /* ---- one at a time ------------------------------------------------------ */
 
-static void leave(struct leak *l, struct leak_turn *t)
+static void leave_queue(struct leak *l, struct leak_turn *t)
 {
 	struct leak_turn **at = &l->first;
 
@@ -124,7 +124,7 @@ static void leave(struct leak *l, struct leak_turn *t)
 static void end_turn(struct leak *l, struct leak_turn *t)
 {
 	pthread_mutex_lock(&l->lock);
-	leave(l, t);
+	leave_queue(l, t);
 	pthread_mutex_unlock(&l->lock);
 }
 
@@ -146,7 +146,7 @@ static int take_turn(struct request *rq, struct leak_turn *t)
 		pthread_cond_clockwait(&l->cond, &l->lock, CLOCK_MONOTONIC,
 				       &ts);
 		if (request_given_up(rq)) {
-			leave(l, t);
+			leave_queue(l, t);
 			r = err_state(&rq->err, "given up before its turn");
 			break;
 		}
@@ -222,7 +222,7 @@ static int judge_control(struct measurement *r)
 
 /* ---- judging ------------------------------------------------------------ */
 
-static void unknown(struct leak_page *p, const char *why)
+static void set_unknown(struct leak_page *p, const char *why)
 {
 	p->state = LEAK_UNKNOWN;
 	snprintf(p->why, sizeof(p->why), "%s", why);
@@ -246,11 +246,12 @@ static void judge_absent(struct measurement *r, struct leak_page *p)
 			 "could not be read",
 			 r->res->unreadable);
 	} else if (r->ram != r->leak->ram) {
-		unknown(p, "not found, but the host's memory has changed its "
-			   "size since gpcvm was started: start it again");
+		set_unknown(p,
+			    "not found, but the host's memory has changed its "
+			    "size since gpcvm was started: start it again");
 	} else if (may_move(r->rq->m, p->gpa)) {
-		unknown(p, "not found, but the kernel may have moved this "
-			   "page during the scan");
+		set_unknown(p, "not found, but the kernel may have moved this "
+			       "page during the scan");
 	} else {
 		p->state = LEAK_ABSENT;
 		p->settled = true;
@@ -268,9 +269,10 @@ static void judge_page(struct measurement *r, struct leak_page *p)
 	if (p->settled)
 		return;
 	if (r->res->control != LEAK_PRESENT) {
-		unknown(p, r->res->control_why);
+		set_unknown(p, r->res->control_why);
 	} else if (!p->intact) {
-		unknown(p, "what the guest wrote there did not stand until the "
+		set_unknown(
+			p, "what the guest wrote there did not stand until the "
 			   "end of the scan: the page was punched, converted "
 			   "or written meanwhile");
 	} else if (!p->seen) {
@@ -282,8 +284,9 @@ static void judge_page(struct measurement *r, struct leak_page *p)
 		p->settled = true;
 		p->why[0] = '\0';
 	} else {
-		unknown(p, "what was taken for the page does not change with "
-			   "it: the kernel moves this page");
+		set_unknown(p,
+			    "what was taken for the page does not change with "
+			    "it: the kernel moves this page");
 	}
 }
 
@@ -332,7 +335,7 @@ static void note_found(struct measurement *r, unsigned int n)
 	}
 }
 
-static int scan(struct measurement *r)
+static int scan_direct_map(struct measurement *r)
 {
 	struct kcore_scan s = { .mask = r->batch.mask,
 				.secrets = r->secrets,
@@ -360,7 +363,7 @@ static int measure_once(struct measurement *r)
 	struct leak_batch *b = &r->batch;
 
 	if (new_mask(r) || request_ask_agent(r->rq, leak_plant, b, false) ||
-	    scan(r) || new_mask(r) ||
+	    scan_direct_map(r) || new_mask(r) ||
 	    request_ask_agent(r->rq, leak_change, b, false))
 		return -1;
 	judge_control(r);
@@ -379,7 +382,7 @@ static bool all_settled(const struct leak_batch *b)
 }
 
 /* Restore the guest's memory, whatever happened. */
-static void restore(struct measurement *r)
+static void restore_pages(struct measurement *r)
 {
 	struct err e = r->rq->err;
 
@@ -391,7 +394,7 @@ static void restore(struct measurement *r)
 	r->rq->err = e;
 }
 
-static int measure(struct measurement *r)
+static int measure_pages(struct measurement *r)
 {
 	struct leak_batch *b = &r->batch;
 	int result = 0;
@@ -403,7 +406,8 @@ static int measure(struct measurement *r)
 		p->offset = leak_place(&r->rq->m->pv, p->gpa);
 		p->settled = p->offset == LEAK_NO_ROOM;
 		if (p->settled)
-			unknown(p, "pv pages take all of the page: there is no "
+			set_unknown(
+				p, "pv pages take all of the page: there is no "
 				   "room for words to look for");
 	}
 	for (int i = 0; i < TRIES && !result; i++) {
@@ -415,7 +419,7 @@ static int measure(struct measurement *r)
 		if (b->pages[i].found && b->pages[i].state == LEAK_PRESENT)
 			result =
 				b->pages[i].found(r->rq, &b->pages[i], &r->map);
-	restore(r);
+	restore_pages(r);
 	return result;
 }
 
@@ -424,7 +428,7 @@ static int no_map(struct measurement *r)
 {
 	control_unknown(r, r->rq->err.msg);
 	for (unsigned int i = 0; i < r->batch.nr; i++)
-		unknown(&r->batch.pages[i], r->rq->err.msg);
+		set_unknown(&r->batch.pages[i], r->rq->err.msg);
 	return 0;
 }
 
@@ -443,7 +447,7 @@ static int with_turn(struct measurement *r)
 	} else {
 		r->control.page = page;
 		r->res->ram = r->map.size;
-		result = measure(r);
+		result = measure_pages(r);
 	}
 	kcore_map_free(&r->map);
 	free(r->secrets);

@@ -35,9 +35,9 @@ uint32_t leak_place(const struct pv_vm *pv, uint64_t gpa)
  * Returns 0; 1 and p->why if the guest cannot reach the page; -1 if no
  * operation is possible.
  */
-static int secret(struct leak_batch *b, struct leak_page *p, struct vcpu *v,
-		  uint64_t request, uint64_t mask, uint64_t *words,
-		  struct err *e)
+static int run_secret(struct leak_batch *b, struct leak_page *p, struct vcpu *v,
+		      uint64_t request, uint64_t mask, uint64_t *words,
+		      struct err *e)
 {
 	struct agent_op op = { .op = OP_SECRET,
 			       .in = { request, p->gpa + p->offset, mask } };
@@ -90,7 +90,7 @@ static int save_again(struct leak_batch *b, struct leak_page *p, struct vcpu *v,
 			 p->private ? "shared" : "private");
 		return 1;
 	}
-	r = secret(b, p, v, SECRET_READ, p->mask, now, e);
+	r = run_secret(b, p, v, SECRET_READ, p->mask, now, e);
 	for (int i = 0; i < SECRET_WORDS && !r; i++)
 		if (now[i] != p->masked[i])
 			/* from one mask to the other, never unmasked */
@@ -108,13 +108,13 @@ static int plant_one(struct leak_batch *b, struct leak_page *p, struct vcpu *v,
 	} else {
 		p->private = memory_is_private(&b->rq->m->memory, p->gpa);
 		p->old_mask = b->mask;
-		r = secret(b, p, v, SECRET_READ, b->mask, p->old, e);
+		r = run_secret(b, p, v, SECRET_READ, b->mask, p->old, e);
 	}
 	if (r)
 		return r;
 	p->used = true;
 	p->mask = b->mask;
-	r = secret(b, p, v, SECRET_PLANT, b->mask, p->masked, e);
+	r = run_secret(b, p, v, SECRET_PLANT, b->mask, p->masked, e);
 	p->planted = !r;
 	return r;
 }
@@ -139,14 +139,14 @@ static int change_one(struct leak_batch *b, struct leak_page *p, struct vcpu *v,
 		      struct err *e)
 {
 	uint64_t now[SECRET_WORDS] = { 0 };
-	int r = secret(b, p, v, SECRET_READ, p->mask, now, e);
+	int r = run_secret(b, p, v, SECRET_READ, p->mask, now, e);
 
 	if (r)
 		return r;
 	p->intact = !memcmp(now, p->masked, SECRET_BYTES);
 	if (!p->intact || !p->seen)
 		return 0;
-	r = secret(b, p, v, SECRET_PLANT, b->mask, p->masked, e);
+	r = run_secret(b, p, v, SECRET_PLANT, b->mask, p->masked, e);
 	if (!r)
 		p->mask = b->mask;
 	else
@@ -175,7 +175,7 @@ static int restore_one(struct leak_batch *b, struct leak_page *p,
 	int r = save_again(b, p, v, e);
 
 	if (!r)
-		r = secret(b, p, v, SECRET_WRITE, p->old_mask, p->old, e);
+		r = run_secret(b, p, v, SECRET_WRITE, p->old_mask, p->old, e);
 	p->restored = !r;
 	return r;
 }

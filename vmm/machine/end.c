@@ -26,10 +26,9 @@ void machine_end(struct machine *m, int status, const char *fmt, ...)
 
 static void segment_line(const char *name, const struct kvm_segment *s)
 {
-	complain_lines("  %-4s %04x base %016" PRIx64
-		       " limit %08x type %x%s%s\n",
-		       name, s->selector, (uint64_t)s->base, s->limit, s->type,
-		       s->l ? " 64-bit" : "", s->present ? "" : " not present");
+	warn_lines("  %-4s %04x base %016" PRIx64 " limit %08x type %x%s%s\n",
+		   name, s->selector, (uint64_t)s->base, s->limit, s->type,
+		   s->l ? " 64-bit" : "", s->present ? "" : " not present");
 }
 
 void machine_show_regs(struct machine *m, struct vcpu *v)
@@ -39,10 +38,10 @@ void machine_show_regs(struct machine *m, struct vcpu *v)
 
 	(void)m;
 	if (vcpu_get_regs(v, &r) || kvm_get_sregs(v->fd, &s)) {
-		complain_lines("  (KVM does not hand out the registers)\n");
+		warn_lines("  (KVM does not hand out the registers)\n");
 		return;
 	}
-	complain_lines(
+	warn_lines(
 		"vCPU %u:\n"
 		"  rip %016llx  rsp %016llx  rflags %08llx\n"
 		"  rax %016llx  rbx %016llx  rcx %016llx  rdx %016llx\n"

@@ -175,8 +175,8 @@ static int make_vcpu(struct machine *m, unsigned int index, size_t run_size,
 		return -1;
 	r = m->cfg->kernel ? kvm_set_msr(fd, MSR_MTRR_DEF_TYPE, MTRR_ON_WB) : 0;
 	if (r < 0)
-		complain("vCPU %u: setting MTRRdefType to write-back: %s",
-			 index, strerrordesc_np(-r));
+		warn("vCPU %u: setting MTRRdefType to write-back: %s", index,
+		     strerrordesc_np(-r));
 	return set_start(m, v, e);
 }
 
@@ -258,9 +258,8 @@ bool machine_stop(struct machine *m)
 		if (vcpu_join(&m->vcpus[i]))
 			continue;
 		vcpu_doing(&m->vcpus[i], now_ns(), doing, sizeof(doing));
-		complain(
-			"vCPU %u does not leave the kernel: going without it (%s)",
-			i, doing);
+		warn("vCPU %u does not leave the kernel: going without it (%s)",
+		     i, doing);
 		all = false;
 	}
 	return all;

@@ -86,8 +86,8 @@ static void hide_counters(struct machine *m)
 	if (r >= 0)
 		r = kvm_set_msr_filter(m->vm, &f);
 	if (r < 0)
-		complain("cannot hide performance counters from the guest: %s",
-			 strerrordesc_np(-r));
+		warn("cannot hide performance counters from the guest: %s",
+		     strerrordesc_np(-r));
 }
 
 int machine_make_chips(struct machine *m, struct err *e)
@@ -114,8 +114,7 @@ void machine_irq(void *machine, unsigned int line, bool level)
 	int r = kvm_irq_line(m->vm, line, level);
 
 	if (r < 0)
-		complain("KVM_IRQ_LINE of line %u: %s", line,
-			 strerrordesc_np(-r));
+		warn("KVM_IRQ_LINE of line %u: %s", line, strerrordesc_np(-r));
 }
 
 enum step machine_msr(struct vcpu *v)

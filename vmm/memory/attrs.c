@@ -31,7 +31,7 @@ static size_t first_touching(const struct attrs *a, uint64_t gpa)
 	return lo;
 }
 
-static int reserve(struct attrs *a, size_t want)
+static int attrs_reserve(struct attrs *a, size_t want)
 {
 	struct attr_run *runs;
 	size_t cap = a->cap ? a->cap : 8;
@@ -55,7 +55,7 @@ int attrs_set(struct attrs *a, uint64_t start, uint64_t end, bool private)
 
 	if (start >= end)
 		return 0;
-	if (reserve(a, a->nr + 2))
+	if (attrs_reserve(a, a->nr + 2))
 		return -1;
 	first = first_touching(a, start);
 	for (last = first; last < a->nr && a->runs[last].start <= end; last++)

@@ -74,8 +74,8 @@ static int put_statements(void)
 	if (json_text(&j) && puts(j.buf) >= 0 && !fflush(stdout))
 		r = STATUS_OK;
 	else
-		complain("play: writing to stdout: %s (is there room?)",
-			 strerrordesc_np(errno));
+		warn("play: writing to stdout: %s (is there room?)",
+		     strerrordesc_np(errno));
 	json_free(&j);
 	return r;
 }
@@ -141,12 +141,12 @@ int play_against(int argc, char **argv, const struct config *cfg,
 	int status;
 
 	if (argc > LINE_MAX_WORDS) {
-		complain("--scenario: more than %d words of options",
-			 LINE_MAX_WORDS);
+		warn("--scenario: more than %d words of options",
+		     LINE_MAX_WORDS);
 		return STATUS_USAGE;
 	}
 	if (cfg->dump_dtb) {
-		complain("--scenario and --dump-dtb: only one of them");
+		warn("--scenario and --dump-dtb: only one of them");
 		return STATUS_USAGE;
 	}
 	o = (struct play_options){
@@ -157,7 +157,7 @@ int play_against(int argc, char **argv, const struct config *cfg,
 		.given_agent = guest_has_agent(cfg->guest),
 	};
 	if (!o.argv) {
-		complain("out of memory");
+		warn("out of memory");
 		return STATUS_FAILED;
 	}
 	o.argc = own_words(argc, argv, cfg, o.argv);

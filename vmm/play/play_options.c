@@ -47,7 +47,7 @@ static int set_option(struct play_options *o, int opt, const char *arg,
 
 static int refuse(const char *what, const char *why)
 {
-	complain("%s: %s (see gpcvm %s --help)", what, why, what);
+	warn("%s: %s (see gpcvm %s --help)", what, why, what);
 	return STATUS_USAGE;
 }
 
@@ -116,7 +116,7 @@ void play_add(struct play_list *l, const struct scenario_source *from)
 	if (l->nr == l->cap) {
 		more = realloc(l->all, cap * sizeof(*more));
 		if (!more) {
-			complain("%s: out of memory", from->path);
+			warn("%s: out of memory", from->path);
 			l->wrong = true;
 			return;
 		}
@@ -145,7 +145,7 @@ static bool rename_scenario(struct scenario *s, const char *name)
 	char *copy = strdup(name);
 
 	if (!copy) {
-		complain("out of memory");
+		warn("out of memory");
 		return false;
 	}
 	free(s->name);

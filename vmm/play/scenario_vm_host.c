@@ -64,8 +64,8 @@ static void remove_socket(const struct vm_host *h, const char *socket)
 	    is_same(&st, &h->socket) || !is_dead(socket))
 		return;
 	if (unlink(socket) && errno != ENOENT) /* by the machine's keeper */
-		complain("--control %s: removing it: %s", socket,
-			 strerrordesc_np(errno));
+		warn("--control %s: removing it: %s", socket,
+		     strerrordesc_np(errno));
 }
 
 static void restore_delays(struct vm_host *h)
@@ -79,7 +79,7 @@ static void restore_delays(struct vm_host *h)
 		if (!delays_take(&h->delays, h->before, &e))
 			return; /* and vm_host_free() writes them */
 		if (ms >= DELAYS_MS) {
-			complain_err(&e);
+			warn_err(&e);
 			return;
 		}
 		poll(NULL, 0, LOOK_MS);
@@ -100,6 +100,6 @@ void vm_host_free(struct vm_host *h)
 	struct err e;
 
 	if (h->seen && delays_close(&h->delays, &e))
-		complain_err(&e);
+		warn_err(&e);
 	*h = (struct vm_host){ 0 };
 }

@@ -92,18 +92,18 @@ static int walk(const char *dir, struct paths *found)
 	int r = 0;
 
 	if (!fts) {
-		complain("suite: %s: %s", dir, strerrordesc_np(errno));
+		warn("suite: %s: %s", dir, strerrordesc_np(errno));
 		return -1;
 	}
 	while (!r && (f = fts_read(fts))) {
 		if (f->fts_info == FTS_DNR || f->fts_info == FTS_ERR) {
-			complain("suite: %s: %s", f->fts_path,
-				 strerrordesc_np(f->fts_errno));
+			warn("suite: %s: %s", f->fts_path,
+			     strerrordesc_np(f->fts_errno));
 			r = -1;
 		} else if (is_scenario(f->fts_path) && f->fts_info != FTS_D &&
 			   f->fts_info != FTS_DP &&
 			   !add_path(found, f->fts_path)) {
-			complain("suite: out of memory");
+			warn("suite: out of memory");
 			r = -1;
 		}
 	}
@@ -129,7 +129,7 @@ static void add_dir(struct play_list *l, const struct scenario_source *from)
 	if (found.nr)
 		qsort(found.all, found.nr, sizeof(*found.all), by_text);
 	else if (!l->wrong) {
-		complain("suite: %s has no *.scn in it", dir);
+		warn("suite: %s has no *.scn in it", dir);
 		l->wrong = true;
 	}
 	for (size_t i = 0; i < found.nr; i++) {
@@ -180,7 +180,7 @@ static _Noreturn void be_player(const struct scenario *s,
 	if (!failed && setpgid(0, 0))
 		failed = "setpgid";
 	if (failed) {
-		complain("suite: %s: %s", failed, strerrordesc_np(errno));
+		warn("suite: %s: %s", failed, strerrordesc_np(errno));
 		_exit(STATUS_FAILED);
 	}
 	if (getppid() != parent)

@@ -152,7 +152,7 @@ static int print_json(const struct probe *p, const struct err *e)
 		r = -1;
 	json_free(&j);
 	if (r < 0)
-		complain("no memory for the JSON text (free some)");
+		warn("no memory for the JSON text (free some)");
 	return r;
 }
 
@@ -188,15 +188,14 @@ static int wrong_usage(char **argv, int got)
 	const char *arg = argv[optind - 1];
 
 	if (got == ':')
-		complain("probe: %s needs a value (see gpcvm probe --help)",
-			 arg);
+		warn("probe: %s needs a value (see gpcvm probe --help)", arg);
 	else if (optopt > ' ' && optopt < 0x7f)
-		complain("probe: unknown option -%c (see gpcvm probe --help)",
-			 optopt);
+		warn("probe: unknown option -%c (see gpcvm probe --help)",
+		     optopt);
 	else
-		complain("probe: \"%s\" is no option, or takes no value "
-			 "(see gpcvm probe --help)",
-			 arg);
+		warn("probe: \"%s\" is no option, or takes no value "
+		     "(see gpcvm probe --help)",
+		     arg);
 	return 2;
 }
 
@@ -234,15 +233,15 @@ static int parse(int argc, char **argv, struct probe_options *o)
 		}
 	}
 	if (!*o->dev) {
-		complain("probe: --device \"\" names no file (give %s)",
-			 default_dev);
+		warn("probe: --device \"\" names no file (give %s)",
+		     default_dev);
 		return 2;
 	}
 	if (optind == argc)
 		return -1;
-	complain("probe: \"%s\" is one argument too many (see gpcvm probe "
-		 "--help)",
-		 argv[optind]);
+	warn("probe: \"%s\" is one argument too many (see gpcvm probe "
+	     "--help)",
+	     argv[optind]);
 	return 2;
 }
 
@@ -261,8 +260,8 @@ int probe_main(int argc, char **argv)
 			status = 1;
 	}
 	if (fflush(stdout) || ferror(stdout)) {
-		complain("probe: writing to stdout: %s (is there room?)",
-			 strerror(errno));
+		warn("probe: writing to stdout: %s (is there room?)",
+		     strerror(errno));
 		return 1;
 	}
 	return status;
