@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The ports that the ACPI tables (vmm/boot/acpi.c) name: PM1a event and control
- * blocks (ACPI Specification 6.5, 4.8.3), without any event, and always in ACPI
- * mode; the PM timer (4.8.3.3); and the reset register, which is the one of
- * Intel's chipsets.
+ * The ports named in the ACPI tables (vmm/boot/acpi.c): the PM1a event and
+ * control blocks (ACPI Specification 6.5, 4.8.3), always in ACPI mode and
+ * without events; the PM timer (4.8.3.3); and the reset register, which is that
+ * of Intel's chipsets.
  */
 #include <pthread.h>
 #include <string.h>
@@ -27,7 +27,7 @@ struct pm {
 	uint8_t regs[LEN]; /* little-endian words */
 };
 
-/* Control has been written: is the machine to sleep? */
+/* Act on a write to the control register: power off for S5. */
 static void control(struct pm *pm)
 {
 	unsigned int v = pm->regs[CONTROL_REG] |
@@ -36,7 +36,7 @@ static void control(struct pm *pm)
 	if (v & SLP_EN && SLP_TYP(v) == ACPI_S5)
 		pm->board->end(pm->board->machine, STATUS_OK,
 			       "the guest powers off (ACPI S5)");
-	/* SLP_EN and GBL_RLS read as zeros; there is no way out of ACPI mode. */
+	/* SLP_EN and GBL_RLS read as zeros. ACPI mode cannot be left. */
 	pm->regs[CONTROL_REG] =
 		(uint8_t)((pm->regs[CONTROL_REG] & ~4U) | SCI_EN);
 	pm->regs[CONTROL_REG + 1] &= (uint8_t) ~(SLP_EN >> 8);
@@ -55,14 +55,14 @@ static void acpi_pm_access(void *arg, struct vcpu *v, uint16_t port,
 	for (unsigned int i = 0; i < size && at + i < LEN; i++)
 		if (!write)
 			data[i] = pm->regs[at + i];
-		else if (at + i >= ENABLE_REG) /* nothing is pending ever */
+		else if (at + i >= ENABLE_REG) /* status bits are never set */
 			pm->regs[at + i] = data[i];
 	if (write && at + size > CONTROL_REG)
 		control(pm);
 	pthread_mutex_unlock(&pm->lock);
 }
 
-/* It counts up and wraps; no event says so. */
+/* A 24-bit counter that wraps without an event. */
 static void timer_access(void *arg, struct vcpu *v, uint16_t port,
 			 unsigned int size, bool write, uint8_t *data)
 {

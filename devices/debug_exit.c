@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* QEMU's isa-debug-exit: a write of V to port 0xf4 ends the machine with
- * status (V << 1) | 1. (hw/misc/debugexit.c) */
+/* QEMU's isa-debug-exit (hw/misc/debugexit.c): a write of V to port 0xf4 ends
+ * the machine with status (V << 1) | 1. */
 #include <string.h>
 
 #include "devices/devices.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The guest's agent: its calls at the doorbell port, and its reports. */
+/* The doorbell port: calls and reports of the guest's agent. */
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -11,7 +11,8 @@
 #include "devices/devices.h"
 #include "vcpu/agent.h"
 
-/* A guest in distress is worth some lines, one that loops is not worth a disk. */
+/* Print a few lines for a failing guest, without filling a
+ * disk for one that loops. */
 #define PRINTED 8
 
 struct doorbell {
@@ -64,7 +65,7 @@ static void report(struct board *b, struct vcpu *v, const uint64_t *w)
 			  rows[w[0]].what);
 }
 
-/* For a person: a few times, as a guest may go on for ever. */
+/* Limit the number of messages: a guest may send them forever. */
 static bool may_print(struct doorbell *d, const char *what)
 {
 	uint64_t missed;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The little of QEMU's fw_cfg (docs/specs/fw_cfg.rst) that bare-metal tests ask
- * for how many CPUs there are and how much memory: a selector, 16 bits at
- * 0x510, and data, a byte at a time at 0x511. No DMA, no files. What is not
- * here reads as zeros, as there.
+ * The part of QEMU's fw_cfg (docs/specs/fw_cfg.rst) that bare-metal tests use
+ * to get the number of CPUs and the memory size: a 16-bit selector at 0x510,
+ * and data at 0x511, one byte at a time. No DMA, no files. Unknown items read
+ * as zeros, as in QEMU.
  */
 #include <pthread.h>
 #include <string.h>
@@ -32,7 +32,7 @@ static void choose(struct fw_cfg *f, unsigned int key)
 		memcpy(&value, "QEMU", 4);
 		break;
 	case ID:
-		value = 1; /* the traditional interface alone */
+		value = 1; /* only the traditional interface */
 		break;
 	case RAM_SIZE:
 		value = f->ram;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Where a PC has its keyboard controller (0x60, 0x64) there is none: all ones,
- * which drivers take for absent (drivers/input/serio/i8042.c,
- * i8042_controller_check). Only the pulse on its reset line is heard, since it is
- * how kernels reset a PC.
+ * The ports of a PC's keyboard controller (0x60, 0x64), without a controller:
+ * they read as all ones, which makes drivers assume that it is absent
+ * (drivers/input/serio/i8042.c, i8042_controller_check). Only the pulse on the
+ * reset line works, because kernels reset a PC with it.
  */
 #include <string.h>
 
@@ -27,7 +27,7 @@ static void ps2_access(void *arg, struct vcpu *v, uint16_t port,
 		       "the guest asks for a reset (0xfe to port 0x64)");
 }
 
-/* Absent from the device tree. */
+/* Absent from the device tree: drivers must not find it. */
 const struct device ps2_device = {
 	.name = "ps2",
 	.boards = BOARD_PC,

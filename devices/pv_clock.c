@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * kvm-clock: the guest names a page in MSR 0x4b564d01, KVM keeps it in a gpc
- * (vcpu->arch.pv_time) and writes it when the vCPU's clock is to be updated.
+ * kvm-clock: the guest writes the page's gpa to MSR 0x4b564d01. KVM caches the
+ * page in a gpc (vcpu->arch.pv_time) and writes it when it updates the vCPU's
+ * clock.
  */
 #include "devices/devices.h"
 #include "devices/pvclock.h"

@@ -11,13 +11,14 @@
 #include "vcpu/agent.h"
 #include "vcpu/vcpu_sched.h"
 
-/* Looks that prove something if none finds it set; and of all. */
+/* Number of looks that prove "never set", and the maximum number of looks. */
 #define PROOFS	    8
 #define LOOKS	    64
-/* Looks that only have the vCPU wait for its CPU. */
+/* Number of looks that only make the vCPU wait for its CPU. */
 #define BLIND	    2
-/* Looks at which KVM has counted preemptions, none of them in the guest: it does
- * not tell its guests. From then on one look is enough to notice otherwise. */
+/* Number of looks in which KVM counted preemptions, but none in the guest,
+ * after which KVM is assumed not to report preemptions to its guests. One look
+ * per check then suffices to notice a change. */
 #define UNTOLD	    8
 #define NAP_NS	    100000
 #define SPIN_TICKS  2000000
@@ -34,7 +35,7 @@ struct observer {
 	_Atomic bool over;
 };
 
-/* The vCPU's thread is off this CPU for as long as this one runs. */
+/* While this thread runs, the vCPU's thread is off this CPU. */
 static void observer_look(struct observer *o)
 {
 	const struct memory *m = o->page->vm->memory;
@@ -60,8 +61,8 @@ static void observer_look(struct observer *o)
 	o->set = byte & KVM_VCPU_PREEMPTED;
 	o->told += now.in_guest != before.in_guest;
 	o->untold += now.elsewhere != before.elsewhere;
-	/* Preempted in one turn, and each time where the guest is told; but KVM
-	 * leaves out a cache that is from before a change of a slot. */
+	/* A proof needs all preemptions of one turn to be reported to the
+	 * guest, and no slot change: KVM skips a cache that predates one. */
 	o->proofs += still && !o->page->vm->model.under_way &&
 		     changes == m->changes && turn & 1 && turn == o->turns &&
 		     now.in_guest != before.in_guest &&
@@ -99,7 +100,7 @@ static int observer_start(struct observer *o, const cpu_set_t *here,
 	return r;
 }
 
-/* Keep the guest in a loop until the observer has seen enough. */
+/* Keep the guest in a loop until the observer has finished. */
 static int observer_feed(struct observer *o, struct err *e)
 {
 	int r = 0;
@@ -135,8 +136,8 @@ static enum preempt_seen preempt_judge(const struct observer *o,
 	return PREEMPT_UNKNOWN;
 }
 
-/* Both on the CPU where the vCPU is now; what it was pinned to is put back, unless
- * somebody has pinned it anew. */
+/* Run both threads on the vCPU's current CPU. Restore the affinity afterwards,
+ * unless `vcpu pin` changed it meanwhile. */
 static int on_one_cpu(struct observer *o, int *failed, struct err *e)
 {
 	const unsigned int pins = o->vcpu->pins;
@@ -171,7 +172,7 @@ int preempt_look(struct pv_page *p, struct vcpu *v, uint64_t offset,
 		.page = p,
 		.vcpu = v,
 		.gpa = gpa + offset,
-		/* What the host has mapped there is the alias. */
+		/* For private memory the host would read the alias. */
 		.unseen = memory_is_private(p->vm->memory, gpa),
 	};
 	int failed = 0, r;

@@ -15,7 +15,7 @@ bool pv_readable(const struct agent_op *op, enum pv_verdict *verdict,
 		*verdict = VERDICT_ABSENT;
 		return false;
 	case ST_TORN:
-		/* Of all kinds out[1] tells what it was found in. */
+		/* For every kind, out[1] is the version or state last read. */
 		snprintf(why, 160,
 			 "no consistent copy in %d tries: version or state "
 			 "%" PRIu64,

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Xen's runstate: how long the vCPU has been in which state. KVM keeps the area
- * in a gpc (vcpu->arch.xen.runstate_cache), and where it crosses a page the rest
- * of it in another (runstate2_cache), and writes it whenever the vCPU has been
- * loaded: with KVM_REQ_STEAL_UPDATE, so at least once in every KVM_RUN
+ * Xen's runstate: the time that the vCPU has spent in each state. KVM caches
+ * the area in a gpc (vcpu->arch.xen.runstate_cache), and the part after a page
+ * boundary in a second one (runstate2_cache). It writes the area after each
+ * load of the vCPU (KVM_REQ_STEAL_UPDATE), so at least once per KVM_RUN
  * (arch/x86/kvm/xen.c, kvm_xen_update_runstate).
  *
- * The times are told by the VM's clock, so that one which was set ahead dates
- * what is written after the poke. Each update adds to the times what has passed
- * since state_entry_time, which it sets: their sum is always the same as that,
- * unless the parts are from different updates.
+ * The times are in terms of the VM's clock, so setting that clock ahead dates
+ * the writes that follow the poke. Each update adds the time since
+ * state_entry_time to the times and then sets state_entry_time: it always
+ * equals their sum, unless the parts stem from different updates.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -91,7 +91,8 @@ static bool runstate_wrote(const struct pv_page *p, const uint8_t *bytes)
 	       word[2] + word[3] + word[4] + word[5] == word[1];
 }
 
-/* After what found.set says: have the guest read it, and judge. */
+/* Have the guest read the area after the clock was set
+ * to found.set, and judge. */
 static int read_and_judge(struct pv_page *p, struct vcpu *v, struct json *j,
 			  enum pv_verdict *verdict, char why[static 160],
 			  struct err *e)
@@ -120,8 +121,8 @@ static int runstate_check(struct pv_page *p, struct vcpu *v, struct json *j,
 	return read_and_judge(p, v, j, verdict, why, e);
 }
 
-/* KVM writes it whenever the vCPU is loaded, so also for the guest to read it:
- * with a time from then on. */
+/* Loading the vCPU, here for the guest to read the area, makes KVM write it
+ * with a time from now on. */
 static int runstate_look(struct pv_page *p, struct vcpu *v, struct json *j,
 			 enum pv_verdict *verdict, char why[static 160],
 			 struct err *e)
@@ -139,9 +140,9 @@ const struct pv_kind pv_runstate_kind = {
 	.cached_by = "gpc",
 	.size = 48, /* struct vcpu_runstate_info */
 	.stride = 64,
-	.align = 1, /* KVM takes it anywhere */
-	/* state and state_entry_time, then the times: every update changes
-	 * something on both sides. */
+	.align = 1, /* KVM accepts any alignment */
+	/* Splits state and state_entry_time from the times: every
+	 * update changes both parts. */
 	.split = 16,
 	.activate = runstate_activate,
 	.poke = pvclock_poke,

@@ -5,8 +5,8 @@
 #include "pv/pv.h"
 #include "vcpu/agent.h"
 
-/* @op: OP_RUNSTATE's answer, after the VM's clock was set to @set, which cannot
- * be beyond @limit now. */
+/* Judge @op, the answer of OP_RUNSTATE, after the VM's clock was set to @set.
+ * @limit: the clock's upper bound now. */
 enum pv_verdict runstate_judge(const struct agent_op *op, uint64_t set,
 			       uint64_t limit, char why[static 160]);
 

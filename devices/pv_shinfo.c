@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Xen's shared_info, one page of the VM: KVM keeps it in a gpc, by gpa or by
- * hva (kvm->arch.xen.shinfo_cache), writes the wall clock when it is activated,
- * and sets the pending bits of event channels in it: arch/x86/kvm/xen.c,
+ * Xen's shared_info, one page per VM. KVM caches it in a gpc by gpa or hva
+ * (kvm->arch.xen.shinfo_cache), writes the wall clock on activation, and sets
+ * pending bits of event channels: arch/x86/kvm/xen.c,
  * kvm_xen_shared_info_init() and kvm_xen_set_evtchn().
  */
 #include <errno.h>
@@ -17,8 +17,8 @@
 #include "devices/pv_shinfo.h"
 #include "devices/xen_event.h"
 
-#define PENDING	    0x800 /* evtchn_pending's offset in struct shared_info */
-#define WALL_CLOCK  0xc00 /* wc_version's */
+#define PENDING	    0x800 /* offset of evtchn_pending in struct shared_info */
+#define WALL_CLOCK  0xc00 /* offset of wc_version */
 #define LANDS_TRIES 64
 
 static int shinfo_activate(struct pv_page *p, struct vcpu *v,
@@ -123,9 +123,9 @@ static enum pv_verdict not_sent(int r, char why[static 160])
 }
 
 /*
- * Two events. The first one goes out before the guest touches the page: KVM is
- * the first to do so. The guest then clears the bit of the second, so that only
- * KVM can have set it again.
+ * Send two events. The first precedes any access of the guest, so that KVM
+ * touches the page first. The guest then clears the second port's bit, so that
+ * only KVM can have set it again.
  */
 static int shinfo_check(struct pv_page *p, struct vcpu *v, struct json *j,
 			enum pv_verdict *verdict, char why[static 160],
@@ -157,8 +157,8 @@ static int shinfo_check(struct pv_page *p, struct vcpu *v, struct json *j,
 }
 
 /*
- * Without an event: KVM writes the wall clock when the page is set up, and never
- * again. A page that has lost it reads as zeros, and KVM leaves it so.
+ * Without an event, only the wall clock can be judged: KVM writes it once, on
+ * activation. If the page is lost, it reads as zeros and stays so.
  */
 static int shinfo_look(struct pv_page *p, struct vcpu *v, struct json *j,
 		       enum pv_verdict *verdict, char why[static 160],
@@ -182,7 +182,7 @@ static int shinfo_look(struct pv_page *p, struct vcpu *v, struct json *j,
 	return 0;
 }
 
-/* Is the pending bit of @port set, as the host sees it at @gpa? */
+/* Get the pending bit of @port as the host reads it at @gpa. */
 static bool peek_pending(const struct pv_page *p, uint64_t gpa, uint32_t port,
 			 bool *pending)
 {
@@ -195,7 +195,7 @@ static bool peek_pending(const struct pv_page *p, uint64_t gpa, uint32_t port,
 	return true;
 }
 
-/* Bits that were clear before the event and are set after it, twice. */
+/* Require two bits that are clear before their event and set after it. */
 static bool shinfo_lands(struct pv_page *p, struct vcpu *v, uint64_t gpa)
 {
 	unsigned int found = 0;
@@ -206,7 +206,7 @@ static bool shinfo_lands(struct pv_page *p, struct vcpu *v, uint64_t gpa)
 
 		if (!peek_pending(p, gpa, port, &before))
 			return false;
-		if (before) /* of long ago: this port would tell nothing */
+		if (before) /* set long ago: proves nothing */
 			continue;
 		if (kvm_xen_evtchn_send(p->vm->vm, port, v->index) < 0 ||
 		    !peek_pending(p, gpa, port, &after) || !after)
@@ -227,7 +227,8 @@ const struct pv_kind pv_shinfo_kind = {
 	.size = PAGE_SIZE,
 	.stride = PAGE_SIZE,
 	.align = PAGE_SIZE,
-	.lead = 32 * 64, /* vcpu_info[32], each of which may be set up here */
+	/* vcpu_info[32], each of which may be a pv page of its own */
+	.lead = 32 * 64,
 	.activate = shinfo_activate,
 	.poke = shinfo_poke,
 	.check = shinfo_check,

@@ -5,8 +5,8 @@
 #include "pv/pv.h"
 #include "vcpu/agent.h"
 
-/* Answers of OP_EVTCHN: to an event that was sent before the guest touched the
- * page, and to one whose bit the guest had cleared before. */
+/* Judge the answers of OP_EVTCHN: to an event sent before the guest touched the
+ * page, and to one whose bit the guest had cleared first. */
 enum pv_verdict shinfo_judge(const struct agent_op *first,
 			     const struct agent_op *second,
 			     char why[static 160]);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KVM steal time: the guest names an area in MSR 0x4b564d03, KVM keeps it in a
- * ghc (vcpu->arch.st.cache) and adds to it each time the vCPU has been loaded
- * (KVM_REQ_STEAL_UPDATE; arch/x86/kvm/x86.c, record_steal_time): at least once
- * for every KVM_RUN, and the version goes up by two each time.
+ * KVM steal time: the guest writes the area's gpa to MSR 0x4b564d03. KVM caches
+ * the area in a ghc (vcpu->arch.st.cache) and updates it after each load of the
+ * vCPU (KVM_REQ_STEAL_UPDATE; arch/x86/kvm/x86.c, record_steal_time): at least
+ * once per KVM_RUN. Each update adds two to the version.
  */
 #include <asm/kvm_para.h>
 #include <inttypes.h>
@@ -39,7 +39,7 @@ static void steal_json(const char *key, const struct agent_op *op,
 	json_object_end(j);
 }
 
-/* Does @after follow from @before by whole updates, of which there was one? */
+/* Is @after at least one whole update later than @before? */
 static bool goes_on(uint32_t before, uint32_t after)
 {
 	uint32_t up = after - before; /* 32 bits that may wrap */
@@ -48,10 +48,10 @@ static bool goes_on(uint32_t before, uint32_t after)
 }
 
 /*
- * KVM reads the version in the page and adds two to it (record_steal_time, also
- * where it is "random junk"). What the guest has left there is on no other page,
- * so a version that goes on from it was written after that, by a KVM that
- * reads and writes the page which the guest has.
+ * KVM reads the version from the page and adds two to it (record_steal_time,
+ * even if it is "random junk"). No other page holds the version that the guest
+ * wrote. So a version that continues from it was written later, by a KVM that
+ * reads and writes the guest's page.
  */
 enum pv_verdict steal_judge(const struct agent_op *first,
 			    const struct agent_op *second, uint32_t left,
@@ -90,22 +90,22 @@ enum pv_verdict steal_judge(const struct agent_op *first,
 	return VERDICT_FRESH;
 }
 
-/* An even one that nothing else can have: far from what KVM could count up to
- * from where it is, and not 0, which would leave nothing. */
+/* Return an even version that no page can have: out of reach of
+ * KVM's counting, and not 0. */
 static uint32_t draw_version(void)
 {
 	uint32_t r = 0;
 
-	/* Before the kernel has any randomness time will have to do. */
+	/* Use the time until the kernel's random pool is initialized. */
 	if (getrandom(&r, sizeof(r), GRND_NONBLOCK) != sizeof(r))
 		r = (uint32_t)now_ns();
 	return (r & ~UINT32_C(1)) | UINT32_C(0x40000000);
 }
 
 /*
- * KVM adds to it what the thread has waited since it last did so, on each entry
- * (record_steal_time, from current->sched_info.run_delay: the same number that is
- * in /proc/PID/task/TID/schedstat). So both bounds are exact.
+ * On each entry KVM adds the time that the thread has waited since the last
+ * update (record_steal_time, from current->sched_info.run_delay, the number in
+ * /proc/PID/task/TID/schedstat). So both bounds are exact.
  */
 enum pv_verdict steal_judge_amount(const struct agent_op *first,
 				   const struct agent_op *second,
@@ -134,7 +134,7 @@ enum pv_verdict steal_judge_amount(const struct agent_op *first,
 	return VERDICT_FRESH;
 }
 
-/* While it runs it is not preempted (record_steal_time clears it). */
+/* KVM clears it on entry (record_steal_time), so a running vCPU reads 0. */
 static enum pv_verdict judge_running(const struct agent_op *op,
 				     char why[static 160])
 {
@@ -156,7 +156,8 @@ static void delay_json(const struct steal_delay *d, struct json *j)
 		json_null(j, "run_delay");
 }
 
-/* What the host sees of the byte while another thread has the vCPU's CPU. */
+/* Check the byte as the host reads it while another
+ * thread has the vCPU's CPU. */
 static int check_preempted(struct pv_page *p, struct vcpu *v, struct json *j,
 			   enum pv_verdict *verdict, char why[static 160],
 			   struct err *e)
@@ -186,7 +187,7 @@ static int check_preempted(struct pv_page *p, struct vcpu *v, struct json *j,
 
 struct steal_readings {
 	struct agent_op first, second;
-	uint32_t left; /* by the guest, at the first */
+	uint32_t left; /* version written by the guest in @first */
 	struct steal_delay delay;
 	enum pv_verdict preempted;
 };
@@ -261,7 +262,8 @@ static int steal_check(struct pv_page *p, struct vcpu *v, struct json *j,
 	return 0;
 }
 
-/* As OP_STEAL's answer, what the host sees before the vCPU runs again. */
+/* Read the area from the host before the vCPU runs
+ * again, as OP_STEAL's answer. */
 static bool peek(const struct pv_page *p, struct agent_op *op)
 {
 	struct kvm_steal_time area;
@@ -279,8 +281,8 @@ static bool peek(const struct pv_page *p, struct agent_op *op)
 	return true;
 }
 
-/* What KVM left when the vCPU last came out of the guest. It was not preempted
- * then: it came to the doorbell. */
+/* Judge the state in which KVM left the area after the last exit. That exit was
+ * to the doorbell, so the vCPU was not preempted. */
 enum pv_verdict steal_judge_left(const struct agent_op *op,
 				 char why[static 160])
 {
@@ -301,8 +303,8 @@ enum pv_verdict steal_judge_left(const struct agent_op *op,
 	return VERDICT_TORN;
 }
 
-/* KVM updates the area whenever the vCPU is loaded, so also for the guest to read
- * it. Where the host sees the page it has looked before that. */
+/* Loading the vCPU, here for the guest to read the area, makes KVM update it.
+ * So read the page from the host first, if it can. */
 static int steal_look(struct pv_page *p, struct vcpu *v, struct json *j,
 		      enum pv_verdict *verdict, char why[static 160],
 		      struct err *e)
@@ -338,7 +340,7 @@ static bool peek_version(const struct pv_page *p, uint64_t gpa,
 	return true;
 }
 
-/* Twice, so that it is KVM's counting and no other's. */
+/* Require two steps, so that the counting is KVM's. */
 static bool steal_lands(struct pv_page *p, struct vcpu *v, uint64_t gpa)
 {
 	uint32_t before, after;
@@ -362,7 +364,8 @@ const struct pv_kind pv_steal_kind = {
 	.flavour = PV_KVM,
 	.cached_by = "ghc",
 	.private_gpc = true,
-	/* A ghc holds a userspace address, which a punch leaves as it is. */
+	/* A ghc holds a userspace address, which a
+	 * punch does not invalidate. */
 	.size = 64, /* struct kvm_steal_time */
 	.stride = 64,
 	.align = 64,

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Xen's vcpu_info: KVM keeps it in a gpc, by gpa or by hva
- * (vcpu->arch.xen.vcpu_info_cache). It writes the clock in it as it does
- * kvm-clock, and evtchn_upcall_pending and evtchn_pending_sel when an event is
- * sent to the vCPU; if the page is not at hand then, the vCPU does that later:
+ * Xen's vcpu_info: KVM caches it in a gpc by gpa or hva
+ * (vcpu->arch.xen.vcpu_info_cache). It writes the clock in it like kvm-clock,
+ * and evtchn_upcall_pending and evtchn_pending_sel when an event is sent to the
+ * vCPU. If the page cannot be mapped at that time, the vCPU writes them later:
  * arch/x86/kvm/xen.c, kvm_xen_inject_pending_events().
  */
 #include <inttypes.h>
@@ -14,7 +14,7 @@
 #include "devices/pv_vcpuinfo.h"
 #include "devices/pvclock.h"
 
-#define TIME 32 /* the clock's offset in struct vcpu_info */
+#define TIME 32 /* offset of the clock in struct vcpu_info */
 
 static int vcpuinfo_activate(struct pv_page *p, struct vcpu *v,
 			     const struct pv_where *to, struct err *e)
@@ -56,7 +56,7 @@ static enum pv_verdict judge_event(const struct vcpuinfo_event *x,
 
 	if (!pv_readable(&x->op, &verdict, why))
 		return verdict;
-	/* An event of which shared_info does not tell proves nothing here. */
+	/* An event that is not raised in shared_info proves nothing here. */
 	if (!x->ev.raised || x->ev.masked)
 		return VERDICT_FRESH;
 	if (!(sel >> bit & 1)) {
@@ -104,7 +104,7 @@ static void upcall_json(const struct vcpuinfo_event *x, struct json *j)
 	json_object_end(j);
 }
 
-/* Look for an event that was raised, clear it, and see whether it was one. */
+/* Have the guest read and clear the event, then confirm that it was raised. */
 static int take_event(struct vcpu *v, uint64_t gpa, struct vcpuinfo_event *x,
 		      struct err *e)
 {
@@ -115,11 +115,12 @@ static int take_event(struct vcpu *v, uint64_t gpa, struct vcpuinfo_event *x,
 }
 
 /*
- * The first event goes out before anything else touches the page. What the
- * guest then clears only the second one can set again: an event that was not
- * taken may have left the bit of the first (kvm_xen_set_evtchn_fast() sets
- * evtchn_upcall_pending only together with a bit that was clear). The clock is
- * proof where shared_info does not work.
+ * Send the first event before anything else touches the page. After the guest
+ * has cleared the bits, only the second event can set them: if the guest never
+ * took an earlier event, its bit may be left from then
+ * (kvm_xen_set_evtchn_fast() sets evtchn_upcall_pending only together with a
+ * bit that was clear). If shared_info does not work, the clock is the only
+ * proof.
  */
 static int vcpuinfo_check(struct pv_page *p, struct vcpu *v, struct json *j,
 			  enum pv_verdict *verdict, char why[static 160],
@@ -139,7 +140,7 @@ static int vcpuinfo_check(struct pv_page *p, struct vcpu *v, struct json *j,
 	return 0;
 }
 
-/* Of the events nothing can be said that were not sent: only the clock. */
+/* Without events, only the clock can be judged. */
 static int vcpuinfo_look(struct pv_page *p, struct vcpu *v, struct json *j,
 			 enum pv_verdict *verdict, char why[static 160],
 			 struct err *e)

@@ -4,14 +4,14 @@
 
 #include "devices/xen_event.h"
 
-/* An event, and OP_UPCALL's answer after it, which has cleared what it found. */
+/* An event, and the answer of the OP_UPCALL after it, which clears the bits. */
 struct vcpuinfo_event {
 	struct xen_event ev;
 	struct agent_op op;
 };
 
-/* @clock: the verdict on the clock in it; then two events: the first one came
- * before the guest touched the page, so it may have been there before. */
+/* Combine @clock, the verdict on its clock, with two events. The first was sent
+ * before the guest touched the page, so its bits may be older. */
 enum pv_verdict vcpuinfo_judge(enum pv_verdict clock,
 			       const struct vcpuinfo_event events[2],
 			       char why[static 160]);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Xen's vcpu_time_info: one more clock of the vCPU, which KVM keeps in a gpc
- * (vcpu->arch.xen.vcpu_time_info_cache) and writes with the others.
+ * Xen's vcpu_time_info: another clock of the vCPU. KVM caches it in a gpc
+ * (vcpu->arch.xen.vcpu_time_info_cache) and writes it with the others.
  */
 #include <inttypes.h>
 

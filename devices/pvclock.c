@@ -14,19 +14,19 @@
 #include "devices/pvclock.h"
 #include "host/trace.h"
 
-/* A poke sets the clock forward by this much: what it writes is then ahead of
- * anything that any page can hold from before. */
+/* A poke sets the clock ahead by this much, so that it writes a later
+ * time than any page can hold. */
 #define STEP_NS	    NS_PER_MS
-/* The same where KVM cannot make up for the time that passes meanwhile. */
+/* The step if KVM cannot add the time that passes meanwhile. */
 #define BIG_STEP_NS (100 * NS_PER_MS)
 #define SET_TRIES   100
 /* The guest's clock and KVM_GET_CLOCK scale the TSC separately. */
 #define SLACK_NS    NS_PER_MS
 
 /*
- * Read the clock and set it a step ahead. With KVM_CLOCK_REALTIME the kernel
- * adds the time that passes between the two, so that it never goes back
- * (Documentation/virt/kvm/api.rst, KVM_SET_CLOCK). Returns the step, or -errno.
+ * Read the clock and set it a step ahead. With KVM_CLOCK_REALTIME, KVM adds the
+ * time that passes in between, so the clock never goes back
+ * (Documentation/virt/kvm/api.rst, KVM_SET_CLOCK). Return the step, or -errno.
  */
 static int64_t step_clock(int vm, uint64_t *set)
 {
@@ -44,8 +44,8 @@ static int64_t step_clock(int vm, uint64_t *set)
 	return r < 0 ? r : (int64_t)step;
 }
 
-/* What was written until then is from at most as much later than the reading as
- * the whole took, and that must be less than the step. */
+/* Pages written meanwhile are later than the reading by at most the duration of
+ * the whole, which must be below the step. */
 int pvclock_set(struct pv_vm *pv, uint64_t *set, struct err *e)
 {
 	int64_t step = -EAGAIN;
@@ -99,7 +99,7 @@ int pvclock_poke(struct pv_page *p, struct vcpu *v, struct json *j,
 	struct agent_op nop = { .op = OP_NOP };
 	uint64_t set;
 
-	/* The request is served on the way into the guest: any operation of
+	/* KVM serves the request on the way into the guest: any operation of
 	 * the agent makes one KVM_RUN. */
 	if (pvclock_set(p->vm, &set, e) || agent_do(v, &nop, e))
 		return -1;
@@ -120,7 +120,7 @@ static void pvclock_json(const struct agent_op *op, struct json *j)
 	json_object_end(j);
 }
 
-/* ---- what the kernel says ----------------------------------------------- */
+/* ---- the kernel's tracepoint -------------------------------------------- */
 
 #define RECORDS 16
 
@@ -132,7 +132,7 @@ void pvclock_witness(struct pv_found *found, const struct agent_op *op,
 
 	if (nr < 0)
 		return;
-	/* The same poke may have it write other clocks of this vCPU. */
+	/* The same poke may make KVM write other clocks of this vCPU. */
 	found->differs = fresh;
 	for (int i = 0; i < nr; i++) {
 		r = &records[i];
@@ -166,14 +166,14 @@ static void ask_kernel(struct pv_page *p, const struct vcpu *v,
 	int nr = trace_since(p->vm->trace, m, TRACE_PVCLOCK, v->index, records,
 			     RECORDS);
 
-	/* A machine with Xen's pages has more than one clock per vCPU. */
+	/* With Xen's pages, a vCPU has more than one clock. */
 	p->found.wrote = nr > 0 && p->kind->flavour == PV_KVM;
 	pvclock_witness(&p->found, op, fresh, records, nr, j);
 }
 
 /* ---- poke and read ------------------------------------------------------ */
 
-/* "version" and all: within what the poke allows, and a scale that is one. */
+/* Match version, scale and a time within the poke's bounds. */
 bool pvclock_wrote(const struct pv_page *p, const uint8_t *bytes)
 {
 	uint64_t system_time;
@@ -186,7 +186,7 @@ bool pvclock_wrote(const struct pv_page *p, const uint8_t *bytes)
 	       system_time >= p->found.set && system_time <= p->found.limit;
 }
 
-/* The VM's clock, and whether KVM tells it by a stable TSC. */
+/* Read the VM's clock, and whether KVM derives it from a stable TSC. */
 static int read_clock(struct pv_vm *pv, uint64_t *clock, bool *stable,
 		      struct err *e)
 {
@@ -200,7 +200,8 @@ static int read_clock(struct pv_vm *pv, uint64_t *clock, bool *stable,
 	return 0;
 }
 
-/* Have the guest read the clock at @gpa, and ask KVM before and after. */
+/* Have the guest read the clock at @gpa, and call
+ * KVM_GET_CLOCK before and after. */
 static int read_both(struct pv_page *p, struct vcpu *v, struct agent_op *op,
 		     struct pvclock_truth *t, struct err *e)
 {
@@ -209,7 +210,7 @@ static int read_both(struct pv_page *p, struct vcpu *v, struct agent_op *op,
 	if (read_clock(p->vm, &t->from, &before, e) || agent_call(v, op, e) ||
 	    read_clock(p->vm, &t->to, &after, e))
 		return -1;
-	/* A host whose clocksource changes takes all VMs along. */
+	/* A change of the host's clocksource affects all VMs. */
 	t->tsc = before != after ? PVCLOCK_UNKNOWN
 		 : after	 ? PVCLOCK_STABLE
 				 : PVCLOCK_UNSTABLE;
@@ -229,10 +230,10 @@ static int clear_stopped(struct vcpu *v, uint64_t gpa,
 }
 
 /*
- * KVM keeps PVCLOCK_GUEST_STOPPED until the guest clears it, whoever has set it
- * (arch/x86/kvm/x86.c, kvm_setup_guest_pvclock). Where the clock has been put on
- * memory that may have held anything, the guest clears it as it should have done
- * before, and only what comes back is KVM's.
+ * KVM keeps PVCLOCK_GUEST_STOPPED until the guest clears it, even if the guest
+ * set it (arch/x86/kvm/x86.c, kvm_setup_guest_pvclock). If the clock was moved
+ * to memory with unknown contents, have the guest clear the bit, as it should
+ * have done before the move. If it comes back, KVM has set it.
  */
 static int read_poked(struct pv_page *p, struct vcpu *v, struct agent_op *op,
 		      struct pvclock_truth *t, struct err *e)

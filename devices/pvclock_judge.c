@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a struct pvclock_vcpu_time_info has to hold (Documentation/virt/kvm/x86/
+ * The contents of a struct pvclock_vcpu_time_info (Documentation/virt/kvm/x86/
  * msr.rst, MSR_KVM_SYSTEM_TIME_NEW; arch/x86/kvm/x86.c, kvm_guest_time_update).
  */
 #include <inttypes.h>
@@ -10,18 +10,18 @@
 #include "devices/pv_read.h"
 #include "devices/pvclock.h"
 
-/* asm/pvclock-abi.h, which userspace does not get. */
+/* From asm/pvclock-abi.h, which is not exported to userspace. */
 #define TSC_STABLE    0x1
 #define GUEST_STOPPED 0x2
 #define KNOWN_FLAGS   (TSC_STABLE | GUEST_STOPPED)
 
 #define KHZ_PER_NS    INT64_C(1000000)
-/* The scale may be off by 1%: KVM leaves a TSC that runs at another rate than
- * the guest's as it is within tsc_tolerance_ppm, 250. */
+/* Allow a scale that is off by 1%: KVM does not scale a TSC whose rate is
+ * within tsc_tolerance_ppm, 250, of the guest's. */
 #define SCALE_PART    100
-/* Without a stable TSC its rate may follow the host's CPU. */
+/* An unstable TSC may follow the frequency of the host's CPU. */
 #define SCALE_FACTOR  8
-/* What a clock has been extrapolated by may be off by this part. */
+/* The allowed error of an extrapolated time, as a fraction. */
 #define DRIFT_PART    128
 #define SLACK_NS      NS_PER_MS
 
@@ -45,7 +45,7 @@ bool pvclock_is_stopped(const struct agent_op *op)
 	return flags_of(op) & GUEST_STOPPED;
 }
 
-/* @ticks in ns; KVM's shifts are within 32 (kvm_get_time_scale). */
+/* Convert @ticks to ns. KVM's shifts are below 32 (kvm_get_time_scale). */
 static __int128 scale(const struct agent_op *op, __int128 ticks)
 {
 	const int shift = shift_of(op);
@@ -66,7 +66,7 @@ uint64_t pvclock_now(const struct agent_op *op)
 {
 	__int128 now = op->out[3];
 
-	/* The TSCs of two CPUs may differ a little: the distance is signed. */
+	/* Signed: the TSCs of two CPUs may differ a little. */
 	if (has_scale(op))
 		now += scale(op, (int64_t)(op->out[5] - op->out[2]));
 	if (now < 0)
@@ -83,7 +83,7 @@ static bool scale_is_right(const struct agent_op *op,
 		return false;
 	if (!t->khz)
 		return true;
-	ms = scale(op, t->khz); /* so many ticks are a millisecond */
+	ms = scale(op, t->khz); /* this many ticks are a millisecond */
 	if (t->tsc != PVCLOCK_STABLE)
 		return ms > KHZ_PER_NS / SCALE_FACTOR &&
 		       ms < KHZ_PER_NS * SCALE_FACTOR;

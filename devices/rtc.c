@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The time of day of an MC146818 at 0x70 and 0x71, to be read: the host's UTC.
- * Registers as in the data sheet; it raises no interrupt, what is written to
- * the time is ignored, and the bytes of CMOS memory behind it hold what is
- * written to them.
+ * The time of day of an MC146818 at 0x70 and 0x71: the host's UTC, read-only.
+ * Registers as in the data sheet. It raises no interrupt and ignores writes to
+ * the time; the bytes of CMOS memory keep what is written to them.
  */
 #include <pthread.h>
 #include <string.h>
@@ -29,7 +28,7 @@ enum {
 	REGS = 128,
 };
 
-#define A_DIVIDER 0x26 /* 32768 Hz, 1024 a second; no update in progress */
+#define A_DIVIDER 0x26 /* 32768 Hz, 1024 per second; no update in progress */
 #define B_24H	  0x02
 #define B_BINARY  0x04
 #define D_VALID	  0x80

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * An 8250 (16450: no FIFO is promised) at 0x3f8: output to stdout, input from
- * stdin, polled. Registers: the 16550 data sheet, table "Summary of
- * Registers". Where the machine has interrupt controllers it raises line 4, if
- * MCR's OUT2 lets it, as on a PC.
+ * An 8250 (16450: no FIFO) at 0x3f8: output to stdout, input from stdin,
+ * polled. Registers: the 16550 data sheet, table "Summary of Registers". If the
+ * machine has interrupt controllers, it raises line 4 while MCR's OUT2 is set,
+ * as on a PC.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -33,7 +33,7 @@ enum { RBR_THR, IER, IIR_FCR, LCR, MCR, LSR, MSR, SCR };
 #define IIR_NONE 0x01
 #define IIR_THRI 0x02
 #define IIR_RX	 0x04
-#define MSR_IDLE 0xb0 /* carrier, data set ready, clear to send */
+#define MSR_IDLE 0xb0 /* carrier detect, data set ready, clear to send */
 
 struct serial {
 	struct board *board;
@@ -41,17 +41,17 @@ struct serial {
 	uint8_t ier, lcr, mcr, scr, dll, dlm;
 	uint8_t rx[RX_SIZE];
 	unsigned int head, tail;
-	bool thri; /* the transmitter has become empty since IIR told */
-	bool line; /* as it was last raised */
+	bool thri; /* the transmitter became empty after IIR was read */
+	bool line; /* the last level raised */
 	struct loop_source in;
 	bool listening;		 /* stdin is in the loop */
-	_Atomic bool out_failed; /* said once */
-	bool raw;		 /* the terminal is ours: restore it */
+	_Atomic bool out_failed; /* reported once */
+	bool raw; /* terminal settings were changed: restore them */
 	struct termios saved;
 };
 
-/* Where nobody reads stdout the vCPU waits, as a transmitter that is not empty
- * would have it do: between two entries, where it still does as it is told. */
+/* While nobody reads stdout, make the vCPU wait, as a busy transmitter would.
+ * It waits between two KVM_RUNs, where it still takes jobs. */
 static void serial_put(struct serial *s, struct vcpu *v, uint8_t c)
 {
 	out_guest(&c, 1);
@@ -76,8 +76,8 @@ static uint8_t pending(const struct serial *s)
 	return s->ier & IER_THRI && s->thri ? IIR_THRI : IIR_NONE;
 }
 
-/* After whatever may have changed that. Lock held, so that the line ends as the
- * registers do. */
+/* Call after a change of the registers, with the lock held so that the
+ * line follows them in order. */
 static void update_line(struct serial *s)
 {
 	bool line = s->mcr & MCR_OUT2 && !(s->mcr & MCR_LOOP) &&
@@ -130,7 +130,7 @@ static uint8_t read_reg(struct serial *s, unsigned int reg)
 	}
 }
 
-/* Is @c to be sent? */
+/* Return true if @c has to be sent. */
 static bool write_reg(struct serial *s, unsigned int reg, uint8_t c)
 {
 	bool dlab = s->lcr & LCR_DLAB;
@@ -151,7 +151,7 @@ static bool write_reg(struct serial *s, unsigned int reg, uint8_t c)
 			s->dlm = c;
 			break;
 		}
-		/* Enabled, it tells that the transmitter is empty. */
+		/* Enabling it reports the empty transmitter. */
 		s->thri |= c & ~s->ier & IER_THRI;
 		s->ier = c & 0x0f;
 		break;
@@ -218,8 +218,8 @@ static void input(void *arg, uint32_t events)
 	pthread_mutex_unlock(&s->lock);
 }
 
-/* Characters as they are typed and without echo, but Ctrl-C still ends gpcvm.
- * Never from the background: the kernel would stop us (SIGTTOU). */
+/* Disable line buffering and echo, but keep Ctrl-C. Never from the background:
+ * the kernel would stop gpcvm (SIGTTOU). */
 static void take_terminal(struct serial *s)
 {
 	struct termios t;
@@ -242,11 +242,11 @@ static int serial_init(struct board *b, void *state, struct err *e)
 	pthread_mutex_init(&s->lock, NULL);
 	take_terminal(s);
 	s->in = (struct loop_source){ STDIN_FILENO, input, s };
-	/* A terminal that is another job's would stop us on read (SIGTTIN). */
+	/* Reading another job's terminal would stop gpcvm (SIGTTIN). */
 	if (!s->raw && isatty(STDIN_FILENO))
 		return 0;
 	s->listening = !loop_add(b->loop, &s->in, EPOLLIN);
-	/* EPERM: a plain file cannot be polled, and is no console. */
+	/* EPERM: epoll cannot watch a regular file, and it is no console. */
 	if (!s->listening && errno != EPERM)
 		return err_os(e, errno, "epoll_ctl of stdin");
 	return 0;

@@ -4,7 +4,7 @@
 
 #include "machine/machine.h"
 
-/* All devices, all kinds of pv pages. */
+/* All devices and all kinds of pv pages. */
 extern const struct machine_parts all_parts;
 
 #endif

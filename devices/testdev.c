@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * QEMU's device for KVM's unit tests (hw/misc/pc-testdev.c), as far as it is
- * ports that concern nothing else: a write to 0x2000 + N raises interrupt line N,
- * or lowers it with zeros; what is written to 0xe0-3 is read there. QEMU takes an
- * access to 0xe8-b for one of single bytes; the bytes are the same. Not here: the
- * page flush at 0xe4, and the memory at 0xff000000.
+ * QEMU's device for kvm-unit-tests (hw/misc/pc-testdev.c), limited to ports: a
+ * write to 0x2000 + N raises interrupt line N, or lowers it with zeros; 0xe0-3
+ * read back the last write. QEMU splits an access to 0xe8-b into bytes, which
+ * gives the same result. Not here: the page flush at 0xe4, and the memory at
+ * 0xff000000.
  */
 #include <string.h>
 

@@ -3,8 +3,8 @@
 
 #include "devices/xen_event.h"
 
-/* Words first: each port's bit of evtchn_pending_sel then differs from those of
- * the 63 before it. */
+/* Advance by words: each port's bit in evtchn_pending_sel differs from those
+ * of the 63 ports before it. */
 uint32_t xen_event_port(struct pv_vm *pv)
 {
 	uint32_t n, port;
@@ -12,7 +12,7 @@ uint32_t xen_event_port(struct pv_vm *pv)
 	do {
 		n = ++pv->events;
 		port = n % 64 * 64 + n / 64 % 64;
-	} while (!port); /* KVM takes no port 0 */
+	} while (!port); /* KVM rejects port 0 */
 	return port;
 }
 
@@ -21,8 +21,8 @@ unsigned int xen_event_word(uint32_t port)
 	return port / 64;
 }
 
-/* Look at (and clear) the port's bits in shared_info. An access there that is
- * no access to memory says nothing about the page that is being checked. */
+/* Have the guest read and clear the port's bits in shared_info. Restore
+ * v->mmio: MMIO here says nothing about the page under check. */
 static int look_for_event(struct vcpu *v, const struct xen_event *ev,
 			  struct agent_op *op, bool *seen, struct err *e)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The model of the caches: what is done to them. */
+/* The model of the caches: apply operations. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,14 +27,14 @@ static void invalidate(struct model_cache *c)
 	c->loose = true;
 }
 
-/* What is off is off for certain. */
+/* An inactive cache is known to be inactive. */
 static void doubt(struct model_cache *c)
 {
 	c->sure = !c->active;
 }
 
-/* Used for certain: what a refresh leaves behind. One that is valid is left as
- * it is by KVM, and is found here as it was. */
+/* Apply a certain use: the state after a refresh. KVM leaves a valid cache as
+ * it is, and so does this. */
 static void used(const struct model *m, const struct model_entry *n,
 		 struct model_cache *c)
 {
@@ -44,8 +44,8 @@ static void used(const struct model *m, const struct model_entry *n,
 		return;
 	c->sure = true;
 	c->lost = false;
-	/* A refresh that fails purges the pfn, and with it the reference
-	 * (virt/kvm/pfncache.c, __kvm_gpc_refresh). It may work later on. */
+	/* A failed refresh purges the pfn and drops the reference
+	 * (virt/kvm/pfncache.c, __kvm_gpc_refresh). A later one may succeed. */
 	c->valid = t.ok;
 	c->loose = !t.ok;
 	c->private = t.ok && t.private;
@@ -59,7 +59,7 @@ static void doubt_all(struct model_entry *n)
 		doubt(&n->cache[k]);
 }
 
-/* ---- what is done to memory --------------------------------------------- */
+/* ---- changes of memory -------------------------------------------------- */
 
 static bool model_overlaps(const struct model_cache *c, uint64_t gpa,
 			   uint64_t len)
@@ -76,7 +76,7 @@ static bool on_file(const struct model *m, const struct model_cache *c,
 	       (c->held && c->page.space == file);
 }
 
-/* By hva it is what is at the address that counts, wherever that is now. */
+/* By hva, the page at the address counts, wherever that is now. */
 static bool host_touched(const struct model *m, const struct model_cache *c,
 			 const struct mem_change *ch)
 {
@@ -88,7 +88,7 @@ static bool host_touched(const struct model *m, const struct model_cache *c,
 	       gpa - ch->gpa < ch->len;
 }
 
-/* Does it change what KVM has cached, or what the guest finds there? */
+/* Does @ch affect what KVM has cached or what the guest reads there? */
 static bool touches(const struct model *m, const struct model_entry *n,
 		    const struct model_cache *c, const struct mem_change *ch)
 {
@@ -98,7 +98,8 @@ static bool touches(const struct model *m, const struct model_entry *n,
 				      : model_overlaps(c, ch->gpa, ch->len);
 }
 
-/* Is the slot with @c there, and the page that it holds of that slot? */
+/* Is @c's slot present, and @c's page, if held, still
+ * bound to it at @c's gpa? */
 static bool bound(const struct model *m, const struct model_cache *c)
 {
 	const struct mem_slot *s = memory_slot(m->memory, c->gpa);
@@ -109,8 +110,8 @@ static bool bound(const struct model *m, const struct model_cache *c)
 		(model_page_gpa(m, c->page, &gpa) && gpa == c->gpa));
 }
 
-/* The file's page is gone, or going, and so is what KVM found at an address of
- * userspace where that was the page. */
+/* The file's page goes away, and with it a page that KVM found through a
+ * userspace address of the same memory. */
 static void lose_page(const struct model *m, const struct model_entry *n,
 		      struct model_cache *c)
 {
@@ -123,8 +124,8 @@ static void lose_page(const struct model *m, const struct model_entry *n,
 		 !attrs_private(&m->memory->attrs, gpa);
 
 	if (model_through_gmem(m, n)) {
-		/* Found through the binding of a slot that is there: also one
-		 * that is invalid already. */
+		/* An invalidation goes through the binding of a present slot
+		 * and reaches even caches that are already invalid. */
 		if (bound(m, c))
 			c->held = false;
 		else if (c->held || c->loose)
@@ -138,7 +139,7 @@ static void lose_page(const struct model *m, const struct model_entry *n,
 static void lose_file(const struct model *m, const struct model_entry *n,
 		      struct model_cache *c)
 {
-	/* The alias stays as it is, and by hva that is all there is. */
+	/* The alias survives, and so does a cache by hva. */
 	if (m->memory->mode == MEM_GMEM || model_through_gmem(m, n))
 		lose_page(m, n, c);
 }
@@ -163,7 +164,8 @@ static void change_cache(const struct model *m, struct model_entry *n,
 		lose_page(m, n, c);
 		break;
 	case MEM_POISONED:
-		/* Of what is shared it is the alias, and no folio of gmem. */
+		/* For shared memory, the alias is
+		 * poisoned, not a gmem folio. */
 		if (attrs_private(&m->memory->attrs, c->gpa) ||
 		    !model_through_gmem(m, n))
 			lose_page(m, n, c);
@@ -180,14 +182,14 @@ static void change_cache(const struct model *m, struct model_entry *n,
 	case MEM_SLOT_GONE:
 		lose_slot(m, n, c);
 		break;
-	case MEM_SLOT_THERE: /* it was not valid without */
+	case MEM_SLOT_THERE: /* it was already invalid without the slot */
 		break;
 	}
-	if (ch->failed) /* it may be half done */
+	if (ch->failed) /* may be half done */
 		doubt(c);
 }
 
-/* Without the lock of memory: the caller holds it. */
+/* The caller holds the memory lock. */
 static void change_entry(struct model *m, struct model_entry *n,
 			 const struct mem_change *ch, bool known)
 {
@@ -209,7 +211,7 @@ static void change_entry(struct model *m, struct model_entry *n,
 	n->epoch += any;
 }
 
-/* Does the punch give @p back? The alias only of what is shared. */
+/* Does the punch free @p? It frees the alias only where memory is shared. */
 static bool given_back(const struct model *m, struct model_page p,
 		       const struct mem_change *ch)
 {
@@ -238,7 +240,7 @@ static void change_bad(struct model *m, const struct mem_change *ch)
 	m->nr_bad = keep;
 }
 
-/* A memory watcher's begin and end: the lock of memory is held. */
+/* Callbacks of the memory watch, called with the memory lock held. */
 static void model_on_begin(void *arg, struct mem_change *ch)
 {
 	struct model *m = arg;
@@ -286,7 +288,7 @@ static bool model_busy(const struct model *m, const struct model_entry *n)
 	return false;
 }
 
-/* ---- making it ---------------------------------------------------------- */
+/* ---- set-up ------------------------------------------------------------- */
 
 int model_init(struct model *m, struct memory *mem, unsigned int nr,
 	       struct err *e)
@@ -322,7 +324,7 @@ void model_describe(struct model *m, unsigned int i, const struct model_kind *k)
 					      .kept = k->kept };
 }
 
-/* ---- what is done to the caches ----------------------------------------- */
+/* ---- changes of the caches ---------------------------------------------- */
 
 void model_switch(struct model *m, unsigned int i, uint64_t gpa, bool on,
 		  bool by_hva)
@@ -331,7 +333,7 @@ void model_switch(struct model *m, unsigned int i, uint64_t gpa, bool on,
 	uint64_t first = gpa & ~(PAGE_SIZE - 1);
 
 	lock(m);
-	/* Setting it up anew does not clear what KVM keeps. */
+	/* A new activation does not clear what KVM keeps. */
 	n->scribbled = n->scribbled && n->kept && n->gpa == gpa;
 	n->written = false;
 	n->gpa = gpa;
@@ -343,7 +345,8 @@ void model_switch(struct model *m, unsigned int i, uint64_t gpa, bool on,
 	for (unsigned int k = 0; k < ARRAY_SIZE(n->cache); k++) {
 		struct model_cache *c = &n->cache[k];
 
-		/* What a deactivation leaves; to move a cache is a refresh. */
+		/* The state after a deactivation. A move
+		 * of the cache is a refresh. */
 		*c = (struct model_cache){ .gpa = first + k * PAGE_SIZE,
 					   .active = on && k < n->nr,
 					   .sure = true };
@@ -373,7 +376,7 @@ void model_scribble(struct model *m, uint64_t gpa, uint64_t len)
 	pthread_mutex_unlock(&m->lock);
 }
 
-/* Whatever was under way at the end of a storm has ended. */
+/* End the unsettled state once the storm's last operation has ended. */
 static void settle(struct model *m)
 {
 	if (!m->under_way)
@@ -384,8 +387,8 @@ void model_begin(struct model *m, unsigned int i, struct model_use *u)
 {
 	struct model_entry *n = &m->entries[i];
 
-	/* Whoever changes an attribute has memory's lock meanwhile: a storm is
-	 * to use caches right then. */
+	/* An attribute change holds the memory lock for its duration; a storm
+	 * must be able to use caches meanwhile. */
 	if (m->suspended) {
 		*u = (struct model_use){ .expect = EXPECT_UNKNOWN };
 		return;
@@ -400,8 +403,8 @@ void model_begin(struct model *m, unsigned int i, struct model_use *u)
 	unlock(m);
 }
 
-/* KVM may have written a page at any time, or never: only what it is known to have
- * written, and nobody since, is as it should be. */
+/* KVM may have written a page at any time, or never. Expect fresh only if a
+ * write by KVM is certain and nothing else has written to the page since. */
 static enum model_expect expect_left(const struct model_entry *n,
 				     enum model_expect used)
 {
@@ -431,7 +434,7 @@ enum model_expect model_end(struct model *m, unsigned int i,
 {
 	struct model_entry *n = &m->entries[i];
 
-	/* When it goes on all is in doubt anyway. */
+	/* model_resume() will mark everything as unknown. */
 	if (m->suspended) {
 		u->clear = u->nowhere = false;
 		return EXPECT_UNKNOWN;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The model of the caches: what follows from what was done. */
+/* The model of the caches: derive expectations. */
 #include "base/num.h"
 #include "pv/model.h"
 
@@ -44,7 +44,7 @@ static const char *writes_name(enum model_writes w)
 	return names[w];
 }
 
-/* ---- where things are --------------------------------------------------- */
+/* ---- pages -------------------------------------------------------------- */
 
 bool model_same(struct model_page a, struct model_page b)
 {
@@ -53,7 +53,7 @@ bool model_same(struct model_page a, struct model_page b)
 
 static bool model_is_bad(const struct model *m, struct model_page p)
 {
-	if (m->nr_bad > MODEL_BAD) /* too many: any may be one of them */
+	if (m->nr_bad > MODEL_BAD) /* overflow: any page may be bad */
 		return true;
 	for (unsigned int i = 0; i < m->nr_bad; i++)
 		if (model_same(m->bad[i], p))
@@ -79,7 +79,7 @@ static struct model_page file_page(const struct mem_slot *s, uint64_t gpa)
 				    (gpa - s->gpa + s->offset) / PAGE_SIZE };
 }
 
-/* Of the slot's userspace_addr: in mode gmem that is the file. */
+/* The page at the slot's userspace_addr: of the file in mode gmem. */
 static struct model_page host_page(const struct model *m,
 				   const struct mem_slot *s, uint64_t gpa)
 {
@@ -142,7 +142,7 @@ bool model_guest_page(const struct model *m, uint64_t gpa, struct model_page *p)
 	return m->memory->mode != MEM_GMEM || !is_closed(m, s);
 }
 
-/* The address stays what it is, where slots come and go. */
+/* The address stays the same when slots come and go. */
 static struct model_target resolve_hva(const struct model *m,
 				       const struct model_cache *c)
 {
@@ -189,9 +189,9 @@ static enum model_writes model_writes(const struct model *m,
 	if (!t.ok)
 		return MODEL_WRITES_NOWHERE;
 	alias = !t.private && is_private(m, c->gpa);
-	/* The series of 2025 are still moving: what the caches do with a page
-	 * that userspace has mapped and the direct map has not, or with private
-	 * ones, is to be measured there. */
+	/* The 2025 series are still in flux. Their handling of pages that are
+	 * mapped in userspace but not in the direct map, and of private
+	 * pages, has to be measured. */
 	if (m->memory->family == GMEM_DIRECT_2025 &&
 	    (m->memory->out_of_map || alias))
 		return MODEL_WRITES_UNKNOWN;
@@ -233,7 +233,7 @@ static enum model_expect one(const struct model *m, const struct model_entry *n,
 	}
 }
 
-/* Two pv pages that share bytes disturb each other: MSRs take any gpa. */
+/* Pv pages that share bytes disturb each other. The MSRs accept any gpa. */
 static bool alone(const struct model *m, const struct model_entry *n)
 {
 	for (unsigned int i = 0; i < m->nr; i++) {
@@ -259,7 +259,8 @@ enum model_expect model_expect_locked(const struct model *m,
 		if (both[i] == EXPECT_ABSENT)
 			return EXPECT_ABSENT;
 	}
-	/* KVM's caches do not cross pages: it takes no such gpa, or no gpc. */
+	/* KVM's caches do not cross pages: KVM rejects
+	 * such a gpa or uses no gpc. */
 	if (n->gpa & (n->align - 1) || n->scribbled || !alone(m, n))
 		return EXPECT_UNKNOWN;
 	return n->nr < 2 || both[0] == both[1] ? both[0] : EXPECT_UNKNOWN;
@@ -267,7 +268,7 @@ enum model_expect model_expect_locked(const struct model *m,
 
 /* ---- the direct map ----------------------------------------------------- */
 
-/* The page of the file that belongs to where @c is, private or not. */
+/* Is @p the file page that belongs to @c's gpa, private or not? */
 static bool is_at(const struct model *m, const struct model_cache *c,
 		  struct model_page p)
 {
@@ -277,7 +278,7 @@ static bool is_at(const struct model *m, const struct model_cache *c,
 	       model_same(file_page(s, c->gpa), p);
 }
 
-/* Has @c a reference on @p, for certain? *maybe is set where it may have. */
+/* Does @c certainly hold a reference on @p? Set *maybe if it may. */
 static bool holds(const struct model *m, const struct model_entry *n,
 		  const struct model_cache *c, struct model_page p, bool *maybe)
 {
@@ -340,7 +341,7 @@ bool model_refs(const struct model *m, const struct model_cache *c,
 	return known;
 }
 
-/* ---- for who asks ------------------------------------------------------- */
+/* ---- reports ------------------------------------------------------------ */
 
 enum model_map model_direct_map(struct model *m, uint64_t gpa,
 				uint64_t *changes)
@@ -377,7 +378,7 @@ static void cache_json(const struct model *m, const struct model_entry *n,
 	json_object_end(j);
 }
 
-/* All of its caches in a word. */
+/* Summarize all of its caches in a word. */
 static const char *predicted(const struct model_entry *n)
 {
 	const char *word = "valid";

@@ -27,7 +27,7 @@ const char *pv_verdict_name(enum pv_verdict v)
 
 /* ---- layout ------------------------------------------------------------- */
 
-/* From the start of one to the start of the next. */
+/* Distance from the start of one page to the start of the next. */
 static uint64_t room(const struct pv_kind *k, enum pv_layout layout)
 {
 	if (layout == PV_PACKED)
@@ -192,8 +192,9 @@ static void set_state(struct pv_page *p, const struct pv_where *w)
 	model_switch(&p->vm->model, pv_index(p), w->gpa, w->on, w->by_hva);
 }
 
-/* The guest moves its own TSC, and KVM leaves the clocks as they are (arch/x86/kvm/
- * x86.c, kvm_set_msr_common): until they are written the next time they are wrong. */
+/* KVM does not update the clocks when the guest writes its
+ * own TSC (arch/x86/kvm/x86.c, kvm_set_msr_common): they are
+ * wrong until the next update. */
 static void note_tsc(struct pv_vm *pv, unsigned int vcpu)
 {
 	for (unsigned int i = 0; i < pv->nr; i++)
@@ -230,7 +231,7 @@ void pv_doubt_msr(struct pv_vm *pv, unsigned int vcpu, uint32_t msr)
 	}
 }
 
-/* Does KVM have it where we have it? */
+/* Does the MSR's @value match our state? */
 static bool is_at(const struct pv_page *p, uint64_t value)
 {
 	bool on = value & KVM_MSR_ENABLED;
@@ -300,8 +301,8 @@ static int switch_by_host(struct pv_page *p, struct vcpu *v,
 		return -1;
 	if (!p->kind->activate(p, v, to, e))
 		return 0;
-	/* A cache that KVM could not set up stays active, to be used once the
-	 * page is there (virt/kvm/pfncache.c, __kvm_gpc_activate). */
+	/* KVM keeps a cache active after a failed activation and uses it once
+	 * the page is there (virt/kvm/pfncache.c, __kvm_gpc_activate). */
 	if (!p->kind->activate(p, v, &off, NULL))
 		set_state(p, &off);
 	return -1;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Where a poke's write went, if not to the page that the guest has. */
+/* Find where a poke's write went if it missed the guest's page. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -7,9 +7,9 @@
 #include "base/num.h"
 #include "pv/pv.h"
 
-/* 256 MiB: of a bigger guest the rest is not looked through. */
+/* 256 MiB: the scan stops there in a bigger guest. */
 #define SCAN_PAGES 65536
-/* What is written is aligned to this at least, unless KVM takes it anywhere. */
+/* Minimum alignment of a pv page, unless KVM accepts any. */
 #define STEP	   4
 
 struct wrote_search {
@@ -18,7 +18,7 @@ struct wrote_search {
 	uint64_t gpa;
 };
 
-/* Does the host see another page there than the guest? */
+/* Does the host read another page than the guest at @gpa? */
 static bool is_alias(const struct pv_page *p, uint64_t gpa)
 {
 	struct memory *m = p->vm->memory;
@@ -26,8 +26,8 @@ static bool is_alias(const struct pv_page *p, uint64_t gpa)
 	return m->mode == MEM_GMEM_PRIVATE && memory_is_private(m, gpa);
 }
 
-/* The other pv page whose place that is, first of all one that is on: KVM has
- * reason to write there. */
+/* Return another pv page whose place overlaps @p at @gpa. Prefer one that is
+ * on: KVM has a reason to write there. */
 static const struct pv_page *owner(const struct pv_page *p, uint64_t gpa)
 {
 	const struct pv_page *off = NULL;
@@ -46,9 +46,10 @@ static const struct pv_page *owner(const struct pv_page *p, uint64_t gpa)
 	return off;
 }
 
-/* May what is found at @gpa be the write that went astray? Not where another pv
- * page is on, nor in the guest's own memory, where its copies are. The page
- * itself is what the guest has seen, unless the host sees another one there. */
+/* Can data found at @gpa be the lost write? Exclude active pv pages
+ * and the guest's own memory, which holds its copies. At the page's
+ * own gpa the data counts only if the host reads another page there:
+ * otherwise the guest has read it. */
 static bool may_be(const struct pv_page *p, uint64_t gpa, bool alias)
 {
 	const uint64_t own = p->gpa;
@@ -60,7 +61,7 @@ static bool may_be(const struct pv_page *p, uint64_t gpa, bool alias)
 	return !(o && o->on) && gpa >= p->vm->own_end;
 }
 
-/* memory_scan()'s: the lock of memory is held. */
+/* A callback of memory_scan(), which holds the memory lock. */
 static bool look_at_page(void *arg, uint64_t gpa, const uint8_t *bytes)
 {
 	struct wrote_search *s = arg;
@@ -81,7 +82,7 @@ static bool look_at_page(void *arg, uint64_t gpa, const uint8_t *bytes)
 	return false;
 }
 
-/* The places where it would be looked for first, in turn; false after them. */
+/* Set *gpa to the @i-th likely place; return false after the last. */
 static bool candidate(const struct pv_page *p, unsigned int i, uint64_t *gpa)
 {
 	*gpa = i ? p->former : p->gpa;
@@ -107,7 +108,7 @@ static void search(struct pv_page *p, struct vcpu *v, struct wrote_search *s)
 		memory_scan(p->vm->memory, SCAN_PAGES, look_at_page, s);
 }
 
-/* The place in a word, and for people. */
+/* Return the place as a word and describe it in @text. */
 static const char *place(const struct pv_page *p, uint64_t gpa, char text[48])
 {
 	const struct pv_page *o = owner(p, gpa);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* pv pages used and judged. */
+/* Poke and check pv pages. */
 #include <stdio.h>
 #include <string.h>
 
@@ -39,9 +39,9 @@ static void one_pfn_json(struct memory *m, uint64_t gpa, uint64_t *last,
 	*last = pfn;
 }
 
-/* Whether the page behind it is another one than at the last check: without
- * that, a fresh verdict after a punch has shown little (the same pfn often
- * comes straight back). */
+/* Report whether the pfn changed since the last check. If it did
+ * not, a fresh verdict after a punch proves little: the same pfn
+ * often comes straight back. */
 static void pfn_json(struct pv_page *p, struct json *j)
 {
 	uint64_t first, len = pv_span(p, &first);
@@ -59,8 +59,8 @@ static void append(char why[static 160], const char *text)
 	snprintf(why + n, 160 - n, "%s%s", n ? "; " : "", text);
 }
 
-/* KVM writes what is mapped at the hva. In gmem-private that is the alias, and
- * a private gfn shows the guest another page. */
+/* KVM writes through the hva's mapping. In gmem-private that is the alias, and
+ * the guest reads another page at a private gfn. */
 static void add_alias(const struct pv_page *p, char why[static 160])
 {
 	if (p->by_hva && memory_is_private(p->vm->memory, p->gpa) &&
@@ -71,15 +71,14 @@ static void add_alias(const struct pv_page *p, char why[static 160])
 
 /* ---- check -------------------------------------------------------------- */
 
-/* A check is made again where it is not fresh and something else was done to
- * the same memory meanwhile: the guest may have read a page that came after the
- * one that KVM wrote. */
+/* Repeat a check that is not fresh if another operation changed the same memory
+ * meanwhile: the guest may have read a page that replaced the one KVM wrote. */
 #define CHECK_TRIES 4
 
-/* What the model says of a check. */
+/* The model's part in a check. */
 struct judged {
 	enum model_expect expect;
-	bool nowhere; /* KVM can have written no page */
+	bool nowhere; /* KVM cannot have written any page */
 };
 
 static const char *after(const char *text, const char *mark)
@@ -87,8 +86,8 @@ static const char *after(const char *text, const char *mark)
 	return text[0] ? mark : "";
 }
 
-/* Who saw what, where they differ: the model (where it says anything), the guest,
- * the kernel (where it tells). */
+/* Report a disagreement between the model, the guest and the kernel, as far as
+ * the model and the kernel say anything. */
 static void compare_verdict(struct pv_page *p, const struct judged *d,
 			    enum pv_verdict verdict, const char *why,
 			    struct json *j)
@@ -117,7 +116,8 @@ static void compare_verdict(struct pv_page *p, const struct judged *d,
 		event_add(p->vm->log, EVENT_MODEL, "%s: %s", p->name, text);
 }
 
-/* Have the kind judge it, and see whether what it judged was the page. */
+/* Have the kind judge the page. Detect a switch meanwhile, and accesses
+ * that did not reach memory. */
 static int judge(struct pv_page *p, struct vcpu *v, enum pv_how how,
 		 struct json *j, enum pv_verdict *verdict, char why[static 160],
 		 struct err *e)
@@ -135,14 +135,14 @@ static int judge(struct pv_page *p, struct vcpu *v, enum pv_how how,
 	if ((how == PV_LOOK ? p->kind->look : p->kind->check)(p, v, j, verdict,
 							      why, e))
 		return -1;
-	/* What the host switches, it does between two KVM_RUNs. */
+	/* Host-side switches happen between two KVM_RUNs. */
 	if (p->changes != changes)
 		return err_state(e, "%s was switched during the check: again",
 				 p->name);
 	p->found.reached = v->mmio == mmio;
 	if (p->found.reached)
 		return 0;
-	/* What it read was not memory: all ones, from gpcvm. */
+	/* The guest read all ones from gpcvm, not memory. */
 	p->found = (struct pv_found){ 0 };
 	*verdict = VERDICT_ABSENT;
 	snprintf(why, 160, "the guest's access left KVM as MMIO: %s",
@@ -152,7 +152,7 @@ static int judge(struct pv_page *p, struct vcpu *v, enum pv_how how,
 	return 0;
 }
 
-/* The verdict, what the model expects, and what else can be said of it. */
+/* Judge the page, compare with the model, and look for a lost write. */
 static int judge_alone(struct pv_page *p, struct vcpu *v, enum pv_how how,
 		       struct json *j, enum pv_verdict *verdict,
 		       struct judged *d, char why[static 160], struct err *e)
