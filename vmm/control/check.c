@@ -7,8 +7,9 @@
 int pv_check_target(struct machine *m, const struct pv_page *p, uint64_t gpa,
 		    struct err *e)
 {
-	/* KVM wants less of most (the clock 4 bytes, say), but a gpc does not
-	 * cross pages (arch/x86/kvm/x86.c, kvm_set_msr_common). */
+	/* KVM requires less for most kinds (4 bytes for the clock, for
+	 * example), but a gpc does not cross pages
+	 * (arch/x86/kvm/x86.c, kvm_set_msr_common). */
 	uint64_t align = p->kind->align;
 
 	if (gpa & (align - 1))
@@ -19,13 +20,13 @@ int pv_check_target(struct machine *m, const struct pv_page *p, uint64_t gpa,
 				 gpa, p->name, align);
 	if (memory_check_open(&m->memory, gpa, p->kind->size, e))
 		return -1;
-	/* Back to where its guest had it. */
+	/* Back to where its guest had placed it. */
 	if (gpa && gpa == p->placed)
 		return 0;
 	return machine_guard(m, gpa, p->kind->size, e);
 }
 
-/* What two caches write at once, neither of them can be judged by. */
+/* A page that two caches write cannot be judged. */
 int pv_check_overlap(const struct pv_page *p, uint64_t gpa, struct err *e)
 {
 	const struct pv_page *other = pv_overlap(p, gpa);
@@ -63,8 +64,8 @@ void check_begin(struct request *rq)
 	json_array(&rq->reply, "pages");
 }
 
-/* One page of `check all`: an object in the array; a failure is its verdict
- * too, so that one vCPU in trouble does not hide the others. */
+/* Add one page of `check all` to the array. A failure becomes its verdict, so
+ * that a failing vCPU does not hide the others. */
 int check_one(struct request *rq, struct vcpu *v)
 {
 	enum pv_verdict verdict;
@@ -85,7 +86,7 @@ int check_done(struct request *rq)
 			json_num(&rq->reply,
 				 pv_verdict_name((enum pv_verdict)i),
 				 rq->counts[i]);
-	/* After a storm under a guest that has none: nothing was judged. */
+	/* A guest without pv pages after a storm: nothing was judged. */
 	json_str(&rq->reply, "verdict",
 		 pv_verdict_name(rq->m->pv.nr ? (enum pv_verdict)rq->arg[0]
 					      : VERDICT_UNSUPPORTED));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A client's life: lines in, requests run, replies handed on. */
+/* A client: read lines, run requests, pass on replies. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,7 +38,8 @@ static void free_request(struct control *ctl, struct request *rq)
 	free(rq);
 }
 
-/* From request.c: a reply that took its time, or nobody's. */
+/* Called by request.c when a pending request is
+ * complete, even without a client. */
 static void finished(struct request *rq)
 {
 	struct client *cl = rq->owner;
@@ -104,7 +105,7 @@ static void run_line(struct client *cl, const char *line, size_t len)
 	free_request(cl->ctl, rq);
 }
 
-/* The next parts of a reply, as far as there is room. */
+/* Take the next parts of a reply while there is room. */
 static void take_parts(struct client *cl)
 {
 	struct request *rq = cl->busy;
@@ -121,7 +122,8 @@ static void take_parts(struct client *cl)
 	free_request(cl->ctl, rq);
 }
 
-/* One line from the front of the buffer; false if there is none to run now. */
+/* Take one line from the buffer and run it; return false if
+ * there is none to run now. */
 static bool next_line(struct client *cl, size_t *at)
 {
 	const char *start = cl->in + *at;
@@ -193,7 +195,7 @@ static void fill_input(struct client *cl)
 		cl->broken = true;
 }
 
-/* ---- a client's life ---------------------------------------------------- */
+/* ---- a client's life cycle ---------------------------------------------- */
 
 void client_drop(struct client *cl)
 {
@@ -218,7 +220,7 @@ static bool may_read(const struct client *cl)
 	return !cl->eof && cl->in_len < CLIENT_IN && !cl->blocked;
 }
 
-/* Is there something that the next round can run? */
+/* Is there anything to run in another round? */
 static bool has_work(const struct client *cl)
 {
 	if (cl->broken || cl->blocked)
@@ -233,7 +235,7 @@ void client_update(struct client *cl)
 {
 	uint32_t want = 0;
 
-	/* Sending may make room for more replies, and these for more lines. */
+	/* Sending may make room for replies, and those for lines. */
 	do {
 		run_lines(cl);
 		if (cl->subscribed && !cl->parts)
@@ -260,7 +262,7 @@ static void client_ready(void *arg, uint32_t events)
 {
 	struct client *cl = arg;
 
-	/* Hung up for good: what it asked for has nobody to go to. */
+	/* The peer has hung up: nobody receives the replies. */
 	if (events & EPOLLERR || (events & EPOLLHUP && !(events & EPOLLIN)))
 		cl->broken = true;
 	if (events & EPOLLIN)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What a client is sent: replies and events. */
+/* Output to a client: replies and events. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +12,8 @@ bool client_has_room(const struct client *cl)
 	return !cl->blocked && cl->out.len < CLIENT_OUT;
 }
 
-/* It may wait for long, or for ever: keep what is to be sent and no more. */
+/* The client may stay blocked for ever: free all
+ * memory but the output itself. */
 static void trim_output(struct client *cl)
 {
 	struct json *out = &cl->out;
@@ -47,13 +48,13 @@ void client_flush(struct client *cl)
 		}
 	}
 	cl->out_sent = 0;
-	if (cl->out.cap > 4 * CLIENT_OUT) /* what one big reply took */
+	if (cl->out.cap > 4 * CLIENT_OUT) /* after a big reply */
 		json_free(&cl->out);
 	else
 		json_reset(&cl->out);
 }
 
-/* It must not wait for ever. */
+/* A client must not wait for a reply that will not come. */
 static void drop_without_reply(struct client *cl)
 {
 	cl->broken = true;
@@ -86,7 +87,7 @@ void client_send_events(struct client *cl)
 	uint64_t last = events_last(ev);
 	struct event e = { 0 };
 
-	/* A gap in seq says that some are gone. */
+	/* A gap in seq shows that events were lost. */
 	while (client_has_room(cl) && !cl->broken) {
 		if (!event_next(ev, cl->seen, &e)) {
 			if (cl->seen < last)
@@ -128,8 +129,8 @@ void client_set_eager(struct client *cl, bool on)
 		take_out(cl);
 	if (any != !!ctl->eager)
 		events_arm(ev, !any);
-	/* Those that came before it was armed, or did not fit. The others have
-	 * their turn first. */
+	/* There are events from before it was armed, or that did not fit. Let
+	 * the other clients have their turn first. */
 	if (on && cl->seen < events_last(ev))
 		loop_wake(ctl->events.fd);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Connections: accepted, or turned away with a last word. */
+/* Accept or refuse connections. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,7 +35,8 @@ static void on_events(void *arg, uint32_t bits)
 	}
 }
 
-/* A last word to a connection that does not become a client. */
+/* Send an error reply to a connection that does not
+ * become a client, and close it. */
 static void turn_away(int fd, const struct err *e)
 {
 	struct json j;
@@ -75,15 +76,15 @@ static int accept_one(const struct control *ctl)
 	return accept4(ctl->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 }
 
-/* eventfd(2): a file that takes no path, so that it can be had in a sandbox. */
+/* An eventfd needs no path, so it can be created in the sandbox. */
 static void open_reserve(struct control *ctl)
 {
 	if (ctl->reserve < 0)
 		ctl->reserve = eventfd(0, EFD_CLOEXEC);
 }
 
-/* All files are used up: accept one more connection in place of the reserve,
- * to say so. */
+/* All file descriptors are in use: give up the reserve to accept one more
+ * connection and send it the reason. */
 static bool refuse_for_files(struct control *ctl, int why)
 {
 	struct err e;
@@ -102,7 +103,7 @@ static bool refuse_for_files(struct control *ctl, int why)
 	return fd >= 0;
 }
 
-/* Who waits in the queue would wake the loop again and again. */
+/* Otherwise waiting connections would wake the loop again and again. */
 static void pause_accepting(struct control *ctl, int why)
 {
 	const struct itimerspec t = { .it_value.tv_nsec = RETRY_NS };
@@ -137,13 +138,14 @@ static void on_accept(void *arg, uint32_t events)
 	if (fd >= 0)
 		admit(ctl, fd);
 	else if (why == EAGAIN || why == EINTR || why == ECONNABORTED)
-		return; /* gone again */
+		return; /* the peer is gone */
 	else if ((why != EMFILE && why != ENFILE) ||
 		 !refuse_for_files(ctl, why))
 		pause_accepting(ctl, why);
 }
 
-/* Room for clients: what the limit on open files leaves beside the vCPUs. */
+/* Derive the number of clients from the limit on open files,
+ * less those of the vCPUs. */
 static unsigned int client_limit(const struct machine *m)
 {
 	rlim_t used = FDS_KEPT + m->nr_vcpus;
@@ -219,8 +221,8 @@ void control_close(struct control *ctl)
 		close(ctl->reserve);
 	if (ctl->retry.fd >= 0)
 		close(ctl->retry.fd);
-	/* It goes before it stops to listen, so that a client finds it in order
-	 * or not at all. */
+	/* Remove the path before closing the socket, so that clients find
+	 * either a working socket or none. */
 	keeper_stop(ctl->s->keeper);
 	close(ctl->fd);
 	free(ctl);

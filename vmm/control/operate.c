@@ -6,7 +6,7 @@
 #include "vcpu/agent.h"
 
 #define PREFAULT_MAX (2 * MIB)
-#define TOUCH_MAX    (256 * PAGE_SIZE) /* the agent answers in time */
+#define TOUCH_MAX    (256 * PAGE_SIZE) /* within the agent's time limit */
 
 int operate_can_prefault(struct machine *m, struct err *e)
 {
@@ -19,9 +19,10 @@ int operate_can_prefault(struct machine *m, struct err *e)
 }
 
 /*
- * One go. Not while a slot changes: before 6.18 KVM_PRE_FAULT_MEMORY tried again
- * for as long as the slot is on its way out, while that waits for it
- * (arch/x86/kvm/mmu/mmu.c, kvm_tdp_map_page; both hold kvm->srcu).
+ * Prefault one part, with slot changes locked out: before 6.18
+ * KVM_PRE_FAULT_MEMORY retried while the slot was being deleted, and the
+ * deletion waited for it (arch/x86/kvm/mmu/mmu.c, kvm_tdp_map_page; both hold
+ * kvm->srcu).
  */
 static int prefault_some(struct memory *m, struct vcpu *v, uint64_t *gpa,
 			 uint64_t *len)
@@ -34,7 +35,7 @@ static int prefault_some(struct memory *m, struct vcpu *v, uint64_t *gpa,
 	r = kvm_pre_fault_memory(v->fd, gpa, &left);
 	pthread_rwlock_unlock(&m->lock);
 	*len -= some - left;
-	/* It signals, and tries again until the signal is there. */
+	/* On poison it sends SIGBUS and retries until the signal is pending. */
 	return vcpu_take_bus(v) ? -EHWPOISON : r;
 }
 
@@ -60,7 +61,7 @@ static int prefault_failed(struct machine *m, uint64_t gpa, int os_errno,
 int operate_prefault(struct machine *m, struct vcpu *v, uint64_t gpa,
 		     uint64_t len, const _Atomic bool *give_up, struct err *e)
 {
-	/* The kernel does a part at a time and says how far it came. */
+	/* The kernel handles a part at a time and reports its progress. */
 	while (len) {
 		uint64_t now = changes(&m->memory);
 		int r = prefault_some(&m->memory, v, &gpa, &len);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The life of a request: parsed, run here, on a vCPU or on a thread of its own,
- * replied to. */
+/* The life cycle of a request: parse it, run it on the main thread, on a vCPU
+ * or on a thread of its own, and reply. */
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -15,7 +15,7 @@
 #include "control/session.h"
 #include "vcpu/agent.h"
 
-/* request.stuck */
+/* Values of request.stuck. */
 enum { STUCK_NO, STUCK_SAYING, STUCK_YES };
 
 #define JOIN_S	     10 /* for a thread to end */
@@ -60,7 +60,7 @@ static int conclude(struct request *rq, const char *cmd, int r)
 	return 0;
 }
 
-/* ---- running one -------------------------------------------------------- */
+/* ---- running a request -------------------------------------------------- */
 
 static int lookup(struct request *rq, const char *word)
 {
@@ -84,7 +84,7 @@ static int parse(struct request *rq, size_t len, const char **word)
 	int n;
 
 	if (len && rq->line[len - 1] == '\r')
-		len--; /* from a client that ends lines as terminals do */
+		len--; /* sent by clients that end lines as terminals do */
 	if (memchr(rq->line, '\0', len))
 		return err_usage(&rq->err, "the line has a NUL byte in it");
 	if (!utf8_valid(rq->line, len))
@@ -130,7 +130,7 @@ int request_run(struct request *rq, size_t len)
 	const char *word = NULL;
 	int r;
 
-	/* parse() cuts the line up */
+	/* parse() modifies the line */
 	rq->text_len = len < sizeof(rq->text) ? len : sizeof(rq->text);
 	memcpy(rq->text, rq->line, rq->text_len);
 	rq->start_ns = now_ns();
@@ -180,7 +180,7 @@ static void set_over(struct request *rq, bool ran)
 	int fd = rq->s->pending->done_fd;
 
 	rq->ran = ran;
-	rq->over = true; /* it may be freed from here on */
+	rq->over = true; /* from now on it may be freed */
 	loop_wake(fd);
 }
 
@@ -203,14 +203,15 @@ static void arm_timer(struct pending *p, bool on)
 		     strerrordesc_np(errno));
 }
 
-/* Pending from here on. */
+/* Add to the pending requests. */
 static void begin_pending(struct request *rq, command_fn then)
 {
 	struct pending *p = rq->s->pending;
 
 	rq->then = then;
 	rq->over = rq->ran = false;
-	arm_timer(p, true); /* until a tick finds nothing to watch */
+	/* Disarmed by the first tick without a request to watch. */
+	arm_timer(p, true);
 	rq->next = p->first;
 	p->first = rq;
 }
@@ -309,7 +310,7 @@ int request_not_run(struct machine *m, struct vcpu *v, const struct patience *p,
 			 *p->doing ? p->doing : "it was not waited for");
 }
 
-/* The thread has nothing left to do but to end. */
+/* The thread is about to exit. */
 static void join(struct request *rq)
 {
 	if (rq->on_thread)
@@ -317,8 +318,7 @@ static void join(struct request *rq)
 	rq->on_thread = NULL;
 }
 
-/* What it was given to is done with it: reply, or go on with what comes
- * next. */
+/* After the job or thread: reply, or continue with rq->then. */
 static void complete(struct request *rq)
 {
 	int r;
@@ -330,7 +330,7 @@ static void complete(struct request *rq)
 		r = rq->then(rq);
 	if (r == REQUEST_PENDING)
 		return;
-	/* It was logged when it began: a failure is news. */
+	/* The request was logged at its start. Log a failure as well. */
 	if (r < 0)
 		event_add_request(&rq->m->events, rq->text, rq->text_len,
 				  err_kind_name(rq->err.kind));
@@ -349,7 +349,7 @@ static void on_done(void *arg, uint32_t events)
 	(void)events;
 	if (read(p->done_fd, &n, sizeof(n)) < 0)
 		return;
-	/* Take them out first: complete() may put some back. */
+	/* Unlink them first: complete() may add some again. */
 	while ((rq = *at)) {
 		if (rq->over) {
 			*at = rq->next;
@@ -365,14 +365,14 @@ static void on_done(void *arg, uint32_t events)
 	}
 }
 
-/* A vCPU (or what @rq->stuck_why says) does not come out of the kernel: tell the
- * client, keep the request for the job that still points to it. */
+/* A vCPU (or the thread, see @rq->stuck_why) hangs in the kernel. Reply with
+ * the error, but keep the request for the job that still points to it. */
 static void detach(struct request *rq)
 {
 	struct request *stand_in = calloc(1, sizeof(*stand_in));
 
 	if (!stand_in)
-		return; /* tried again at the next tick */
+		return; /* the next tick retries */
 	stand_in->s = rq->s;
 	stand_in->m = rq->m;
 	stand_in->owner = rq->owner;
@@ -393,7 +393,7 @@ static void check_deadline(struct request *rq)
 {
 	if (rq->over)
 		return;
-	if (rq->on_thread) { /* it watches what it waits for by itself */
+	if (rq->on_thread) { /* the thread watches its own jobs */
 		if (rq->stuck == STUCK_YES && rq->owner)
 			detach(rq);
 		return;
@@ -466,7 +466,7 @@ void pending_free(struct pending *p)
 {
 	struct request *rq;
 
-	/* The vCPUs and threads are joined: every job is over. */
+	/* The vCPUs and threads are joined: every job has ended. */
 	while ((rq = p->first)) {
 		p->first = rq->next;
 		complete(rq);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* How a request's own thread has a vCPU do something, and waits for it. */
+/* Run functions on a vCPU from a request's own thread, and wait for them. */
 #include "base/clock.h"
 #include "control/request.h"
 #include "vcpu/agent.h"
@@ -36,7 +36,7 @@ static void asked_done(struct vcpu_job *job, bool ran)
 	pthread_mutex_unlock(&a->lock);
 }
 
-/* False where it is not over when the tick is. */
+/* Wait for one tick; return true if the job is over. */
 static bool wait_tick(struct asked *a)
 {
 	struct timespec t = clock_at(now_ns() + TICK_NS);
@@ -50,8 +50,8 @@ static bool wait_tick(struct asked *a)
 	return over;
 }
 
-/* The job is this thread's, so it is waited for even after the client was told that
- * the vCPU is stuck. */
+/* The job lives on this thread's stack, so keep waiting even if the client was
+ * told that the vCPU hangs. */
 static void watch_asked(struct request *rq, struct asked *a, struct vcpu *v,
 			const _Atomic bool *give_up)
 {

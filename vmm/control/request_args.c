@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What the arguments of requests have in common. */
+/* Parse arguments that several commands take. */
 #include <inttypes.h>
 #include <string.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Whether a vCPU can be asked at all. */
+/* Check whether a vCPU can take a job. */
 #include "config/guests.h"
 #include "control/request.h"
 

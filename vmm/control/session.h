@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What clients and tools keep of a machine, beside the machine itself. */
+/* The state that clients and tools keep per machine. */
 #ifndef GPCVM_SESSION_H
 #define GPCVM_SESSION_H
 
@@ -14,8 +14,8 @@ struct leak;
 struct poisoner;
 struct record;
 
-/* How far the guest's time was ahead of the VM's clock when it was first read,
- * ns, give or take @slack: guest_time.h. */
+/* Difference between the guest's time and the VM's clock at the first read, ns,
+ * with an error of at most @slack: guest_time.h. */
 struct time_base {
 	bool there;
 	int64_t ahead;
@@ -25,22 +25,22 @@ struct time_base {
 struct session {
 	struct machine *m;
 	const struct command_table *commands;
-	struct request_watch watch; /* whose functions may be NULL */
-	struct pending *pending; /* requests under way; set by pending_init() */
+	struct request_watch watch; /* its functions may be NULL */
+	struct pending *pending; /* pending requests; set by pending_init() */
 
 	struct leak *leak;
-	struct poisoner *poisoner; /* --poison; NULL. Main thread */
-	_Atomic uint64_t poisoned; /* pages */
+	struct poisoner *poisoner; /* --poison, or NULL; main thread */
+	_Atomic uint64_t poisoned; /* number of pages */
 
-	/* A storm: there is at most one. */
-	_Atomic bool storm, storm_stop; /* runs; was told to end */
+	/* At most one storm runs. */
+	_Atomic bool storm, storm_stop; /* it runs; it was told to stop */
 
 	struct time_base time_base; /* under pv.clock_lock */
-	struct record *record;	    /* NULL; main thread, as the next one */
-	bool changed;		    /* by a command that does more than look */
+	struct record *record; /* may be NULL; main thread, like @changed */
+	bool changed;	       /* by a command that is not read-only */
 
-	struct keeper *keeper; /* NULL: no --control; main thread */
-	uid_t starter;	       /* who started gpcvm: root's uid, or a user's */
+	struct keeper *keeper; /* NULL without --control; main thread */
+	uid_t starter;	       /* the uid that started gpcvm */
 };
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* storm: start one, end the one that runs, list its operations. */
+/* The storm command: start a storm, stop it, list the operations. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,18 +35,18 @@ static int stop_storm(struct request *rq)
 	return 0;
 }
 
-/* ---- on its own thread -------------------------------------------------- */
+/* ---- on the request's own thread ---------------------------------------- */
 
 static int check_after(void *arg, struct vcpu *v, struct err *e)
 {
 	struct request *rq = arg;
 
-	(void)e; /* a failure is the page's verdict */
+	(void)e; /* a failure becomes the page's verdict */
 	return check_one(rq, v);
 }
 
-/* A page that the guest cannot reach as the storm has left it: to try could end
- * the guest. */
+/* Report a page as absent without a check: an access
+ * of the guest could end it. */
 static void check_unreachable(struct request *rq)
 {
 	json_object(&rq->reply, NULL);
@@ -57,9 +57,9 @@ static void check_unreachable(struct request *rq)
 	rq->counts[VERDICT_ABSENT]++;
 }
 
-/* Before anything is put back. The worst is of the pages of which the model
- * expects something else: a clock that was left private on a kernel that cannot
- * write it there is stale, and no failure. */
+/* Check a page before anything is restored. Ignore the verdict if the model
+ * expects it: a clock that was left private on a kernel that cannot write it
+ * there is stale, which is no failure. */
 static int do_check_before(void *arg, struct vcpu *v, struct err *e)
 {
 	struct request *rq = arg;
@@ -78,7 +78,7 @@ static int do_check_before(void *arg, struct vcpu *v, struct err *e)
 	return 0;
 }
 
-/* As `check all`, of what is on. */
+/* Check all active pages, like `check all`. */
 static void check_pages(struct request *rq, request_agent_fn check)
 {
 	struct pv_vm *pv = &rq->m->pv;
@@ -111,7 +111,8 @@ static void undo_step(struct storm *s, const struct storm_step *st,
 	json_str(j, NULL, text);
 }
 
-/* In the table's order: an array of the reply with what failed. */
+/* Undo the steps in the order of the table. List the failures
+ * in an array of the reply. */
 static void undo_all(struct storm *s, struct json *j)
 {
 	json_array(j, "not_restored");
@@ -123,8 +124,8 @@ static void undo_all(struct storm *s, struct json *j)
 	json_array_end(j);
 }
 
-/* An invalidation, as to put something back can be, heals a cache that the storm
- * has left stale: so look before it, and after it. */
+/* Check before and after restoring: restoring may invalidate a cache and so
+ * repair one that the storm left stale. */
 static void restore_and_check(struct request *rq, struct storm *s)
 {
 	uint64_t worst;
@@ -142,7 +143,7 @@ static void restore_and_check(struct request *rq, struct storm *s)
 	check_done(rq);
 }
 
-/* On its own thread, whose name is that of all that it makes. */
+/* Runs on a thread of its own. The threads it creates inherit its name. */
 static int storm_main(struct request *rq)
 {
 	struct storm *s = rq->own;
@@ -156,12 +157,13 @@ static int storm_main(struct request *rq)
 	}
 	storm_free(s);
 	free(s);
-	/* The client has no reply yet: its next storm finds none running. */
+	/* Clear before the reply is sent, so that the client can start its next
+	 * storm. */
 	rq->s->storm = false;
 	return r;
 }
 
-/* ---- on the main one ---------------------------------------------------- */
+/* ---- on the main thread ------------------------------------------------- */
 
 static uint64_t draw_seed(void)
 {

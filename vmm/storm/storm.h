@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * storm: the operations of the control commands in a tight loop on several
- * threads. storm_parse.c makes a struct storm of the words and checks all that
- * can be checked; storm_run.c starts the threads, waits for them and puts back
- * what they changed; storm_ops.c has the table of operations; storm_stats.c
- * writes the reply.
+ * A storm: the operations of the control commands in a tight loop on several
+ * threads. storm_parse.c builds a struct storm from the words and makes all
+ * checks that can be made in advance; storm_run.c starts and joins the threads;
+ * storm_ops.c has the table of operations; storm_undo.c restores what they
+ * changed; storm_stats.c writes the reply.
  *
- * A worker does its steps in turn, a round, or with `any` one of them. Workers
- * that `&` joins are a group: their rounds start together (storm_barrier.c).
+ * Each round of a worker runs its steps in order, or one at random with `any`.
+ * Workers joined by `&` form a group: their rounds start together
+ * (storm_barrier.c).
  */
 #ifndef GPCVM_STORM_H
 #define GPCVM_STORM_H
@@ -26,47 +27,50 @@
 #define STORM_THREADS 64 /* of all workers */
 #define STORM_WORKERS (LINE_MAX_WORDS / 2)
 #define STORM_STEPS   (LINE_MAX_WORDS / 2)
-#define STORM_ERRORS  8 /* kinds of failure that are told apart */
+#define STORM_ERRORS  8 /* kinds of failure counted separately */
 #define STORM_SECONDS UINT64_C(86400)
 
 struct storm;
 struct storm_thread;
 
-/* One operation of a worker; does not change while the storm runs. */
+/* One operation of a worker. Constant while the storm runs. */
 struct storm_step {
 	const struct storm_op *op;
-	char text[80]; /* the words; cut */
+	char text[80]; /* the words, truncated */
 	uint64_t gpa, len;
-	bool page;		 /* one of the range's, drawn each time */
-	bool flag;		 /* attr: private; touch: write */
-	bool move;		 /* pv, slot: there and back, not off and on */
-	unsigned int vcpu, slot; /* that it runs on; its number */
-	bool meets; /* the vCPU's thread waits at the barrier, not the worker's:
-		     * see storm_run.c, may_meet() */
+	bool page; /* one page of the range, drawn for each run */
+	bool flag; /* attr: private; touch: write */
+	bool move; /* pv, slot: move there and back instead of off and on */
+	unsigned int vcpu, slot; /* the vCPU it runs on; the slot's number */
+	/* The vCPU's thread waits at the barrier instead of the worker's: see
+	 * storm_run.c, may_meet(). */
+	bool meets;
 	struct pv_page *pv;
-	struct pv_where home, there; /* of the pv page; home: as it was */
+	/* Of the pv page; home: its initial place. */
+	struct pv_where home, there;
 	uint64_t slot_home, slot_there;
-	struct attrs was; /* flip, attr: the range's private runs */
+	/* flip, attr: the range's private runs at the start */
+	struct attrs was;
 };
 
 struct storm_op {
 	const char *name, *args, *help;
 	unsigned int min, max; /* words after the name */
-	bool on_vcpu;	       /* run() is storm_ask() of st->vcpu */
-	bool agent;	       /* ... which always needs its agent */
-	/* Fill @st from the words, with the command's checks; -1 and @e. */
+	bool on_vcpu;	       /* run() calls storm_ask() for st->vcpu */
+	bool agent;	       /* ... and always needs its agent */
+	/* Fill @st from the words, with the command's checks. */
 	int (*parse)(struct storm *s, struct storm_step *st, char *const *words,
 		     int nr, struct err *e);
-	/* Do it; @gpa and @len are the step's, or the page that was drawn. */
+	/* Run it. @gpa and @len are the step's, or a drawn page. */
 	int (*run)(struct storm_thread *t, const struct storm_step *st,
 		   uint64_t gpa, uint64_t len);
-	/* Put back what it may have changed; NULL: nothing. On the storm's own
-	 * thread, when all others have ended. */
+	/* Restore what it may have changed; NULL: nothing. Runs on the storm's
+	 * own thread after all others have ended. */
 	int (*undo)(struct storm *s, const struct storm_step *st,
 		    struct err *e);
 };
 
-/* In the order in which what they changed is put back. */
+/* In the order of undo. */
 extern const struct storm_op storm_ops[];
 extern const unsigned int storm_ops_nr;
 
@@ -76,55 +80,55 @@ struct storm_error {
 	uint64_t nr;
 };
 
-/* What one thread saw of one step. */
+/* The results of one step on one thread. */
 struct storm_count {
-	uint64_t done, failed; /* failed: of those done */
+	uint64_t done, failed; /* failed: included in done */
 	uint64_t verdicts[VERDICT_TORN + 1];
 	struct storm_error errors[STORM_ERRORS];
 	unsigned int nr_errors;
-	uint64_t other_errors; /* that did not fit there */
-	char first[384];       /* the first one's message */
-	struct hist took;      /* ticks of those that succeeded */
-	/* poke, check: the pfn behind the page after it; 0: not known, or none
-	 * before. Those that were another one than the last, the same, unknown. */
+	uint64_t other_errors; /* errors that did not fit into @errors */
+	char first[384];       /* the first error's message */
+	struct hist took;      /* ticks; successful runs only */
+	/* poke, check: the page's pfn after the last run, 0 if unknown; and how
+	 * often it had changed, was the same, or could not be compared. */
 	uint64_t pfn, pfn_changed, pfn_same, pfn_unknown;
 };
 
 struct storm_worker {
-	unsigned int step, nr_steps; /* from s->steps[step] on */
+	unsigned int step, nr_steps; /* its steps start at s->steps[step] */
 	unsigned int thread, threads;
 	bool any;
-	bool joined; /* to the worker before it */
+	bool joined; /* to the previous worker */
 	int group;   /* -1: none */
-	bool stays;  /* on the thread of @vcpu, for many rounds */
+	bool stays;  /* runs many rounds at a time on @vcpu's thread */
 	unsigned int vcpu;
 };
 
 struct storm_thread {
 	struct storm *s;
 	const struct storm_worker *w;
-	struct storm_barrier *barrier; /* its group's; NULL */
-	unsigned int member;	       /* of the group */
-	uint64_t random;	       /* the generator's state */
+	struct storm_barrier *barrier; /* its group's; NULL: none */
+	unsigned int member;	       /* index in the group */
+	uint64_t random;	       /* state of the generator */
 	uint64_t order;		       /* hash of the sequence so far */
-	uint64_t rounds, at;	       /* at: when what runs now began, ticks */
-	struct storm_count *counts;    /* owned; one for each step */
+	uint64_t rounds, at; /* @at: start of the current operation, ticks */
+	struct storm_count *counts; /* owned; one per step */
 	struct err err;
-	struct json json;  /* what an operation would reply: thrown away */
-	struct vcpu *vcpu; /* that runs its rounds; NULL: its own thread */
-	bool meeting;	   /* the round's barrier is still ahead */
-	bool quit;	   /* there it was told to end */
-	bool judged;	   /* the step was a check, with this verdict */
+	struct json json;  /* discarded fields of the operations' replies */
+	struct vcpu *vcpu; /* runs its rounds; NULL: its own thread */
+	bool meeting;	   /* has not passed the round's barrier yet */
+	bool quit;	   /* told at the barrier to end */
+	bool judged;	   /* the step was a check with verdict @verdict */
 	enum pv_verdict verdict;
-	bool used; /* the step used a cache; the page's pfn then, or 0 */
+	bool used; /* the step used a cache; @pfn: the page's pfn then, or 0 */
 	uint64_t pfn;
-	uint64_t from, to; /* at work in this round, TSC; 0: not yet */
+	uint64_t from, to; /* working time in this round, TSC; 0: none yet */
 	pthread_t thread;
 	bool started;
 	_Atomic bool over;
-	bool spread;	    /* who does its rounds has a CPU of its own */
-	cpu_set_t was, own; /* where it could run before; that CPU */
-	/* What it is at, for who waits in vain. */
+	bool spread; /* the thread that runs its rounds has its own CPU */
+	cpu_set_t was, own; /* affinity before, and with its own CPU */
+	/* The current operation, for reports of a hang. */
 	const struct storm_step *_Atomic now;
 	_Atomic uint64_t now_gpa;
 } __attribute__((aligned(128)));
@@ -142,25 +146,26 @@ enum storm_end {
 struct storm {
 	struct request *rq;
 	struct machine *m;
-	uint64_t for_ns, count; /* one of them; 0 */
+	uint64_t for_ns, count; /* one of the two; the other is 0 */
 	uint64_t seed;
 
 	struct storm_step steps[STORM_STEPS];
 	struct storm_worker workers[STORM_WORKERS];
 	unsigned int nr_steps, nr_workers, nr_groups, nr_threads;
 	struct storm_thread *threads;	/* owned */
-	struct storm_barrier *barriers; /* owned; one for each group */
+	struct storm_barrier *barriers; /* owned; one per group */
 
-	/* flip, attr and slot change what all others read under one lock: one
-	 * of them at a time asks for it, so that readers come between. */
+	/* Serializes flip, attr and slot, so that only one of them at
+	 * a time waits to write what all others read under one lock,
+	 * and readers get their turn. */
 	pthread_mutex_t writer;
 
-	pthread_mutex_t lock; /* of running and go */
+	pthread_mutex_t lock; /* protects running and go */
 	pthread_cond_t cond;
 	unsigned int running;
 	enum { STORM_WAIT, STORM_GO, STORM_ABORT } go;
 	_Atomic bool stop;
-	uint64_t kernel; /* messages when it began */
+	uint64_t kernel; /* the number of kernel messages at the start */
 	enum storm_end end;
 	struct tsc_mark began;
 	uint64_t ended_ns;
@@ -170,42 +175,42 @@ struct storm {
 /* ---- storm_parse.c ------------------------------------------------------ */
 
 /*
- * The words after `storm`. @s is zeroed but for rq and m; storm_free() in any
- * case. usage or range with the word that was wrong, or what the command that
- * does the same would say.
+ * Parse the words after `storm`. @s is zero except rq and m; call storm_free()
+ * in any case. Errors: usage or range with the wrong word, or those of the
+ * corresponding command.
  */
 int storm_parse(struct storm *s, char *const *words, int nr, struct err *e);
 void storm_free(struct storm *s);
 
 /* ---- storm_random.c: the order of operations ---------------------------- */
 
-/* Each thread draws from its own sequence. */
+/* Start the sequence of one thread. */
 void storm_seed(struct storm_thread *t, uint64_t seed, unsigned int thread);
-/* The next step's index, and the page; both go into t->order. */
+/* Draw the next step's index and page, and hash both into t->order. */
 unsigned int storm_pick(struct storm_thread *t, unsigned int turn);
 uint64_t storm_place(struct storm_thread *t, const struct storm_step *st,
 		     uint64_t *len);
 
 /* ---- storm_run.c -------------------------------------------------------- */
 
-/* From its start to its end, on the request's thread; frees nothing. */
+/* Run the storm on the request's thread. Frees nothing. */
 int storm_run(struct storm *s);
-/* How a step of @t has ended. */
+/* Count the end of a step of @t. */
 void storm_note(struct storm_thread *t, struct storm_count *c, int r);
-/* On a worker's thread: have the step's vCPU do @fn. */
+/* On a worker's thread: run @fn on the step's vCPU. */
 int storm_ask(struct storm_thread *t, const struct storm_step *st,
 	      enum job_kind kind, request_agent_fn fn, void *arg);
 
 /* ---- storm_spread.c ------------------------------------------------------ */
 
-/* Give the threads of the groups a CPU each, where there are enough. */
+/* Give each thread of the groups its own CPU if there are enough. */
 void storm_spread(struct storm *s);
-/* Let vCPUs run again where they could before. */
+/* Restore the affinity of vCPU threads. */
 void storm_gather(struct storm *s);
 
 /* ---- storm_stats.c ------------------------------------------------------ */
 
-/* What was counted: fields of the reply. */
+/* Write the results as fields of the reply. */
 void storm_json(const struct storm *s, struct json *j);
 
 /* ---- cmd_storm.c: the command ------------------------------------------- */

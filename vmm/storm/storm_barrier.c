@@ -8,18 +8,18 @@
 #include "base/tsc.h"
 #include "storm/storm_barrier.h"
 
-/* In ticks, some of which make a nanosecond or less. The moment has to reach the
- * other CPUs' caches. */
+/* In TSC ticks, at most about 1 ns each. Enough for the start time to
+ * reach the other CPUs' caches. */
 #define AHEAD	      2000
-/* So long do they wait for the others to be on their CPUs: less and less where
- * that is in vain, for those have other work. */
+/* How long to wait for the others to be on their CPUs. Halved after each
+ * timeout, because their CPUs have other work. */
 #define PATIENCE_MAX  150000
 #define PATIENCE_ANEW 32      /* rounds */
-#define LOOK	      25000   /* without giving up the CPU */
-#define YIELD	      8000000 /* giving it up */
+#define LOOK	      25000   /* spin without yielding */
+#define YIELD	      8000000 /* spin and yield */
 #define SLEEP_NS      (10 * NS_PER_MS)
 
-/* Was there a moment at which all were at work? */
+/* Was there a time at which all threads were working? */
 static bool has_overlapped(struct storm_barrier *b)
 {
 	uint64_t from = b->from[0], to = b->to[0];
@@ -34,7 +34,8 @@ static bool has_overlapped(struct storm_barrier *b)
 	return all && (int64_t)(to - from) > 0;
 }
 
-/* How far apart the threads began the round that is over. */
+/* Add the distance between the first and the last
+ * start of the finished round. */
 static void note_round(struct storm_barrier *b)
 {
 	uint64_t first = b->begun[0], last = b->begun[0];
@@ -59,8 +60,8 @@ static void wake(struct storm_barrier *b)
 		0);
 }
 
-/* Between the look at the round and the sleep it may change: the futex sees
- * that; and who changes it sees that somebody is asleep, or about to be. */
+/* The round may change before the sleep, which the futex detects.
+ * begin_round() sees @asleep and wakes. */
 static void sleep_in(struct storm_barrier *b, uint32_t round)
 {
 	struct timespec t = { .tv_nsec = SLEEP_NS };
@@ -73,7 +74,7 @@ static void sleep_in(struct storm_barrier *b, uint32_t round)
 static void begin_round(struct storm_barrier *b)
 {
 	note_round(b);
-	/* Now and then as long as ever: it may have changed. */
+	/* Return to full patience now and then: the load may have changed. */
 	if (!b->late || b->rounds % PATIENCE_ANEW == 0)
 		b->patience = PATIENCE_MAX;
 	else
@@ -88,8 +89,8 @@ static void begin_round(struct storm_barrier *b)
 }
 
 /*
- * Spin until all are here: a thread that has been woken, or has yielded, may not
- * be on a CPU for some time. With more threads than CPUs that cannot be had.
+ * Spin until all threads are on a CPU: a thread that was woken or has yielded
+ * may have to wait for one. Impossible with more threads than CPUs.
  */
 static void line_up(struct storm_barrier *b, const _Atomic bool *stop)
 {

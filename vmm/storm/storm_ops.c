@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The operations of a storm: each is what a control command does, with the
- * command's checks once, when it is parsed. */
+/* The operations of a storm. Each does what the control command of that name
+ * does; the command's checks are made once, by the parser. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -12,8 +12,8 @@
 
 /* ---- ranges ------------------------------------------------------------- */
 
-/* A last word "page": one of the range's, drawn each time. How many words are
- * left. */
+/* Parse a last word "page": draw a page of the range for each run. Return
+ * the number of words left. */
 static int take_page(struct storm_step *st, char *const *words, int nr)
 {
 	st->page = !strcmp(words[nr - 1], "page");
@@ -79,7 +79,7 @@ static int parse_flip(struct storm *s, struct storm_step *st,
 	return parse_attributes(s, st, words, nr, e);
 }
 
-/* To what the range's first page is not. */
+/* Invert the attribute of the range's first page. */
 static int run_flip(struct storm_thread *t, const struct storm_step *st,
 		    uint64_t gpa, uint64_t len)
 {
@@ -264,7 +264,7 @@ static int parse_pv(struct storm *s, struct storm_step *st, char *const *words,
 	return pv_switch_job(p) == JOB_AGENT ? request_has_agent(s->m, e) : 0;
 }
 
-/* In one job, or who uses the page would mostly find it off. */
+/* Use one job: with two, others would mostly find the page off. */
 static int do_pv(void *arg, struct vcpu *v, struct err *e)
 {
 	const struct errand *a = arg;
@@ -329,7 +329,7 @@ static int run_slot(struct storm_thread *t, const struct storm_step *st,
 
 /* ---- the table ---------------------------------------------------------- */
 
-/* Slots are put back first, then attributes, then pv pages, which need both. */
+/* Slots are restored first, then attributes, then pv pages, which need both. */
 const struct storm_op storm_ops[] = {
 	{ "slot", "N [move GPA]", "delete and restore; or move there and back",
 	  1, 3, false, false, parse_slot, run_slot, storm_undo_slot },

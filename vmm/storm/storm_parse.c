@@ -30,7 +30,7 @@ static bool next_is(const struct words *w, const char *word)
 
 /* ---- how long ----------------------------------------------------------- */
 
-/* Seconds, to the millisecond. */
+/* Parse seconds with up to three decimals. */
 static int parse_seconds(const char *word, uint64_t *ns, struct err *e)
 {
 	const char *dot = strchr(word, '.');
@@ -106,7 +106,7 @@ static void join(char *buf, size_t size, char *const *words, int nr)
 					i ? " " : "", words[i]);
 }
 
-/* The words of one operation, without the comma. */
+/* Parse the words of one operation, without the comma. */
 static int parse_op(struct storm *s, char *const *words, int nr, struct err *e)
 {
 	struct storm_step *st = &s->steps[s->nr_steps];
@@ -128,7 +128,8 @@ static int parse_op(struct storm *s, char *const *words, int nr, struct err *e)
 		return err_usage(e, "'%s': %s %s: %d words are too %s",
 				 st->text, st->op->name, st->op->args, nr - 1,
 				 nr - 1 < (int)st->op->min ? "few" : "many");
-	s->nr_steps++; /* storm_free() frees what it holds */
+	/* Before parse(): storm_free() frees what it allocates. */
+	s->nr_steps++;
 	if (!st->op->parse(s, st, words + 1, nr - 1, &why))
 		return 0;
 	err_set(e, why.kind, 0, "'%s': %s", st->text, why.msg);
@@ -143,7 +144,7 @@ static bool ends_worker(const struct words *w)
 	return !w->nr || next_is(w, "+") || next_is(w, "&");
 }
 
-/* "GPA," is GPA and a comma. True where one follows. */
+/* Strip a comma from the end of @word; return true if there was one. */
 static bool take_comma(char *word)
 {
 	size_t n = strlen(word);
@@ -184,7 +185,7 @@ static int parse_threads(struct storm *s, struct words *w, struct err *e)
 	struct storm_worker *k = &s->workers[s->nr_workers];
 	uint64_t n = 1;
 
-	/* No operation begins with an x and a digit. */
+	/* No operation's name starts with an x and a digit. */
 	if (w->nr && w->at[0][0] == 'x' && w->at[0][1] >= '0' &&
 	    w->at[0][1] <= '9' &&
 	    num_parse_range(next(w) + 1, "x: the threads", 1, STORM_THREADS, &n,
@@ -218,7 +219,7 @@ static int parse_worker(struct storm *s, struct words *w, bool joined,
 	return 0;
 }
 
-/* Workers that & joins are one group. */
+/* Put workers joined by & into one group. */
 static void group(struct storm *s)
 {
 	for (unsigned int i = 1; i < s->nr_workers; i++) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* In which order a thread does what: drawn from the storm's seed, so that the
- * same seed gives the same order on any machine. */
+/* The order of a thread's operations, drawn from the storm's seed: the same
+ * seed gives the same order on any machine. */
 #include "base/num.h"
 #include "storm/storm.h"
 
@@ -19,7 +19,7 @@ void storm_seed(struct storm_thread *t, uint64_t seed, unsigned int thread)
 {
 	uint64_t state = seed;
 
-	/* Not the seed plus a number: neighbours would share their draws. */
+	/* With seed + thread, neighbouring threads would share their draws. */
 	t->random = next(&state) ^ (thread + 1) * UINT64_C(0xd1342543de82ef95);
 	t->order = UINT64_C(0xcbf29ce484222325);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The threads of a storm, and the one that waits for them. */
+/* The threads of a storm, and the thread that waits for them. */
 #include <errno.h>
 #include <inttypes.h>
 #include <sched.h>
@@ -14,16 +14,18 @@
 
 #define THREAD_STACK (256 * KIB)
 #define TICK_NS	     (5 * NS_PER_MS)
-/* Ticks that a worker stays on a vCPU's thread. */
+/* Maximum time on a vCPU's thread, in TSC ticks. */
 #define STAY	     2000000
-/* For a thread to come back from its last operation: an agent's has 12 s. */
+/* Time for a thread to finish its last operation. Agent operations have
+ * 12 s. */
 #define BACK_NS	     (15 * NS_PER_SEC)
-/* So long at least are the TSC and the clock compared. */
+/* Minimum time over which the TSC is compared with the clock. */
 #define COMPARE_NS   NS_PER_MS
 
 /* ---- a worker's thread -------------------------------------------------- */
 
-/* On the worker's thread, or on a vCPU's that it waits for. */
+/* Wait at the barrier. Runs on the worker's thread, or on a
+ * vCPU's for which it waits. */
 static bool meet_group(struct storm_thread *t)
 {
 	t->meeting = false;
@@ -32,8 +34,8 @@ static bool meet_group(struct storm_thread *t)
 	return !t->quit;
 }
 
-/* Around an operation, without the hand-over to the thread that does it. One
- * that fails has met nobody. */
+/* Take the working time of an operation, without the hand-over to the thread
+ * that runs it. A failed operation does not count. */
 static void work_begin(struct storm_thread *t)
 {
 	if (!t->to)
@@ -74,13 +76,14 @@ int storm_ask(struct storm_thread *t, const struct storm_step *st,
 	r = request_ask_vcpu(t->s->rq, &t->s->m->vcpus[st->vcpu], kind,
 			     meet_and_do, &a, &t->s->stop, &t->err);
 
-	/* It did not get that far: the others are not to wait for ever. */
+	/* The job failed before the barrier. The other
+	 * threads must not wait for it. */
 	if (t->meeting)
 		meet_group(t);
 	return r;
 }
 
-/* False where the storm ends. */
+/* Run one step. Return false if the storm ends. */
 static bool run_step(struct storm_thread *t, unsigned int index)
 {
 	const struct storm_step *st = &t->s->steps[t->w->step + index];
@@ -103,7 +106,7 @@ static bool run_step(struct storm_thread *t, unsigned int index)
 	return true;
 }
 
-/* What one operation's end is the next one's beginning. */
+/* Run one round. Each operation starts at the end of the previous one. */
 static bool run_round(struct storm_thread *t)
 {
 	unsigned int n = t->w->any ? 1 : t->w->nr_steps;
@@ -132,7 +135,8 @@ static bool has_rounds(const struct storm_thread *t)
 	return !t->s->count || t->rounds < t->s->count;
 }
 
-/* A vCPU's job: not too many of them, others want it as well. */
+/* Run rounds in a vCPU's job. Return after a while:
+ * others need the vCPU as well. */
 static int do_rounds(void *arg, struct vcpu *v, struct err *e)
 {
 	struct stay *a = arg;
@@ -149,9 +153,10 @@ static int do_rounds(void *arg, struct vcpu *v, struct err *e)
 }
 
 /*
- * A worker whose operations are all of one vCPU goes to that thread: to be
- * handed over to it each time would take longer than most of them, and the
- * worker's own thread would take the CPU from those that it is to meet.
+ * If all operations of a worker need the same vCPU, run its rounds on that
+ * vCPU's thread. Otherwise the hand-over would take longer than most
+ * operations, and the worker's own thread would take CPU time from the threads
+ * it has to meet.
  */
 static bool run_rounds(struct storm_thread *t)
 {
@@ -160,7 +165,7 @@ static bool run_rounds(struct storm_thread *t)
 	if (!t->w->stays ||
 	    request_ask_vcpu(t->s->rq, &t->s->m->vcpus[t->w->vcpu], JOB_AGENT,
 			     do_rounds, &a, &t->s->stop, &t->err))
-		return run_round(t); /* which says why, and is counted */
+		return run_round(t); /* reports and counts the failure */
 	return a.go_on;
 }
 
@@ -189,7 +194,7 @@ static void *thread_main(void *arg)
 	return NULL;
 }
 
-/* ---- starting them ------------------------------------------------------ */
+/* ---- start -------------------------------------------------------------- */
 
 static unsigned int cpus(void)
 {
@@ -201,9 +206,10 @@ static unsigned int cpus(void)
 }
 
 /*
- * A vCPU takes a while to come to a job: for an operation of its to start
- * together with others its own thread has to be at the barrier. There it serves
- * nobody else, so nobody of any group may need it to get to a barrier.
+ * A vCPU takes a while to start a job. For its operation to start together with
+ * others, its own thread has to wait at the barrier. It cannot serve others
+ * meanwhile, so no other worker of any group may need this vCPU to reach a
+ * barrier.
  */
 static bool may_meet(const struct storm *s, const struct storm_worker *w,
 		     const struct storm_step *st)
@@ -224,7 +230,7 @@ static bool may_meet(const struct storm *s, const struct storm_worker *w,
 	return true;
 }
 
-/* Can it do all of its rounds in one go on one vCPU's thread? */
+/* Can it run all of its rounds on one vCPU's thread? */
 static bool may_stay(struct storm *s, struct storm_worker *w)
 {
 	const struct storm_step *st = &s->steps[w->step];
@@ -307,9 +313,9 @@ static void let_go(struct storm *s, bool go)
 	pthread_mutex_unlock(&s->lock);
 }
 
-/* ---- waiting for them --------------------------------------------------- */
+/* ---- end ---------------------------------------------------------------- */
 
-/* Is it to end, and why? */
+/* Set s->end and return true if the storm has to end. */
 static bool must_end(struct storm *s, uint64_t now)
 {
 	struct machine *m = s->m;
@@ -331,7 +337,7 @@ static bool must_end(struct storm *s, uint64_t now)
 	return true;
 }
 
-/* Until all threads have ended or @until comes; with the lock held. */
+/* Wait until all threads have ended or until @until. The lock is held. */
 static void sleep_until(struct storm *s, uint64_t until)
 {
 	struct timespec t = clock_at(until);
@@ -358,7 +364,7 @@ static void wait_for_end(struct storm *s)
 		storm_barrier_wake(&s->barriers[i]);
 }
 
-/* Some thread does not come back from the kernel: what is it at? */
+/* Report an operation that does not return from the kernel. */
 static void tell_stuck(struct storm *s)
 {
 	struct err e;
@@ -396,7 +402,7 @@ static void join_threads(struct storm *s)
 			pthread_join(s->threads[i].thread, NULL);
 }
 
-/* A short storm is too short to tell how fast the TSC goes. */
+/* Measure for at least COMPARE_NS: a short storm is too short. */
 static void measure_tick(struct storm *s)
 {
 	struct tsc_mark now;

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A CPU for each thread of a storm's groups: two that spin for each other, and
- * yield, stay on one CPU for long while others are free, and then their
- * operations never overlap.
+ * Give each thread of a storm's groups its own CPU. Otherwise two threads that
+ * spin and yield for each other share one CPU for long, even if others are
+ * idle, and their operations never overlap.
  */
 #include <sched.h>
 
 #include "storm/storm.h"
 
-/* The thread that does the rounds of @t. */
+/* Return the thread that runs the rounds of @t. */
 static pthread_t doer(const struct storm_thread *t)
 {
 	return t->w->stays ? t->s->m->vcpus[t->w->vcpu].thread : t->thread;
@@ -39,7 +39,7 @@ void storm_spread(struct storm *s)
 	cpu_set_t used;
 
 	CPU_ZERO(&used);
-	/* A vCPU that is pinned has its CPU; the others make way. */
+	/* Pinned vCPUs keep their CPUs; the others avoid them. */
 	for (unsigned int i = 0; i < s->nr_threads; i++) {
 		struct storm_thread *t = &s->threads[i];
 
@@ -61,7 +61,7 @@ void storm_gather(struct storm *s)
 	for (unsigned int i = 0; i < s->nr_threads; i++) {
 		struct storm_thread *t = &s->threads[i];
 
-		/* Not where it was pinned meanwhile. */
+		/* Skip a vCPU that was pinned meanwhile. */
 		if (t->spread && t->w->stays &&
 		    !pthread_getaffinity_np(doer(t), sizeof(now), &now) &&
 		    CPU_EQUAL(&now, &t->own))

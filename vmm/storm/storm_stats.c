@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What a storm counts, and how its reply tells it. */
+/* Count a storm's operations and write the reply. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,7 +39,7 @@ static void add_error(struct storm_count *c, enum err_kind kind, int os_errno,
 	c->errors[i].nr += nr;
 }
 
-/* The page behind a cache that was just used: another one than the last time? */
+/* Compare the pfn of a cache that was just used with the last one. */
 static void note_pfn(struct storm_count *c, uint64_t pfn)
 {
 	if (!pfn || !c->pfn)
@@ -202,10 +202,10 @@ static void worker_json(const struct storm *s, unsigned int index,
 	json_object_end(j);
 }
 
-/* One round in so many is little. */
+/* Warn if fewer than one round in FEW overlapped. */
 #define FEW 10
 
-/* What a fresh verdict is worth after such rounds. */
+/* Note that the verdicts prove little if few rounds overlapped. */
 static void note_json(const struct storm_barrier *b, struct json *j)
 {
 	char text[160];

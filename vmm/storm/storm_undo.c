@@ -73,7 +73,7 @@ int storm_slot_home(struct machine *m, const struct storm_step *st,
 	return memory_slot_move(&m->memory, st->slot, st->slot_home, e);
 }
 
-/* Slots of a storm may have come to be in each other's places. */
+/* Slots of one storm may occupy each other's places. */
 static void clear_places(struct storm *s)
 {
 	struct mem_slot now;
@@ -117,7 +117,7 @@ int storm_undo_pv(struct storm *s, const struct storm_step *st, struct err *e)
 {
 	struct storm_step copy = *st;
 
-	/* No need of a vCPU that may be paused where there is nothing to do. */
+	/* Do not wait for a vCPU, which may be paused, without need. */
 	if (at_home(st))
 		return 0;
 	return request_ask_vcpu(s->rq, &s->m->vcpus[st->pv->vcpu],
