@@ -24,7 +24,7 @@ static int run_suite(int argc, char **argv)
 	return suite_main(argc, argv, &commands);
 }
 
-/* One row a subcommand; each has a file of its own. */
+/* One row per subcommand, each in its own file. */
 static const struct {
 	const char *name;
 	int (*main)(int argc, char **argv);
@@ -55,8 +55,8 @@ static int version(void)
 	return STATUS_OK;
 }
 
-/* A standard file that is closed would become the next file that is opened: a
- * VM that is the guest's console, say. */
+/* Open closed standard descriptors. Otherwise the next open() would return one
+ * of them, and a VM's fd could become the guest's console. */
 static int open_standard_files(void)
 {
 	int fd;
@@ -69,7 +69,7 @@ static int open_standard_files(void)
 	return close(fd);
 }
 
-/* The subcommand's own argv[0] is what getopt() puts before its messages. */
+/* getopt() prints argv[0] before its messages. */
 static int run_subcommand(unsigned int i, int argc, char **argv)
 {
 	char title[32];
@@ -81,9 +81,9 @@ static int run_subcommand(unsigned int i, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	/* A parent that ignored it would have our children leave no status. */
+	/* If the parent ignored it, child processes would leave no status. */
 	signal(SIGCHLD, SIG_DFL);
-	/* Where even /dev/null is missing there is nothing to protect with. */
+	/* Continue without /dev/null. */
 	(void)open_standard_files();
 	if (argc < 2) {
 		usage(stderr);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* gpcvm run: open what needs rights, give the rights up, run, clean up. */
+/* gpcvm run: open what needs privileges, drop them,
+ * run the machine, clean up. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -55,8 +56,8 @@ static void on_signal(void *arg, uint32_t events)
 		    sigabbrev_np((int)si.ssi_signo));
 }
 
-/* From here on SIGINT, SIGTERM and SIGHUP are events of the loop, in every
- * thread that is made. */
+/* Handle SIGINT, SIGTERM and SIGHUP in the loop. All threads
+ * created later inherit the mask. */
 static int catch_signals(struct run *r, struct err *e)
 {
 	sigset_t set, tty;
@@ -66,14 +67,15 @@ static int catch_signals(struct run *r, struct err *e)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGHUP);
 	sigprocmask(SIG_BLOCK, &set, NULL);
-	/* A machine that was put into the background is not to be stopped when
-	 * it puts the terminal back (SIGTTOU) or looks for input (SIGTTIN). */
+	/* Do not stop in the background when restoring the terminal (SIGTTOU)
+	 * or reading input (SIGTTIN). */
 	sigemptyset(&tty);
 	sigaddset(&tty, SIGTTOU);
 	sigaddset(&tty, SIGTTIN);
 	sigprocmask(SIG_BLOCK, &tty, NULL);
 	signal(SIGPIPE, SIG_IGN);
-	signal(SIGXFSZ, SIG_IGN); /* a recording that is too long: EFBIG */
+	/* A recording above the size limit fails with EFBIG. */
+	signal(SIGXFSZ, SIG_IGN);
 	r->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (r->signal_fd < 0)
 		return err_os(e, errno, "signalfd");
@@ -101,7 +103,7 @@ static void say_hello(const struct run *r)
 		warn("without --control nobody can talk to the guest; Ctrl-C ends it");
 }
 
-/* What is printed from here on does not block this thread. */
+/* From here on, printing does not block this thread. */
 static int start_output(struct run *r, struct err *e)
 {
 	int error = out_start(r->m.cfg->vcpus);
@@ -109,8 +111,8 @@ static int start_output(struct run *r, struct err *e)
 	return error ? err_os(e, error, "memory for what is printed") : 0;
 }
 
-/* All that needs them is open. From here on what comes from the outside may be
- * looked at: a kernel's file, a client's line, the guest. */
+/* Everything that needs privileges is open. Drop them before touching outside
+ * data: a kernel file, a client's line, the guest. */
 static int drop_rights(struct run *r, struct err *e)
 {
 	struct sandbox *s = &r->m.sandbox;
@@ -121,12 +123,12 @@ static int drop_rights(struct run *r, struct err *e)
 	s->no_new_privs = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
 	if (!s->no_filters)
 		s->landlock = sandbox_paths(NULL, 0);
-	else /* debuggers and leak detection look through /proc and ptrace */
+	else /* debuggers and LeakSanitizer use /proc and ptrace */
 		prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
 	return sandbox_enter(s, SANDBOX_MAIN, e);
 }
 
-/* How the vCPUs' threads are doing is told to clients; without it they go on. */
+/* Let the state of the vCPUs' threads be reported to clients. Not fatal. */
 static void watch_threads(struct run *r)
 {
 	const unsigned int nr = r->m.nr_vcpus;
@@ -164,7 +166,7 @@ static int open_poisoner(struct run *r, struct err *e)
 			   e);
 }
 
-/* Everything up to the first instruction of the guest. */
+/* Do everything up to the first instruction of the guest. */
 static int bring_up(struct run *r, struct err *e)
 {
 	const struct config *cfg = r->m.cfg;
@@ -172,13 +174,13 @@ static int bring_up(struct run *r, struct err *e)
 	if (catch_signals(r, e) || pending_init(&r->s, &r->pending, e))
 		return -1;
 	kmsg_open(&r->kmsg, &r->m.events, &r->m.loop);
-	sigbus_init(); /* before the first thread that may get one */
+	sigbus_init(); /* before the first thread that may receive one */
 	sandbox_init(&r->m.sandbox, cfg->no_sandbox);
 	if (cfg->poison && open_poisoner(r, e))
 		return -1;
 	if (drop_rights(r, e) || start_output(r, e) || machine_load(&r->m, e))
 		return -1;
-	/* The keeper makes it while the vCPUs are made. */
+	/* The keeper creates the socket while the vCPUs are created. */
 	if (cfg->control && keeper_ask_socket(&r->keeper, e))
 		return -1;
 	if (machine_add_vcpus(&r->m, e))
@@ -191,13 +193,13 @@ static int bring_up(struct run *r, struct err *e)
 	say_hello(r);
 	if (machine_start(&r->m, e))
 		return -1;
-	if (r->keeper.pid) /* while the guest comes up */
+	if (r->keeper.pid) /* while the guest boots */
 		watch_threads(r);
 	return 0;
 }
 
-/* A FIFO would be waited for until somebody reads it, which may be never; from
- * here on what writes to it waits as usual. */
+/* Open without waiting for a FIFO's reader, which may never come; clear
+ * O_NONBLOCK for the writes. */
 static int open_for_writing(const char *path, struct err *e)
 {
 	int fd = open(path,
@@ -218,8 +220,8 @@ static int open_for_writing(const char *path, struct err *e)
 	return -1;
 }
 
-/* The file is opened with all rights, and stays as it was where the rest
- * fails. */
+/* Open the file with all privileges. It stays
+ * unchanged if a later step fails. */
 static int dump_dtb(struct run *r, struct err *e)
 {
 	const char *path = r->m.cfg->dump_dtb;
@@ -242,16 +244,17 @@ static void tear_down(struct run *r, int status)
 
 	if (r->pending.s && stopped)
 		pending_free(&r->pending);
-	record_finish(&r->s); /* now that the last replies are there */
+	record_finish(&r->s); /* the last replies are complete */
 	control_close(r->control);
 	keeper_stop(&r->keeper);
 	if (!stopped) {
-		/* Its thread uses all the rest: what matters is what others have, too. */
+		/* A hanging thread still uses the rest. Free
+		 * only what outlives gpcvm. */
 		machine_free_devices(&r->m);
 		out_finish();
 		_exit(status);
 	}
-	poison_close(r->s.poisoner); /* before the memory that it knows */
+	poison_close(r->s.poisoner); /* before the memory it refers to */
 	if (r->kmsg.events)
 		kmsg_close(&r->kmsg);
 	if (r->signal_fd >= 0)
@@ -262,7 +265,7 @@ static void tear_down(struct run *r, int status)
 	out_finish();
 }
 
-/* The keeper first, while there is next to nothing to fork. */
+/* Fork the keeper first, while the process is small. */
 static int create(struct run *r, const struct config *cfg, struct err *e)
 {
 	if (cfg->control && keeper_start(&r->keeper, cfg, e))
@@ -279,7 +282,7 @@ static int create(struct run *r, const struct config *cfg, struct err *e)
 	return 0;
 }
 
-/* Many vCPUs or clients want many files. */
+/* Many vCPUs or clients need many file descriptors. */
 static void raise_file_limit(void)
 {
 	struct rlimit l;
@@ -302,11 +305,11 @@ int run_main(int argc, char **argv)
 	if (cfg.scenario)
 		return play_against(argc, argv, &cfg, &commands);
 	raise_file_limit();
-	/* glibc would make an arena of 64 MiB of address space for each thread. */
+	/* Avoid glibc's arena of 64 MiB of address space per thread. */
 	mallopt(M_ARENA_MAX, 1);
 	if (create(&r, &cfg, &e) ||
 	    (cfg.dump_dtb ? dump_dtb(&r, &e) : bring_up(&r, &e))) {
-		if (r.signal_fd >= 0) /* no signal ends a write any more */
+		if (r.signal_fd >= 0) /* signals no longer interrupt a write */
 			out_start(cfg.vcpus);
 		warn_err(&e);
 		status = STATUS_FAILED;

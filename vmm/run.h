@@ -2,7 +2,7 @@
 #ifndef GPCVM_RUN_H
 #define GPCVM_RUN_H
 
-/* `gpcvm run ...`; returns the exit status. */
+/* Run `gpcvm run ...` and return the exit status. */
 int run_main(int argc, char **argv);
 
 #endif

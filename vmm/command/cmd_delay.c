@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* delay: make the windows for races of the kernel's caches wider. */
+/* delay: widen the windows for races of the kernel's caches. */
 #include <string.h>
 
 #include "base/num.h"
@@ -29,7 +29,7 @@ static int show(struct request *rq)
 	return 0;
 }
 
-/* Which ones a word means: [*from, *to). */
+/* Get the range of delays that a word selects: [*from, *to). */
 static int parse_which(const char *word, enum delay *from, enum delay *to,
 		       struct err *e)
 {

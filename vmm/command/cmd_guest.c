@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* guest VCPU OP: what the agent in the guest is asked to do. One row an
- * operation: `prepare` checks the arguments on the main thread, `run` talks to
- * the agent on the vCPU's. */
+/* guest VCPU OP: operations of the guest's agent. The table has a row per
+ * operation: `prepare` checks the arguments on the main thread, `run` calls the
+ * agent on the vCPU's thread. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -12,10 +12,10 @@
 #include "control/operate.h"
 
 #define READ_MAX 4096
-#define CHUNK	 (64 * KIB) /* of one operation: the agent answers in time */
+#define CHUNK	 (64 * KIB) /* per operation, within the agent's time limit */
 
-/* GPA at words[i]: in RAM together with @len, and if @writes none of the
- * guest's own. */
+/* Parse the GPA at words[i]. GPA..GPA+@len must be in RAM and, if @writes, not
+ * be the guest's own memory. */
 static int target(struct request *rq, int i, uint64_t len, uint64_t align,
 		  bool writes)
 {
@@ -28,7 +28,8 @@ static int target(struct request *rq, int i, uint64_t len, uint64_t align,
 	return writes ? machine_guard(rq->m, rq->arg[0], len, &rq->err) : 0;
 }
 
-/* Before and after: what is done to the page in between undoes neither. */
+/* Call before and after writing: an operation on the page in
+ * between must not hide it. */
 static void scribble(struct request *rq)
 {
 	model_scribble(&rq->m->pv.model, rq->arg[0], rq->arg[1]);
@@ -116,8 +117,8 @@ static int run_write(struct request *rq, struct vcpu *v)
 
 /* ---- whole ranges: fill, hash, touch ------------------------------------ */
 
-/* @op over the range, a chunk at a time; in[0] and in[1] are set here. With
- * @sum the results w1 are added up, else the last one stays in op->out. */
+/* Run @op over the range in chunks. Sets in[0] and in[1]. With @sum, add up the
+ * results w1; otherwise op->out keeps the last result. */
 static int chunks(struct request *rq, struct vcpu *v, struct agent_op *op,
 		  uint64_t *sum)
 {
@@ -130,7 +131,7 @@ static int chunks(struct request *rq, struct vcpu *v, struct agent_op *op,
 		if (sum)
 			*sum += op->out[1];
 		else
-			op->in[2] = op->out[1]; /* hash goes on from there */
+			op->in[2] = op->out[1]; /* hash continues from there */
 		if (rq->job.cancelled)
 			return err_state(&rq->err, "given up at gpa 0x%" PRIx64,
 					 rq->arg[0] + at);
@@ -353,7 +354,7 @@ static int run_hypercall(struct request *rq, struct vcpu *v)
 	memcpy(op.in, rq->arg, 5 * sizeof(rq->arg[0]));
 	if (agent_call(v, &op, &rq->err))
 		return -1;
-	/* #UD: this KVM does not take the vendor's instruction from here. */
+	/* #UD: this KVM does not emulate the vendor's instruction. */
 	if (op.out[0] == ST_FAULT && op.out[1] == 6)
 		return err_unsupported(
 			&rq->err, "the guest's hypercall instruction raised "
@@ -384,7 +385,7 @@ static int run_plain(struct request *rq, struct vcpu *v)
 	return 0;
 }
 
-/* ---- the kernel's own time ---------------------------------------------- */
+/* ---- the guest kernel's time -------------------------------------------- */
 
 static int run_time(struct request *rq, struct vcpu *v)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* help, status, caps, gpc, quit: what there is, and the end of it. */
+/* help, status, caps, gpc, quit: information, and the end of the machine. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -48,7 +48,7 @@ int cmd_help(struct request *rq)
 	return 0;
 }
 
-/* The slots that KVM has in the place of a deleted one, or in a part of it. */
+/* List the present slots that overlap the place of a deleted one. */
 static void taken_by_json(const struct memory *mem, const struct mem_slot *s,
 			  struct json *j)
 {
@@ -142,7 +142,7 @@ static void keeper_json(const struct keeper *k, struct json *j)
 	json_object_end(j);
 }
 
-/* What was seen to be in force when it was made. */
+/* Report what was in force when the sandbox was set up. */
 static void sandbox_json(const struct session *s, struct json *j)
 {
 	const struct sandbox *b = &s->m->sandbox;

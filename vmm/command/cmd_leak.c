@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* leak: is a page reachable through the host's direct map? */
+/* leak: check whether a page is reachable through the host's direct map. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -11,16 +11,16 @@
 #include "control/session.h"
 #include "leak/leak.h"
 
-/* What is asked for: pv pages in one page of memory share what is measured. */
+/* A row of the reply. pv pages on one page of memory share a measurement. */
 struct row {
 	const char *name;
 	unsigned int page;
 };
 
-/* What the model expects of each page, before it is measured. */
+/* The model's expectation for a page, read before the measurement. */
 struct guess {
 	enum model_map map;
-	uint64_t changes; /* of the model, then */
+	uint64_t changes; /* the model's counter at that time */
 };
 
 static void guess_all(struct machine *m, const struct leak_page *pages,
@@ -31,8 +31,8 @@ static void guess_all(struct machine *m, const struct leak_page *pages,
 						  &guesses[i].changes);
 }
 
-/* What was measured against what was expected, where nothing was done to memory
- * or to a cache in between that gpcvm knows of. */
+/* Compare the measurement with the expectation, unless an operation of gpcvm
+ * changed memory or a cache in between. */
 static void note_disagreement(struct machine *m, const struct leak_page *p,
 			      const struct guess *g, struct json *j)
 {
@@ -117,7 +117,7 @@ static int leak_off(struct request *rq)
 
 /* ---- all ---------------------------------------------------------------- */
 
-/* The page at @gpa in @pages, which it joins if it is not there. */
+/* Return the index in @pages of the page at @gpa; add it if missing. */
 static unsigned int page_of(struct leak_page *pages, unsigned int *nr,
 			    uint64_t gpa)
 {
@@ -147,7 +147,7 @@ static unsigned int list_pages(struct machine *m, struct row *rows,
 		rows[n].name = p->name;
 		rows[n++].page = page_of(pages, nr, gpa);
 	}
-	/* And a page that is none of them, which the layout keeps. */
+	/* Add a page of RAM that is no pv page, reserved by the layout. */
 	rows[n].name = "ram";
 	rows[n++].page = page_of(pages, nr, pv->gpa + pv->len);
 	return n;

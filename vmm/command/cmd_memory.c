@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What is done to memory: punch, allocate, attr, prefault, slot, mem. */
+/* Operations on memory: punch, allocate, attr, prefault, slot, mem. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -47,7 +47,7 @@ int cmd_attr(struct request *rq)
 
 	if (arg_attr(rq->argv[rq->argc - 1], &private, &rq->err))
 		return -1;
-	rq->argc--; /* what is left is GPA [LEN] */
+	rq->argc--; /* GPA [LEN] remains */
 	if (request_pages(rq, 0, &gpa, &len) ||
 	    machine_guard(m, gpa, len, &rq->err) ||
 	    memory_set_private(&m->memory, gpa, len, private, &rq->err))
@@ -90,7 +90,7 @@ static enum slot_word slot_word(const char *s)
 	return (enum slot_word)w;
 }
 
-/* Nothing of the guest's own may be on the file behind slot @id. */
+/* Fail if the file behind slot @id holds the guest's own memory. */
 static int guard_file(struct request *rq, unsigned int id)
 {
 	struct memory *mem = &rq->m->memory;
@@ -114,7 +114,7 @@ static int guard_file(struct request *rq, unsigned int id)
 			 id, mem->slots[id].file, bad);
 }
 
-/* A storm may move slots meanwhile; the file of each stays the same. */
+/* A storm may move slots meanwhile, but each keeps its file. */
 static int slot_close(struct request *rq, unsigned int id)
 {
 	struct machine *m = rq->m;

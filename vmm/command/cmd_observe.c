@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* log, subscribe, record: what happens, and happened. */
+/* log, subscribe, record: current and past events. */
 #include <string.h>
 
 #include "base/num.h"
@@ -8,9 +8,9 @@
 #include "control/session.h"
 
 #define LOG_DEFAULT 20
-#define LOG_PART    16 /* events at a time: some kB */
+#define LOG_PART    16 /* events per part: a few kB */
 
-/* Events that are overwritten meanwhile are missing. */
+/* Events overwritten meanwhile are missing. */
 static int log_part(struct request *rq)
 {
 	struct events *ev = &rq->m->events;
@@ -40,7 +40,7 @@ int cmd_log(struct request *rq)
 	rq->arg[0] = events_before(ev, n);
 	rq->arg[1] = events_last(ev);
 	rq->part = log_part;
-	/* The first ones now: the event of this request takes one's place. */
+	/* Start now: this request's event replaces one of them. */
 	return log_part(rq);
 }
 

@@ -8,7 +8,7 @@
 #include "host/poison.h"
 #include "leak/leak.h"
 
-/* A page whose memory changes while it is looked for. */
+/* How often to retry when memory changes during the search. */
 #define TRIES 3
 
 static void reply(struct request *rq, uint64_t gpa, const struct poisoned *done)
@@ -32,7 +32,7 @@ static void reply(struct request *rq, uint64_t gpa, const struct poisoned *done)
 		json_null(&rq->reply, "answer");
 }
 
-/* Not while a change is under way, which has been counted already. */
+/* Wait for a change in progress, which has been counted already. */
 static uint64_t changes_now(struct memory *m)
 {
 	uint64_t n;
@@ -43,8 +43,8 @@ static uint64_t changes_now(struct memory *m)
 	return n;
 }
 
-/* A private page, unless memory has changed since @changes was read: what was
- * its pfn may belong to somebody else now. 0, -1, or 1 if it has changed. */
+/* Poison a private page unless memory has changed since @changes was read: the
+ * pfn may have another owner now. Returns 0, -1, or 1 after a change. */
 static int poison_found(struct request *rq, uint64_t pfn, uint64_t changes,
 			struct poisoned *done)
 {
@@ -54,7 +54,8 @@ static int poison_found(struct request *rq, uint64_t pfn, uint64_t changes,
 	struct memory *mem = &rq->m->memory;
 	int r = 1;
 
-	/* For writing: then nobody punches or converts it meanwhile. */
+	/* Locked for writing, so that it is not
+	 * punched or converted meanwhile. */
 	pthread_rwlock_wrlock(&mem->lock);
 	if (mem->changes == changes) {
 		memory_begin(mem, &ch);
@@ -65,8 +66,8 @@ static int poison_found(struct request *rq, uint64_t pfn, uint64_t changes,
 	return r;
 }
 
-/* On a thread of its own: a private page has no mapping that tells its pfn, so
- * that it is looked for in the direct map. */
+/* Runs on a thread of its own. A private page has no mapping from which to read
+ * the pfn, so search the direct map for it. */
 static int poison_private(struct request *rq)
 {
 	uint64_t gpa = rq->arg[0], pfn, changes;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* pv, poke, check: the caches switched, used and judged. */
+/* pv, poke, check: switch, use and check the caches. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -25,7 +25,8 @@ static int do_switch(struct request *rq, struct vcpu *v)
 	return 0;
 }
 
-/* The last word may say by what: rq->arg[2]. -1, or how many words are left. */
+/* Parse a last word gpa or hva into rq->arg[2]. Returns the
+ * number of words left, or -1. */
 static int parse_by(struct request *rq, const struct pv_page *p)
 {
 	const char *word = rq->argv[rq->argc - 1];

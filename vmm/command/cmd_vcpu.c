@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* vcpu: the thread and the registers. */
+/* vcpu: a vCPU's thread and registers. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -39,8 +39,8 @@ static int regs(struct request *rq, struct vcpu *v)
 	return 0;
 }
 
-/* Runs between two entries: so the vCPU has left the guest by now, and with
- * the flag set it does not go back. */
+/* A job runs between two KVM_RUNs: the vCPU has left the guest and, with the
+ * flag set, does not enter it again. */
 static int paused(struct request *rq, struct vcpu *v)
 {
 	json_num(&rq->reply, "vcpu", v->index);

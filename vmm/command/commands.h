@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The one table of commands. */
+/* The table of commands. */
 #ifndef GPCVM_COMMANDS_H
 #define GPCVM_COMMANDS_H
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The guest's own memory and state, kept from careless commands. */
+/* Keep commands from damaging the guest's own memory and state. */
 #include <inttypes.h>
 
 #include "base/num.h"
 #include "command/guest_guard.h"
 
-/* MSRs whose value is an address that KVM writes to, with flags below it
+/* MSRs that hold an address to which KVM writes, with flags in the low bits
  * (Documentation/virt/kvm/x86/msr.rst). */
 static const struct {
 	uint64_t flags;
@@ -16,8 +16,8 @@ static const struct {
 	{ 0x3f, MSR_KVM_STEAL_TIME, 64 },  { 3, MSR_KVM_PV_EOI_EN, 4 },
 };
 
-/* MSRs without which the guest cannot go on, or which have KVM inject what it
- * has no handler for. */
+/* MSRs that the guest depends on, or that make KVM inject events for which
+ * the guest has no handler. */
 static const struct {
 	uint32_t msr;
 	const char *name;
@@ -30,7 +30,7 @@ static const struct {
 	{ MSR_KVM_ASYNC_PF_INT, "async PF interrupt" },
 };
 
-/* What KVM would write there has to be in RAM, and not in the guest's own. */
+/* The target of KVM's write must be RAM and not the guest's own memory. */
 static int guard_target(struct machine *m, uint64_t gpa, uint32_t bytes,
 			struct err *e)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Linux's raw monotonic time goes on with its clocksource, which is kvm-clock,
- * and so does what KVM_GET_CLOCK answers, with every step that KVM_SET_CLOCK
- * makes: both advance alike, or the guest's clock is wrong.
+ * Linux's raw monotonic time follows its clocksource, kvm-clock, and so does
+ * the answer of KVM_GET_CLOCK, including every step made by KVM_SET_CLOCK. If
+ * they do not advance alike, the guest's clock is wrong.
  */
 #include "base/clock.h"
 #include "command/guest_time.h"
@@ -20,7 +20,7 @@ static int read_clock(struct machine *m, uint64_t *ns, struct err *e)
 	return 0;
 }
 
-/* Beyond @slack to either side. */
+/* Return the part of @diff that exceeds @slack in either direction. */
 static int64_t beyond(int64_t diff, uint64_t slack)
 {
 	if (diff > (int64_t)slack)
@@ -28,8 +28,8 @@ static int64_t beyond(int64_t diff, uint64_t slack)
 	return diff < -(int64_t)slack ? diff + (int64_t)slack : 0;
 }
 
-/* What the guest's is ahead of the VM's, at the middle of the reading. The first
- * reading of all is what later ones are held against. */
+/* Compare @ahead, the guest's time minus the VM's at the middle of the reading,
+ * with that of the first reading. */
 static void against_first(struct session *s, int64_t ahead, uint64_t slack,
 			  struct guest_time *t)
 {

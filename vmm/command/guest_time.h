@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The time that a guest's kernel keeps, against the VM's clock. */
+/* A guest kernel's own time, compared with the VM's clock. */
 #ifndef GPCVM_GUEST_TIME_H
 #define GPCVM_GUEST_TIME_H
 
@@ -7,15 +7,15 @@
 
 struct guest_time {
 	uint64_t guest, clock; /* ns, each since its own start */
-	/* How much farther the guest's has come than the VM's clock since the
-	 * first reading of all: ns that are certain, 0 where the rest is less
-	 * than what the readings themselves leave open, which is @unsure. */
+	/* How much the guest's time has gained on the VM's clock
+	 * since the first reading, ns. Only what exceeds @unsure,
+	 * the error of the readings. */
 	int64_t drift;
 	uint64_t unsure;
 };
 
-/* On @v's thread, in a JOB_AGENT job. Unsupported where the guest's agent knows
- * no time but that of the pages. */
+/* Run on @v's thread, in a JOB_AGENT job. Unsupported if the guest's agent
+ * knows only the time of the pv pages. */
 int guest_time(struct session *s, struct vcpu *v, struct guest_time *t,
 	       struct err *e);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the commands of commands.c do: a function each in cmd_*.c. */
+/* The handlers of the commands in commands.c, defined in cmd_*.c. */
 #ifndef GPCVM_HANDLERS_H
 #define GPCVM_HANDLERS_H
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What is recorded of each request, and the life of a recording. */
+/* Collect what is recorded of each request; start and stop recordings. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -13,13 +13,13 @@
 #include "command/record.h"
 #include "keeper/keeper.h"
 
-/* Left for what is not counted one by one: the head, the blocks of storms. */
+/* Reserve for what is not counted: the head, the blocks of storms. */
 #define MAX_BYTES (SCENARIO_MAX_BYTES - 64 * KIB)
 #define MAX_STMTS (SCENARIO_MAX_STMTS - 64)
 
-/* ---- what is left out --------------------------------------------------- */
+/* ---- commands that are not recorded ------------------------------------- */
 
-/* These only look, and a scenario is none the poorer without them. */
+/* Read-only commands are not recorded. */
 static bool only_looks(const struct request *rq)
 {
 	static const char *const names[] = { "help",	  "status", "caps",
@@ -53,7 +53,7 @@ static void fill_up(struct record *r, struct machine *m)
 		  r->path, SCENARIO_MAX_BYTES, SCENARIO_MAX_STMTS);
 }
 
-/* Is there room for @bytes and @stmts more? They are taken. */
+/* Reserve space for @bytes and @stmts; false if there is none. */
 static bool room(struct record *r, struct machine *m, size_t bytes,
 		 unsigned int stmts)
 {
@@ -67,7 +67,7 @@ static bool room(struct record *r, struct machine *m, size_t bytes,
 	return false;
 }
 
-/* @line is taken over; NULL: there was no memory for it. */
+/* Takes ownership of @line. NULL: out of memory. */
 static struct record_entry *add_entry(struct record *r, struct machine *m,
 				      char *line, unsigned int stmts)
 {
@@ -104,13 +104,13 @@ static void add_note(struct record *r, struct machine *m, const char *what,
 	e = add_entry(r, m, line, 0);
 	if (!e)
 		return;
-	for (char *p = e->line; *p; p++) /* or it would be two lines */
+	for (char *p = e->line; *p; p++) /* keep it on one line */
 		if (*p == '\n' || *p == '\r')
 			*p = ' ';
 	e->during = r->storm;
 }
 
-/* What the kernel had to say meanwhile. */
+/* Add the kernel's messages since the last call. */
 static void note_kernel(struct record *r, struct machine *m)
 {
 	uint64_t n = events_kernel(&m->events);
@@ -126,10 +126,10 @@ static void note_kernel(struct record *r, struct machine *m)
 	}
 }
 
-/* ---- a request begins --------------------------------------------------- */
+/* ---- the start of a request --------------------------------------------- */
 
-/* As it came, but for blanks and quotes. NULL: no memory. *length: where the
- * second argument is. */
+/* Return the request as a line, with blanks and quotes normalized, or NULL
+ * without memory. *length: offset of the second argument. */
 static char *line_of(struct request *rq, size_t *length)
 {
 	char *name = (char *)rq->cmd->name, *line = NULL;
@@ -153,7 +153,7 @@ static void begin_storm(struct record *r, struct request *rq, size_t at)
 	e->at = at;
 	e->len = strcspn(e->line + at, " ");
 	e->began_ns = now_ns();
-	/* Two words more have to fit. */
+	/* Two more words must fit. */
 	e->drawn = (rq->argc < 3 || strcmp(rq->argv[2], "seed") != 0) &&
 		   rq->argc + 3 <= LINE_MAX_WORDS &&
 		   strlen(e->line) + 32 <= LINE_MAX_BYTES;
@@ -190,7 +190,7 @@ static void record_pending(struct request *rq)
 	r->storm = rq->recorded;
 }
 
-/* ---- and ends ----------------------------------------------------------- */
+/* ---- the end of a request ----------------------------------------------- */
 
 struct word {
 	char text[64];
@@ -248,7 +248,8 @@ static bool note_it(void *arg, const struct json_read *value)
 	return false;
 }
 
-/* What the reply has that a replay is to have as well. */
+/* Add expectations for the members of the reply that a
+ * replay must reproduce. */
 static void expectations(struct request *rq, FILE *out)
 {
 	bool disagrees = false;
@@ -270,7 +271,8 @@ static void expectations(struct request *rq, FILE *out)
 		fprintf(out, "expect leak = %s\n", w.text);
 }
 
-/* Where no line of the recording ends it, it is made as short as it was. */
+/* If nothing in the recording ends the storm, limit its
+ * time to the time it ran. */
 static void complete_storm(struct record_entry *e, struct request *rq)
 {
 	struct word end, ns;
@@ -280,7 +282,7 @@ static void complete_storm(struct record_entry *e, struct request *rq)
 	e->ran = true;
 	if (!strcmp(end.text, "client") || !strcmp(end.text, "machine"))
 		e->ms = strtoull(ns.text, NULL, 10) / NS_PER_MS + 1;
-	if (e->ms) { /* its pages were not checked, or not all */
+	if (e->ms) { /* not all of its pages were checked */
 		free(e->expect);
 		e->expect = NULL;
 	}
@@ -310,7 +312,7 @@ static void note_needs(struct record *r, const struct request *rq,
 	}
 }
 
-/* It failed; or nobody was there any more to be told how it went. */
+/* Record the error, or that nobody waits for the result. */
 static void failed(struct request *rq, struct record_entry *e,
 		   const struct err *why, FILE *out)
 {
@@ -331,7 +333,7 @@ static void record_end(struct request *rq, int result, const struct err *why)
 	FILE *out;
 
 	if (!rq->cmd)
-		return; /* the line was none */
+		return; /* the line was no command */
 	if (result >= 0)
 		rq->s->changed |= !only_looks(rq);
 	if (!r || !rq->recorded || rq->recorded > r->nr)
@@ -355,7 +357,7 @@ static void record_end(struct request *rq, int result, const struct err *why)
 	fclose(out);
 	for (const char *p = e->expect; p && *p; p++)
 		lines += *p == '\n';
-	/* The room was not asked for before, but a reply is due to its line. */
+	/* Space for it was not reserved, but one line per reply is. */
 	if (!room(r, rq->m, size, lines) && lines > 1) {
 		free(e->expect);
 		e->expect = NULL;
@@ -368,7 +370,7 @@ static void record_end(struct request *rq, int result, const struct err *why)
 const struct request_watch record_watch = { record_begin, record_pending,
 					    record_end };
 
-/* ---- a recording's life ------------------------------------------------- */
+/* ---- start and stop ----------------------------------------------------- */
 
 static void free_record(struct record *r)
 {

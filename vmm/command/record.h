@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * record: what all clients send, written down as a scenario (scenario.h). It is
- * kept in memory until it ends, at most as much as gpcvm play takes, and becomes
- * a file as a whole or not at all. Main thread.
+ * record: write the requests of all clients as a scenario (scenario.h). The
+ * recording is kept in memory until it ends, limited to what gpcvm play
+ * accepts, and the file is created completely or not at all. Main thread.
  */
 #ifndef GPCVM_RECORD_H
 #define GPCVM_RECORD_H
@@ -14,15 +14,15 @@
 #include "control/session.h"
 
 struct record_entry {
-	char *line;   /* owned: a statement, or a comment */
-	char *expect; /* owned: the lines behind it; NULL */
-	char *why;    /* owned: why it is a comment only; NULL */
-	bool open;    /* there is no reply yet */
+	char *line;   /* owned: a statement or a comment */
+	char *expect; /* owned: the lines after it; NULL: none */
+	char *why;    /* owned: why it became a comment; NULL: it did not */
+	bool open;    /* no reply yet */
 	bool storm;
-	bool during; /* it came while the last storm above it ran */
-	/* Of a storm: where in its line the word is that tells how long; the
-	 * seed, where the line has none; and how long it ran, where nothing in
-	 * the recording would end it: 0. */
+	bool during; /* sent while the preceding storm ran */
+	/* For a storm: position and length of its duration's word; the
+	 * seed, if the line has none; how long it ran, if nothing in the
+	 * recording ends it, otherwise 0. */
 	size_t at, len;
 	bool drawn, ran;
 	uint64_t seed, ms, began_ns;
@@ -33,47 +33,50 @@ struct record {
 	char *vm;		      /* owned: the vm line */
 	struct record_entry *entries; /* owned */
 	unsigned int nr, cap;
-	size_t bytes; /* of all that is written */
+	size_t bytes; /* of everything to write */
 	unsigned int stmts;
-	unsigned int storm; /* of the one that runs, + 1; 0 */
-	uint64_t seen;	    /* the last event that was looked at */
-	uint64_t kernel;    /* messages that were noted */
+	unsigned int storm; /* index of the running storm + 1; 0: none */
+	uint64_t seen;	    /* seq of the last event processed */
+	uint64_t kernel;    /* number of kernel messages added */
 	bool from_start;    /* nothing was changed before */
-	bool full;	    /* what came later is missing */
-	unsigned int needs; /* bits of record_needs[]: yes, and no */
+	bool full;	    /* later requests are missing */
+	/* Bits of record_needs[]: must be yes, must be no. */
+	unsigned int needs;
 	unsigned int lacks;
-	uint64_t cpus; /* as many have to be there */
+	uint64_t cpus; /* minimum number of CPUs */
 };
 
-/* What a command needs of the kernel, beside what the machine does. */
+/* What a command needs of the kernel in addition to the machine. */
 struct record_need {
-	const char *command, *word; /* word: among its arguments; NULL */
-	const char *row;	    /* of gpcvm probe */
-	bool lacks; /* "unsupported" says that the row is not yes */
+	/* @word: among its arguments; may be NULL */
+	const char *command, *word;
+	const char *row; /* of gpcvm probe */
+	bool lacks;	 /* "unsupported" shows that the row is not yes */
 };
 
 extern const struct record_need record_needs[];
 extern const unsigned int record_needs_nr;
 
-/* For struct session: what is written down of each request. */
+/* Callbacks for struct session that record each request. */
 extern const struct request_watch record_watch;
 
-/* ---- for who starts and ends one ---------------------------------------- */
+/* ---- start and stop ----------------------------------------------------- */
 
 int record_start(struct session *s, const char *path, struct err *e);
-/* Write the file; fields go to @j. -1: it is not there, and the recording goes
- * on. */
+/* Write the file and add fields to @j. After a failure there is no file and
+ * the recording continues. */
 int record_stop(struct session *s, struct json *j, struct err *e);
-/* The machine has ended: likewise, and free it in any case. */
+/* Write the file when the machine has ended. Always frees the recording. */
 void record_finish(struct session *s);
 
 /* ---- record_write.c ----------------------------------------------------- */
 
-/* The vm line for the machine's options; NULL and @e: it cannot be written. */
+/* Return the vm line for the machine's options. NULL and @e
+ * if it cannot be written. */
 char *record_vm_line(const struct machine *m, struct err *e);
-/* Append @words to a line, quoted where they have to be. False: no memory. */
+/* Append @words to a line, quoted if necessary. False: out of memory. */
 bool record_join(char **line, char *const *words, int nr);
-/* Make it: as a whole, and where there is none. */
+/* Create the file completely, and only if there is none. */
 int record_write(const struct record *r, struct session *s, struct err *e);
 
 #endif

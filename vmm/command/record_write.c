@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A recording as a file. */
+/* Write a recording to its file. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -17,7 +17,7 @@
 #include "config/options.h"
 #include "keeper/keeper.h"
 
-#define WAIT_TEXT 96 /* of a storm's line, which its event has in it */
+#define WAIT_TEXT 96 /* of a storm's line, which its event contains */
 
 /* ---- lines -------------------------------------------------------------- */
 
@@ -32,7 +32,7 @@ static void put_quoted(FILE *f, const char *s)
 	fputc('"', f);
 }
 
-/* As text_split() takes it apart again. */
+/* Quote the word for text_split() if necessary. */
 static void put_word(FILE *f, const char *s)
 {
 	if (!*s || strpbrk(s, " \t\""))
@@ -74,7 +74,7 @@ struct vm_line {
 	const char *bad;
 };
 
-/* Options that say nothing about the machine. */
+/* Options that do not describe the machine. */
 static bool left_out(const char *name)
 {
 	static const char *const names[] = { "control", "quiet", "dump-dtb",
@@ -96,7 +96,7 @@ static void put_option(void *arg, const char *name, const char *value)
 	fprintf(l->f, " --%s", name);
 	if (!value)
 		return;
-	/* A quote can only stand around a whole word. */
+	/* text_split() accepts quotes only around a whole word. */
 	if (strpbrk(value, "\n\r") || !utf8_valid(value, strlen(value)) ||
 	    (l->one_word && strpbrk(value, " \t\"")))
 		l->bad = name;
@@ -120,7 +120,7 @@ static char *try_vm_line(const struct machine *m, bool one_word,
 		return NULL;
 	fputs("vm", l->f);
 	run_each_option(cfg->argc, cfg->argv, put_option, l);
-	/* What auto takes is another thing on another kernel. */
+	/* auto may choose another mode on another kernel. */
 	if (cfg->mem_auto)
 		put_option(l, "memory",
 			   mem_mode_name(m->memory.mode,
@@ -222,7 +222,7 @@ static void put_head(FILE *f, const struct record *r, const struct machine *m)
 
 /* ---- the body ----------------------------------------------------------- */
 
-/* A storm's line as it is to be played: with its seed. */
+/* Return a storm's line for the replay, with its seed. */
 static char *storm_line(const struct record_entry *e)
 {
 	const char *rest = e->line + e->at + e->len;
@@ -246,7 +246,7 @@ static char *storm_line(const struct record_entry *e)
 	return fclose(f) ? NULL : text;
 }
 
-/* @line, and what is expected of its reply. */
+/* Write @line and the expectations for its reply. */
 static void put_entry(FILE *f, const struct record_entry *e, const char *line,
 		      const char *indent)
 {
@@ -262,7 +262,7 @@ static void put_entry(FILE *f, const struct record_entry *e, const char *line,
 		fprintf(f, "%s%.*s\n", indent, (int)strcspn(at, "\n"), at);
 }
 
-/* A storm, and what came while it ran, which is to come while it runs. */
+/* Write a storm, and in parallel the requests sent while it ran. */
 static void put_block(FILE *f, const struct record_entry *e, const char *line,
 		      unsigned int n)
 {
@@ -279,7 +279,7 @@ static void put_block(FILE *f, const struct record_entry *e, const char *line,
 	fputs("end\n", f);
 }
 
-/* -1: no memory. Else how many entries came while it ran. */
+/* Return the number of entries sent while it ran, or -1 without memory. */
 static int put_storm(FILE *f, const struct record_entry *e, unsigned int left)
 {
 	char *line;
@@ -302,7 +302,7 @@ static int put_storm(FILE *f, const struct record_entry *e, unsigned int left)
 	return (int)n;
 }
 
-/* How it ended, if it was by what was recorded. */
+/* Write how the machine ended, as an expectation if the recording ends it. */
 static void put_end(FILE *f, const struct machine *m)
 {
 	if (m->status >= STATUS_SIGNAL)

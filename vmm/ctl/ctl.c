@@ -55,9 +55,9 @@ static int parse_options(int argc, char **argv, struct ctl_options *o,
 	int c;
 
 	*o = (struct ctl_options){ 0 };
-	optind = 0; /* main() may have parsed options before (getopt(3)) */
+	optind = 0; /* main() may have called it before (getopt(3)) */
 	opterr = 0;
-	/* '+': the words of a command are not ours, whatever they look like */
+	/* '+': do not parse the words of a command as options */
 	while ((c = getopt_long(argc, argv, "+:h", longs, NULL)) != -1) {
 		switch (c) {
 		case 'w':
@@ -89,7 +89,7 @@ static int parse_options(int argc, char **argv, struct ctl_options *o,
 	return 0;
 }
 
-/* Print the lines that have come. true if one of them is a failure. */
+/* Print the lines received. Returns true if one is an error reply. */
 static bool print_lines(struct ctl_link *l)
 {
 	bool failed = false;
@@ -102,12 +102,12 @@ static bool print_lines(struct ctl_link *l)
 		failed |= kind == REPLY_FAILED || kind == REPLY_BAD;
 		reply_print(stdout, line, n);
 	}
-	/* At once: the reader may be a program that waits for it. */
+	/* flush: the reader may be a program that waits for it */
 	fflush(stdout);
 	return failed;
 }
 
-/* Take in what is there. -1 if memory ran out. */
+/* Read and print what has arrived. Returns -1 without memory. */
 static int receive(struct ctl_link *l, bool *failed)
 {
 	if (link_fill(l)) {
@@ -145,7 +145,7 @@ static int run_arguments(struct ctl_link *l, int argc, char **argv)
 	return ret == CTL_OK && failed ? CTL_FAILED : ret;
 }
 
-/* Nothing is sent if not all can be. */
+/* Check all commands before sending the first. */
 static int check_arguments(int argc, char **argv, struct err *e)
 {
 	struct ctl_request q;
@@ -158,12 +158,12 @@ static int check_arguments(int argc, char **argv, struct err *e)
 	return ret;
 }
 
-/* Commands from standard input: one is sent when the one before has been
- * answered. */
+/* Read commands from standard input. Each is sent after the
+ * reply to the previous one. */
 struct input {
 	char buf[4 * LINE_MAX_BYTES];
 	size_t start, len;
-	unsigned long line; /* for messages */
+	unsigned long line; /* number, for messages */
 	bool eof;
 	bool failed;
 };
@@ -175,7 +175,8 @@ static void read_input(struct input *in)
 	memmove(in->buf, in->buf + in->start, in->len - in->start);
 	in->len -= in->start;
 	in->start = 0;
-	if (in->len == sizeof(in->buf)) /* one line: enough to be refused */
+	/* One line: truncate, it is refused anyway. */
+	if (in->len == sizeof(in->buf))
 		in->len = LINE_MAX_BYTES + 1;
 	n = read(STDIN_FILENO, in->buf + in->len, sizeof(in->buf) - in->len);
 	if (n > 0)
@@ -188,7 +189,7 @@ static void read_input(struct input *in)
 	}
 }
 
-/* The next line; at the end of the input also one without a newline. */
+/* Return the next line. At end of file it may lack the newline. */
 static const char *next_line(struct input *in, size_t *n)
 {
 	char *line = in->buf + in->start;
@@ -202,7 +203,7 @@ static const char *next_line(struct input *in, size_t *n)
 	return line;
 }
 
-/* Send lines until one is under way. Returns a ctl_status. */
+/* Send lines until one waits for its reply. Returns a ctl_status. */
 static int send_next(struct ctl_link *l, struct input *in)
 {
 	const char *line;

@@ -3,7 +3,8 @@
 #ifndef GPCVM_CTL_H
 #define GPCVM_CTL_H
 
-/* argv[0] is the subcommand's name. Returns the exit status. */
+/* Run `gpcvm ctl`; argv[0] is the subcommand's name.
+ * Returns the exit status. */
 int ctl_main(int argc, char **argv);
 
 #endif

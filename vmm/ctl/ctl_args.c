@@ -18,7 +18,7 @@ static int add_text(struct ctl_request *q, const char *s, size_t n,
 	return 0;
 }
 
-/* A newline would make two requests of one. */
+/* A newline would split the request in two. */
 static int check_bytes(const char *s, size_t n, struct err *e)
 {
 	const char *bad = memchr(s, '\n', n);

@@ -13,7 +13,7 @@
 #include "ctl/ctl_link.h"
 
 #define RETRY_MS    20
-#define BACKLOG_MS  1000 /* for a queue of connections that is full */
+#define BACKLOG_MS  1000 /* for a full accept queue */
 #define READ_BYTES  4096
 #define SEND_FAILED (-1)
 
@@ -61,8 +61,8 @@ static int connect_error(int en, const char *path, struct err *e)
 	}
 }
 
-/* unix(7): a socket that does not block gets EAGAIN where the queue of the
- * listener is full; one that does would wait without an end. */
+/* Do not block: a blocking socket would wait for ever while the listener's
+ * queue is full; a nonblocking one gets EAGAIN (unix(7)). */
 static int try_connect(const struct sockaddr_un *sa, int *fd)
 {
 	*fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -201,7 +201,8 @@ int link_send(struct ctl_link *l, const struct ctl_request *q)
 		struct pollfd p = { .fd = l->fd, .events = POLLIN | POLLOUT };
 		ssize_t sent;
 
-		/* MSG_NOSIGNAL: a lost connection is told, not died of. */
+		/* MSG_NOSIGNAL: report a lost connection
+		 * instead of dying of SIGPIPE */
 		sent = send(l->fd, line + done, n - done,
 			    MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (sent >= 0) {
@@ -210,7 +211,7 @@ int link_send(struct ctl_link *l, const struct ctl_request *q)
 		}
 		if (errno != EAGAIN && errno != EINTR) {
 			l->os_errno = errno;
-			/* Replies may still be there to read. */
+			/* There may still be replies to read. */
 			link_fill(l);
 			return SEND_FAILED;
 		}

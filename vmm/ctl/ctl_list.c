@@ -3,7 +3,8 @@
 
 #define STEP 2
 
-/* How wide the keys are whose values stand beside them. @r is a copy. */
+/* Return the width of the widest key with a value on the
+ * same line. @r is a copy. */
 static size_t widest_key(struct json_read r)
 {
 	size_t widest = 0;
@@ -23,7 +24,7 @@ static size_t widest_key(struct json_read r)
 static void put_nested(FILE *out, struct json_read r, size_t indent,
 		       size_t width);
 
-/* A member behind its indentation. */
+/* Print a member after its indentation. */
 static void put_member(FILE *out, const struct json_read *key,
 		       const struct json_read *value, size_t indent,
 		       size_t column, size_t width)
@@ -41,8 +42,8 @@ static void put_member(FILE *out, const struct json_read *key,
 	fputc('\n', out);
 }
 
-/* The members of the object that @r has entered; the first is already at its
- * place if @inlined. */
+/* Print the members of the object that @r has entered. With @inlined, the
+ * cursor is already at the place of the first. */
 static void put_members(FILE *out, struct json_read r, size_t indent,
 			bool inlined, size_t width)
 {
@@ -79,7 +80,7 @@ static void put_element(FILE *out, const struct json_read *value, size_t indent,
 	}
 }
 
-/* What is inside the object or array that @r has entered. */
+/* Print the contents of the object or array that @r has entered. */
 static void put_nested(FILE *out, struct json_read r, size_t indent,
 		       size_t width)
 {

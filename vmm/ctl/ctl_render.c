@@ -6,17 +6,17 @@
 
 #define STEP 2 /* of indentation */
 
-/* The members that the first line is made of; unset ones have len 0. */
+/* The members shown on the first line; len is 0 if missing. */
 struct head {
 	struct json_read name, ns, error;
 	enum reply_kind kind;
 };
 
-/* The first line, broken between fields where it gets too wide. */
+/* The first line, wrapped between fields. */
 struct line {
 	FILE *out;
 	size_t column, width;
-	bool fields; /* one has been printed */
+	bool fields; /* at least one has been printed */
 };
 
 static bool read_head(const char *text, size_t n, struct head *h)
@@ -68,7 +68,7 @@ void reply_classify(const char *line, size_t n, struct reply *r)
 		json_read_string(&h.name, r->name, sizeof(r->name));
 }
 
-/* The member's value is shown on the first line by itself already. */
+/* Is the member part of the first line's head? */
 static bool is_in_head(const struct json_read *value, const struct head *h)
 {
 	return value->text == h->name.text || value->text == h->ns.text ||
@@ -120,7 +120,7 @@ static void put_value(struct line *l, const struct json_read *value)
 	l->column += render_value(l->out, value, VALUE_BARE);
 }
 
-/* "error (kind, errno): message" */
+/* Print "error (kind, errno): message". */
 static void put_error(struct line *l, const struct head *h)
 {
 	struct json_read kind = { 0 }, name = { 0 }, message = { 0 };

@@ -7,12 +7,12 @@
 /* The exit status. */
 enum ctl_status {
 	CTL_OK,
-	CTL_FAILED, /* the machine refused a command */
+	CTL_FAILED, /* an error reply */
 	CTL_USAGE,
-	CTL_LOST, /* no connection, or none any more */
+	CTL_LOST, /* no connection, or it was lost */
 };
 
-/* The connection is closed: say so unless that was asked for. */
+/* Report that the connection was closed, unless that was requested. */
 int ctl_closed(const struct ctl_link *l);
 
 #endif

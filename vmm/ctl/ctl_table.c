@@ -6,19 +6,19 @@
 
 #define MAX_COLUMNS 24
 #define GAP	    2  /* between two columns */
-#define MIN_WRAP    24 /* narrower than that the last column is not wrapped */
+#define MIN_WRAP    24 /* minimum width of a wrapped last column */
 
 struct column {
 	struct json_read key;
 	size_t width;
-	bool numbers; /* nothing but numbers: to the right */
+	bool numbers; /* only numbers: align to the right */
 };
 
 struct table {
 	struct column columns[MAX_COLUMNS];
 	size_t nr;
 	size_t indent, width;
-	size_t wrap; /* the room of the last column; 0: as wide as it is */
+	size_t wrap; /* width of the last column; 0: not wrapped */
 };
 
 static bool same_key(const struct json_read *a, const struct json_read *b)
@@ -84,7 +84,7 @@ static bool measure(struct table *t, struct json_read r)
 	return true;
 }
 
-/* The cell's text broken at blanks, its further lines at column @indent. */
+/* Wrap the cell's text at blanks, further lines at column @indent. */
 static void put_wrapped(FILE *out, const char *s, size_t room, size_t indent)
 {
 	size_t column = 0;
@@ -128,7 +128,7 @@ static void put_last_cell(FILE *out, const struct table *t,
 	free(text);
 }
 
-/* Look for @key in the object that @r has just entered. */
+/* Find @key in the object that @r has just entered. */
 static bool find_cell(struct json_read *r, const struct json_read *key)
 {
 	while (json_read_next(r) == JSON_KEY) {
@@ -143,11 +143,12 @@ static bool find_cell(struct json_read *r, const struct json_read *key)
 	return false;
 }
 
-/* @row has just entered an object; NULL for the head line. */
+/* Print a row; @row has just entered an object, or is
+ * NULL for the head line. */
 static void put_row(FILE *out, const struct table *t,
 		    const struct json_read *row)
 {
-	size_t at = 0; /* where the next character will stand */
+	size_t at = 0; /* the cursor's column */
 	size_t column = t->indent;
 
 	for (size_t i = 0; i < t->nr; i++) {

@@ -10,8 +10,8 @@ void render_blanks(FILE *out, size_t n)
 		fputc(' ', out);
 }
 
-/* One character, made harmless. Returns its width. U+0080 to U+009F are
- * control characters as well: terminals take U+009B for ESC [. */
+/* Print a character, escaped if it is a control character, and return its
+ * width. U+0080 to U+009F count as well: terminals take U+009B for ESC [. */
 static size_t put_char(FILE *out, const char *c, size_t n)
 {
 	static const char from[] = "\n\t\r\b\f";

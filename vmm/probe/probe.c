@@ -26,7 +26,7 @@ static void fill_row(const struct probe_def *d, const struct probe_ctx *c,
 	row_why(r, "no KVM: " SEE_ROW "kvm");
 }
 
-/* All rows, or the one that is called @only. */
+/* Fill in all rows, or only the row named @only. */
 static void fill_rows(struct probe *p, const struct probe_ctx *c,
 		      const char *only)
 {
@@ -45,7 +45,7 @@ static void fill_rows(struct probe *p, const struct probe_ctx *c,
 	}
 }
 
-/* A row that stands alone has nobody to point to: what it points to is in there. */
+/* A single row cannot refer to another: copy the reason from that row. */
 static void resolve(struct probe_row *r, const struct probe_ctx *c)
 {
 	char *see = strstr(r->detail, SEE_ROW);
@@ -199,7 +199,7 @@ static int wrong_usage(char **argv, int got)
 	return 2;
 }
 
-/* -1 to go on, else the exit status. */
+/* Return -1 to continue, or the exit status. */
 static int parse(int argc, char **argv, struct probe_options *o)
 {
 	enum { JSON = 256, DEVICE, HELP, VERSION };
@@ -212,7 +212,7 @@ static int parse(int argc, char **argv, struct probe_options *o)
 	};
 	int got;
 
-	optind = 0; /* glibc: start afresh, someone may have used it before */
+	optind = 0; /* reinitialize getopt_long(), see getopt(3) */
 	opterr = 0;
 	while ((got = getopt_long(argc, argv, ":", longs, NULL)) != -1) {
 		switch (got) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* `gpcvm probe` and the `caps` command: what the kernel offers, what gpcvm can
- * do with it, what is missing. */
+/* `gpcvm probe` and the `caps` command: report what the kernel supports, what
+ * gpcvm does with it, and what is missing. */
 #ifndef GPCVM_PROBE_H
 #define GPCVM_PROBE_H
 
@@ -12,16 +12,16 @@
 enum probe_state {
 	PROBE_YES,
 	PROBE_NO,
-	PROBE_UNKNOWN, /* could not be tried: the detail says why */
+	PROBE_UNKNOWN, /* could not be tried: see the detail */
 };
 
 struct probe_row {
 	const char *name; /* "guest-memfd", "vm-types", "kcore" ... */
 	enum probe_state state;
-	bool tried;	  /* done, not only asked for */
-	char value[96];	  /* what was seen: "flags 0x3 (MMAP INIT_SHARED)" */
-	char use[128];	  /* what gpcvm does with it / cannot do without */
-	char detail[192]; /* the reason of a NO or UNKNOWN, what would help */
+	bool tried; /* tested by gpcvm, not only as reported by the kernel */
+	char value[96];	  /* the result: "flags 0x3 (MMAP INIT_SHARED)" */
+	char use[128];	  /* what gpcvm needs it for */
+	char detail[192]; /* why it is NO or UNKNOWN, and what would help */
 };
 
 #define PROBE_MAX 40
@@ -30,19 +30,19 @@ struct probe {
 	struct probe_row rows[PROBE_MAX];
 	unsigned int nr;
 	const char *family;    /* gmem_family_names[] */
-	const char *best_mode; /* what --memory auto takes; NULL: none */
+	const char *best_mode; /* the mode --memory auto takes; NULL: none */
 };
 
-/* Fills @p with all rows; where @dev cannot be opened returns -1 and the
- * reason, with the rows that need no KVM filled. */
+/* Fill in all rows of @p. If @dev cannot be opened, return -1 and the reason,
+ * with the rows filled in that do not need KVM. */
 int probe_run(struct probe *p, const char *dev, struct err *e);
-/* The same with the row of that name only, if there is one: trying all takes a
- * while. What follows from several rows is not told. */
+/* Fill in only the row of that name, if there is one: trying all takes a while.
+ * Does not determine what depends on several rows. */
 int probe_run_row(struct probe *p, const char *dev, const char *row,
 		  struct err *e);
-/* As members of an object that the caller has opened. */
+/* Add members to an object that the caller has opened. */
 void probe_json(const struct probe *p, struct json *j);
-/* `gpcvm probe [--json] [--device PATH]`; returns the exit status. */
+/* Run `gpcvm probe [--json] [--device PATH]` and return the exit status. */
 int probe_main(int argc, char **argv);
 
 #endif

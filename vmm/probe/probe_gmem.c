@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Rows about guest_memfd and private memory. */
+/* Rows on guest_memfd and private memory. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/falloc.h>
@@ -40,7 +40,7 @@ static void row_family(const struct probe_ctx *c, struct probe_row *r)
 			host_advice_here(LACK_GMEM));
 }
 
-/* Whether a VM of @type has gmem files at all: 0 or -errno. */
+/* Check whether a VM of @type has gmem files at all. Returns 0 or -errno. */
 static int plain_gmem(const struct probe_ctx *c, unsigned long type)
 {
 	int vm = kvm_create_vm(c->kvm, type), fd;
@@ -92,8 +92,8 @@ static void add_names(char *buf, size_t size, const struct gmem_offer *o,
 	row_add(buf, size, "%s", flags ? ")" : "");
 }
 
-/* Which of the sets of flags a VM takes: bit N for flags = N. *err: why one
- * could not be tried. */
+/* Return the sets of flags that a VM accepts: bit N for flags = N. *err: set
+ * if one could not be tried. */
 static unsigned int taken_sets(int vm, int *err)
 {
 	unsigned int taken = 0, flags;
@@ -121,7 +121,7 @@ static unsigned int union_of(unsigned int taken)
 	return all;
 }
 
-/* The usual case, every subset of a mask, is said as the mask. */
+/* Shorten the usual case, every subset of a mask, to the mask. */
 static void add_sets(char *buf, size_t size, unsigned int taken)
 {
 	unsigned int all = union_of(taken), subsets = 0, i;
@@ -178,7 +178,7 @@ static void row_flags(const struct probe_ctx *c, struct probe_row *r)
 		row_why(r, "not all were tried: %s", strerror(err));
 }
 
-/* Write through the mapping, punch, read: 0, or where it went wrong. */
+/* Write through the mapping, punch, read back. Fails with the failed step. */
 static int write_and_punch(int fd, void *mem, struct err *e)
 {
 	const int how = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
@@ -250,8 +250,8 @@ static void row_no_direct_map(const struct probe_ctx *c, struct probe_row *r)
 			 (unsigned long long)flags, type);
 	} else if (fallocate(v.gmem, FALLOC_FL_KEEP_SIZE, 0, (off_t)PAGE_SIZE) <
 		   0) {
-		/* Allocation is what takes the folio out of the map; gmem
-		 * takes no fallocate() without KEEP_SIZE. */
+		/* Allocation removes the folio from the direct map. gmem
+		 * rejects fallocate() without KEEP_SIZE. */
 		row_set(r, PROBE_NO, true, "flags 0x%llx: no page comes",
 			(unsigned long long)flags);
 		row_why(r, "fallocate: %s", strerror(errno));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Rows about the kernel and KVM as a whole. */
+/* Rows on the kernel and KVM as a whole. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -35,7 +35,7 @@ static void row_kvm(const struct probe_ctx *c, struct probe_row *r)
 		row_why(r, "%s", c->why->msg);
 		return;
 	}
-	/* kvm_open_device() takes no other version. */
+	/* kvm_open_device() accepts no other version. */
 	row_set(r, PROBE_YES, true, "%s, API version %d", c->dev,
 		KVM_API_VERSION);
 }
@@ -178,7 +178,7 @@ static void row_max_slots(const struct probe_ctx *c, struct probe_row *r)
 	row_limit(c, r, KVM_CAP_NR_MEMSLOTS, "slots a VM");
 }
 
-/* Ask for @cap's mask, then enable @bit of it on a VM. */
+/* Read the mask of @cap, then enable @bit of it on a VM. */
 static void row_enable(const struct probe_ctx *c, struct probe_row *r, long cap,
 		       unsigned int bit, const char *name)
 {
@@ -214,7 +214,7 @@ static void row_disable_quirks(const struct probe_ctx *c, struct probe_row *r)
 	row_enable(c, r, KVM_CAP_DISABLE_QUIRKS2, 5, "FIX_HYPERCALL_INSN");
 }
 
-/* Files, not the kernel in them: that says the rest when it boots. */
+/* Check only for the files. The kernel in them is checked when it boots. */
 static void row_guest_linux(const struct probe_ctx *c, struct probe_row *r)
 {
 	char why[128];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Rows about --memory MODE: each mode is set up on a throw-away VM. */
+/* Rows on --memory MODE: set up each mode on a scratch VM. */
 #include <string.h>
 
 #include "base/num.h"
@@ -49,7 +49,7 @@ static void gmem_mode(const struct probe_ctx *c, struct probe_row *r,
 	scratch_vm_close(&v);
 }
 
-/* Nothing is run: the host cannot put a guest into private memory. */
+/* Run nothing: the host cannot write a guest into private memory. */
 static void private_mode(const struct probe_ctx *c, struct probe_row *r,
 			 uint64_t flags)
 {
@@ -65,7 +65,7 @@ static void private_mode(const struct probe_ctx *c, struct probe_row *r,
 	scratch_vm_close(&v);
 }
 
-/* Refuse by what the family lacks; the trial could only say EINVAL. */
+/* Refuse what the family lacks: a trial would only return EINVAL. */
 static bool lacks(const struct probe_ctx *c, struct probe_row *r, bool private,
 		  bool no_direct_map)
 {
@@ -112,7 +112,7 @@ static void row_private_ndm(const struct probe_ctx *c, struct probe_row *r)
 		private_mode(c, r, c->offer.no_direct_map);
 }
 
-/* The weakest first; auto goes from the end and stops before anon. */
+/* Ordered from weak to strong. auto goes backwards and stops before anon. */
 static const struct probe_def defs[] = {
 	{ "mode-anon", true, row_anon },
 	{ "mode-gmem", true, row_gmem },

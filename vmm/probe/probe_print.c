@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The probe's table for people. */
+/* Print the probe's table. */
 #include <string.h>
 
 #include "probe/probe_row.h"
 
 #define WIDTH  100
-#define NAME   14 /* where the names begin: "  yes  tried  " */
-#define BELOW  16 /* where what belongs to a row begins, on its own line */
-#define VALUES 46 /* values wider than this do not push the uses aside */
+#define NAME   14 /* column of the names, after "  yes  tried  " */
+#define BELOW  16 /* column of a row's further lines */
+#define VALUES 46 /* wider values do not move the column of the uses */
 
-/* Print @text at column @col, which the cursor has reached, and go on below
- * that column where the line is full. */
+/* Print @text at the current column @col, and wrap to that column. */
 static void wrapped(FILE *f, size_t col, const char *text)
 {
 	size_t room = WIDTH - col, n;
@@ -19,7 +18,7 @@ static void wrapped(FILE *f, size_t col, const char *text)
 		n = room;
 		while (n && text[n] != ' ')
 			n--;
-		if (!n) /* one long word: let it stand out */
+		if (!n) /* do not break a long word */
 			n = strcspn(text, " ");
 		fprintf(f, "%.*s\n", (int)n, text);
 		text += n + strspn(text + n, " ");
@@ -51,8 +50,8 @@ static struct columns columns(const struct probe_row *r, unsigned int nr)
 	return w;
 }
 
-/* What is there says what it is for, if that fits beside it; what is not says
- * on its own line why. */
+/* Print the use of a supported row if it fits on the line, and the reason of an
+ * unsupported one on its own line. */
 static void print_row(FILE *f, const struct probe_row *r, struct columns w)
 {
 	static const char *const marks[] = {
@@ -83,7 +82,8 @@ static void print_row(FILE *f, const struct probe_row *r, struct columns w)
 	}
 }
 
-/* Why auto takes nothing: KVM's reason, or that of the two plain modes. */
+/* Print why auto finds no mode: KVM's error, or the
+ * reasons of the two plain modes. */
 static void print_nothing(FILE *f, const struct probe *p, const struct err *e)
 {
 	static const char head[] = "--memory auto takes: nothing: ";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Rows about the pages that the kernel writes for the guest. */
+/* Rows on the pages that KVM writes for the guest. */
 #include <string.h>
 
 #include "base/num.h"
@@ -9,8 +9,8 @@
 #include "probe/probe.h"
 #include "probe/probe_row.h"
 
-/* A bit of CPUID leaf 0x40000001 (Documentation/virt/kvm/x86/cpuid.rst): 1, 0 or
- * -errno. */
+/* Read a bit of CPUID leaf 0x40000001 (Documentation/virt/kvm/x86/cpuid.rst):
+ * 1, 0 or -errno. */
 static int feature(const struct probe_ctx *c, unsigned int bit)
 {
 	struct kvm_cpuid_table t;
@@ -36,8 +36,8 @@ static int with_vcpu(const struct probe_ctx *c, struct scratch_vm *v,
 	return scratch_vm_vcpu(v, c->kvm, e);
 }
 
-/* The 32-bit version counter that both structures have: not 0 once the kernel
- * has written the page. (Documentation/virt/kvm/x86/msr.rst) */
+/* Read the 32-bit version counter of either structure, which is nonzero once
+ * KVM has written the page (Documentation/virt/kvm/x86/msr.rst). */
 static uint32_t version_at(const struct scratch_vm *v, size_t offset)
 {
 	uint32_t version;
@@ -46,7 +46,7 @@ static uint32_t version_at(const struct scratch_vm *v, size_t offset)
 	return version;
 }
 
-/* The MSR of a pv page, tried as far as a vCPU that halts can. */
+/* Try the MSR of a pv page with a vCPU that only halts. */
 static void row_msr(const struct probe_ctx *c, struct probe_row *r,
 		    uint32_t msr, unsigned int bit, size_t version)
 {
@@ -91,8 +91,8 @@ static void row_steal(const struct probe_ctx *c, struct probe_row *r)
 		STEAL_VERSION);
 }
 
-/* Does KVM reach a private gfn, or does it write what userspace has mapped
- * there? The guest tells the one, the host sees the other. */
+/* Does KVM reach a private gfn, or does it write the userspace mapping? The
+ * guest reads the former, the host the latter. */
 static void row_private_msr(const struct probe_ctx *c, struct probe_row *r,
 			    uint32_t msr, size_t version)
 {
@@ -221,7 +221,7 @@ static void row_ctrl(const struct probe_ctx *c, struct probe_row *r)
 
 static void row_xen(const struct probe_ctx *c, struct probe_row *r)
 {
-	/* KVM_XEN_HVM_CONFIG_*, include/uapi/linux/kvm.h, bit 0 first */
+	/* KVM_XEN_HVM_CONFIG_*, include/uapi/linux/kvm.h, from bit 0 on */
 	static const char *const names[] = {
 		"HYPERCALL_MSR",	"INTERCEPT_HCALL",
 		"SHARED_INFO",		"RUNSTATE",

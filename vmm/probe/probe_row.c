@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Filling in a row. */
+/* Set the fields of a row. */
 #include <errno.h>
 #include <stdarg.h>
 #include <string.h>

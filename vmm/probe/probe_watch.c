@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Rows about seeing what the host kernel does. None of them needs KVM. */
+/* Rows on observing the host kernel. None of them needs KVM. */
 #include <dirent.h>
 #include <elf.h>
 #include <errno.h>
@@ -16,8 +16,8 @@
 #include "host/tracefs.h"
 #include "probe/probe_row.h"
 
-/* The value of the line of @path that begins with @key, NULL without one: then
- * errno is why it could not be read, or 0. */
+/* Return the rest of the line in @path that starts with @key. If NULL, errno
+ * is the read error, or 0. */
 static char *line_of(const char *path, const char *key)
 {
 	FILE *f = fopen(path, "re");
@@ -38,7 +38,7 @@ static char *line_of(const char *path, const char *key)
 	return found;
 }
 
-/* 0 or an errno. */
+/* Return 0 or an errno. */
 static int need_sys_admin(void)
 {
 	char *caps = line_of("/proc/self/status", "CapEff:");
@@ -49,11 +49,11 @@ static int need_sys_admin(void)
 	return mask >> CAP_SYS_ADMIN & 1 ? 0 : err ?: ENODATA;
 }
 
-/* Nothing is tried: a success would take a page of RAM away from the host. */
+/* Not tried: a success would take a page of RAM from the host. */
 static void row_hwpoison(const struct probe_ctx *c, struct probe_row *r)
 {
 	static const char inject[] = "/sys/kernel/debug/hwpoison/corrupt-pfn";
-	/* Only with CONFIG_MEMORY_FAILURE: fs/proc/meminfo.c */
+	/* Present only with CONFIG_MEMORY_FAILURE: fs/proc/meminfo.c */
 	char *meminfo = line_of("/proc/meminfo", "HardwareCorrupted:");
 	int unread = meminfo ? 0 : errno,
 	    admin = meminfo ? need_sys_admin() : 0;
@@ -135,8 +135,8 @@ static void row_kmsg(const struct probe_ctx *c, struct probe_row *r)
 		return;
 	}
 	n = read(fd, record, sizeof(record));
-	/* EPIPE: records were overwritten; the next read goes on after them.
-	 * (devkmsg_read(), kernel/printk/printk.c) */
+	/* EPIPE: records were overwritten; the next read continues after them
+	 * (devkmsg_read(), kernel/printk/printk.c). */
 	if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EPIPE))) {
 		row_set(r, PROBE_YES, true, "%s: %s", path,
 			n > 0 ? "a record read" : "open, no record waits");
@@ -160,7 +160,7 @@ static void count_events(struct probe_row *r, const char *root, int events)
 		return;
 	}
 	while ((de = readdir(d))) {
-		/* The events; beside them are the files enable and filter. */
+		/* Count the events only, not the files enable and filter. */
 		if (strncmp(de->d_name, "kvm_", 4) == 0)
 			all++;
 		if (strstr(de->d_name, "gpc") || strstr(de->d_name, "gmem"))
@@ -198,7 +198,7 @@ static void row_tracefs(const struct probe_ctx *c, struct probe_row *r)
 	close(root);
 }
 
-/* On this thread, which runs no vCPU: all but the writing is done. */
+/* This thread runs no vCPU, so everything but the write is tried. */
 static void row_tracepoints(const struct probe_ctx *c, struct probe_row *r)
 {
 	struct trace t;
