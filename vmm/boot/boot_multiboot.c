@@ -329,8 +329,8 @@ static int put_info(struct boot *b, const uint64_t *places, uint32_t *gpa,
 	if (told_size(b, &size, e))
 		return -1;
 	/* Below 1 MiB, where no kernel keeps its own; or else above it. */
-	t.buf = boot_alloc(b, what, INFO_PLACE, MIB, size, &at, NULL);
-	if (!t.buf)
+	t.buf = boot_alloc(b, what, INFO_PLACE, MIB, size, &at, e);
+	if (!t.buf && e->kind == ERR_RANGE)
 		t.buf = boot_alloc(b, what, MIB, 4 * GIB, size, &at, e);
 	if (!t.buf)
 		return -1;
