@@ -49,7 +49,7 @@ def test_an_operation_that_hangs_is_given_up_with_what_its_thread_did(lab):
     for r in first, second:
         assert not r["ok"] and r["error"]["kind"] == "state", r
     text = first["error"]["message"]
-    assert text.startswith("vCPU 0 has not come back from the operation: in "), \
+    assert text.startswith("vCPU 0 did not complete the operation: in "), \
         text
     text2 = second["error"]["message"]
     assert "'guest' has run for" in text + text2, (text, text2)

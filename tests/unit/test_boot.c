@@ -266,7 +266,7 @@ static void a_header_is_found_up_to_its_last_place(void **state)
 		memcpy(image + rows[i].at, from + HEADER, 32);
 		if (!rows[i].found) {
 			refused(image, sizeof(image), ERR_UNSUPPORTED,
-				"no format that is known");
+				"unrecognised kernel image");
 			continue;
 		}
 		assert_int_equal(parse(image, sizeof(image)), 0);

@@ -344,7 +344,7 @@ static void what_its_header_lacks_or_contradicts_is_refused(void **state)
 	h->setup_sects = 255;
 	refused(image, LEN, ERR_RANGE, "cut off");
 	good()->header = 0x53726449;
-	refused(image, LEN, ERR_UNSUPPORTED, "no format that is known");
+	refused(image, LEN, ERR_UNSUPPORTED, "unrecognised kernel image");
 }
 
 static void a_command_line_is_as_long_as_the_kernel_takes(void **state)

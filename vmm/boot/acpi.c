@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * ACPI 2.0 tables (ACPI Specification 6.5, chapter 5): RSDP, XSDT, FADT, FACS,
- * MADT, and a DSDT with \_S5 alone; and an RSDT, as kvm-unit-tests (lib/acpi.c)
- * look into no XSDT. Not the hardware-reduced kind: Linux then would use neither
- * the PIT nor the IO-APIC's legacy lines.
+ * ACPI 2.0 tables (ACPI Specification 6.5, chapter 5): RSDP, XSDT, FADT, FACS, MADT,
+ * and a DSDT with \_S5 alone; and an RSDT, because kvm-unit-tests (lib/acpi.c) read no
+ * XSDT. Not hardware-reduced ACPI, with which Linux would use neither the PIT nor the
+ * IO-APIC's legacy lines.
  */
 #include <errno.h>
 #include <stddef.h>
@@ -18,11 +18,11 @@
 #define LOCAL_APIC    0xfee00000
 #define IO_APIC	      0xfec00000
 #define ALL_CPUS      0xff
-#define PIT_LINE      0 /* which is pin 2 of the IO-APIC: machine_boot.c */
+#define PIT_LINE      0 /* wired to pin 2 of the IO-APIC: machine/pc.c */
 #define PIT_PIN	      2
 
-/* FADT, table 5.10: IA-PC boot architecture flags. There are a serial port and a
- * clock, no 8042, no VGA, no MSI. */
+/* FADT, table 5.10: IA-PC boot architecture flags. The PC has a serial port and a
+ * clock, but no 8042, no VGA and no MSI. */
 #define HAS_LEGACY    (1U << 0)
 #define NO_VGA	      (1U << 2)
 #define NO_MSI	      (1U << 3)
@@ -144,7 +144,7 @@ struct dsdt {
 	uint8_t aml[sizeof(aml)];
 } __attribute__((packed));
 
-/* As they lie in memory. The FACS has to be at a multiple of 64. */
+/* As they lie in memory. The FACS must be 64-byte aligned. */
 struct tables {
 	struct rsdp rsdp;
 	uint8_t pad[28];
@@ -173,7 +173,7 @@ static uint8_t checksum(const void *table, size_t len)
 	return (uint8_t)-sum;
 }
 
-/* The last thing: it makes the checksum. */
+/* Call it last: it computes the checksum. */
 static void finish_table(struct acpi_header *h, const char *signature,
 			 uint8_t revision, size_t len)
 {
@@ -237,7 +237,7 @@ static void make_fadt(struct fadt *f)
 static void make_madt(struct madt *m, unsigned int vcpus)
 {
 	m->local_apic = LOCAL_APIC;
-	m->flags = 1; /* PCAT_COMPAT: there are two PICs as well */
+	m->flags = 1; /* PCAT_COMPAT: two PICs as well */
 	m->io_apic = (struct madt_io_apic){ 1,	     sizeof(m->io_apic),
 					    0,	     0,
 					    IO_APIC, 0 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The ACPI tables of a kernel from a file: what it takes to find the CPUs, the
- * interrupt controllers and the PM timer, to power off and to reset. The numbers
- * here are what the tables say and devices/acpi_pm.c does.
+ * The ACPI tables of a --kernel: enough to find the CPUs, the interrupt controllers
+ * and the PM timer, to power off and to reset. devices/acpi_pm.c implements the
+ * numbers here.
  */
 #ifndef GPCVM_ACPI_H
 #define GPCVM_ACPI_H
@@ -20,8 +20,8 @@
 #define ACPI_RESET_VALUE 0x06
 #define ACPI_S5		 5 /* SLP_TYP of power-off */
 
-/* Put them into the BIOS area; where the RSDP is goes to *rsdp. Room is for
- * CONFIG_MAX_APICS vCPUs. */
+/* Put them into the BIOS area, for up to CONFIG_MAX_APICS vCPUs. *rsdp becomes the
+ * gpa of the RSDP. */
 int acpi_put(struct boot *b, uint64_t *rsdp, struct err *e);
 
 #endif

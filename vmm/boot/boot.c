@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What all loaders share: the map of memory, what lies where. */
+/* What all loaders share: the map of memory, and the pieces in it. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -31,12 +31,7 @@ void boot_make_map(struct boot *b, uint64_t low, uint64_t high)
 	add_range(b, 4 * GIB, 4 * GIB + high, BOOT_RAM);
 }
 
-static bool ranges_meet(uint64_t a, uint64_t a_len, uint64_t b, uint64_t b_len)
-{
-	return a < b + b_len && b < a + a_len;
-}
-
-/* All of it in one range of @type? Neither sum wraps: a range does not. */
+/* Is all of it in one range of @type? No sum wraps, because no range does. */
 static bool is_type(const struct boot *b, uint64_t gpa, uint64_t size,
 		    uint32_t type)
 {
@@ -50,19 +45,19 @@ static bool is_type(const struct boot *b, uint64_t gpa, uint64_t size,
 	return false;
 }
 
-/* What lies in the way of @gpa, @size, which is in RAM; NULL: nothing. *end is
- * where that ends. */
-static const char *in_the_way(const struct boot *b, uint64_t gpa, uint64_t size,
-			      uint64_t *end)
+/* The name of what overlaps @gpa, @size, which is in RAM, and its end in *end; or
+ * NULL. */
+static const char *find_overlap(const struct boot *b, uint64_t gpa,
+				uint64_t size, uint64_t *end)
 {
-	if (ranges_meet(gpa, size, b->window.gpa, b->window.len)) {
+	if (ranges_overlap(gpa, size, b->window.gpa, b->window.len)) {
 		*end = b->window.gpa + b->window.len;
 		return "the window that the image is copied through";
 	}
 	for (unsigned int i = 0; i < b->nr_pieces; i++) {
 		const struct boot_piece *p = &b->pieces[i];
 
-		if (ranges_meet(gpa, size, p->gpa, p->size)) {
+		if (ranges_overlap(gpa, size, p->gpa, p->size)) {
 			*end = p->gpa + p->size;
 			return p->what;
 		}
@@ -77,17 +72,17 @@ static int check_place(const struct boot *b, const struct boot_piece *p,
 	uint64_t end;
 
 	if (b->nr_pieces == BOOT_MAX_PIECES)
-		return err_range(e, "%s: %s is one too many: at most %d",
+		return err_range(e, "%s: %s is one too many; at most %d",
 				 b->kernel.name, p->what, BOOT_MAX_PIECES);
 	if (!p->size || p->len > p->size ||
 	    !is_type(b, p->gpa, p->size, p->type ?: BOOT_RAM))
 		return err_range(
 			e,
 			"%s: %s, 0x%" PRIx64 " bytes at gpa "
-			"0x%" PRIx64 ", is not in the guest's RAM: a "
+			"0x%" PRIx64 ", is not in the guest's RAM: use a "
 			"larger --mem, or an image for other addresses",
 			b->kernel.name, p->what, p->size, p->gpa);
-	other = in_the_way(b, p->gpa, p->size, &end);
+	other = find_overlap(b, p->gpa, p->size, &end);
 	if (other)
 		return err_range(e,
 				 "%s: %s, 0x%" PRIx64 " bytes at gpa "
@@ -121,7 +116,7 @@ int boot_find(const struct boot *b, uint64_t from, uint64_t below,
 		if (end > below)
 			end = below;
 		while (r->type == BOOT_RAM && at < end && size <= end - at) {
-			if (!in_the_way(b, at, size, gpa)) {
+			if (!find_overlap(b, at, size, gpa)) {
 				*gpa = at;
 				return 0;
 			}
@@ -130,7 +125,7 @@ int boot_find(const struct boot *b, uint64_t from, uint64_t below,
 	}
 	return err_range(e,
 			 "%s: no room for %s, %s, in the guest's RAM from "
-			 "0x%" PRIx64 " to 0x%" PRIx64 ": a larger --mem",
+			 "0x%" PRIx64 " to 0x%" PRIx64 ": use a larger --mem",
 			 b->kernel.name, what, num_size(size, text), from,
 			 below);
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What both of Linux's loaders give it: the initrd and the command line. */
+/* For both of Linux's loaders: the initrd and the command line. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "boot/boot.h"
 
-/* An archive of an initramfs begins at a multiple of 4, with zeros before it
+/* An archive in an initramfs starts at a multiple of 4, after zeros
  * (Documentation/driver-api/early-userspace/buffer-format.rst). */
 #define ARCHIVE_ALIGN 4
 
@@ -16,15 +16,14 @@ static int check_args(const struct boot *b, struct err *e)
 		if (b->modules[i].args)
 			return err_usage(e,
 					 "--initrd %s,%s: a file of Linux's "
-					 "initrd has no command line, and "
-					 "cannot be named if there is a comma "
-					 "in its name",
+					 "initrd has no command line, and no "
+					 "comma in its name",
 					 b->modules[i].image.name,
 					 b->modules[i].args);
 	return 0;
 }
 
-static uint64_t all(const struct boot *b)
+static uint64_t initrd_size(const struct boot *b)
 {
 	uint64_t sum = 0;
 
@@ -36,7 +35,7 @@ static uint64_t all(const struct boot *b)
 int boot_put_initrd(struct boot *b, uint64_t from, uint64_t below,
 		    struct err *e)
 {
-	struct boot_range r = { .len = all(b), .type = BOOT_RAM };
+	struct boot_range r = { .len = initrd_size(b), .type = BOOT_RAM };
 	uint64_t at;
 
 	if (!b->nr_modules)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A Linux bzImage, by the 64-bit boot protocol (Documentation/arch/x86/boot.rst):
- * the kernel begins in 64-bit mode at 0x200 in its protected-mode part, with
- * RSI at the boot_params, the "zero page". That unpacks itself.
+ * the kernel starts in 64-bit mode at 0x200 in its protected-mode part, which unpacks
+ * itself. RSI points to the boot_params, the "zero page".
  */
 #include <asm/bootparam.h>
 #include <errno.h>
@@ -20,12 +20,12 @@
 #define BOOT_FLAG     0xaa55
 #define SECTOR	      512UL
 #define ENTRY_64      0x200
-/* 2.12, Linux 3.8: xloadflags, which tells of the 64-bit entry. */
+/* 2.12, Linux 3.8: xloadflags, which announces the 64-bit entry. */
 #define VERSION_MIN   0x020c
 #define LOADER_OTHER  0xff /* type_of_loader without a number of its own */
 #define VIDEO_NORMAL  0xffff
 
-/* The zero page and the like: below the window, where that is. */
+/* The zero page and other small pieces: below the window, if there is one. */
 #define LOW	      0x1000
 #define TREE_FROM     MIB
 
@@ -48,7 +48,7 @@ static bool linux_match(const struct boot *b)
 	return im->len >= MAGIC_AT + 4 && bytes_u32(im, MAGIC_AT) == MAGIC;
 }
 
-/* Its header is as long as the jump over it says, and zeros after that. */
+/* The jump over the header gives its length; the rest is zeros. */
 static int read_header(const struct bytes *im, struct setup_header *h,
 		       struct err *e)
 {
@@ -72,31 +72,32 @@ static int check_setup(const struct bytes *im, const struct setup_header *h,
 	if (h->boot_flag != BOOT_FLAG)
 		return err_range(e,
 				 "%s: has the magic of a bzImage, but 0x%x "
-				 "in place of 0xaa55 at 0x1fe",
+				 "instead of 0xaa55 at 0x1fe",
 				 im->name, h->boot_flag);
 	if (h->version < VERSION_MIN)
 		return err_unsupported(e,
-				       "%s: boot protocol %u.%02u is too old: "
-				       "at least 2.12 (Linux 3.8)",
+				       "%s: boot protocol %u.%02u is too old; "
+				       "expected 2.12 (Linux 3.8) or later",
 				       im->name, h->version >> 8,
 				       h->version & 0xff);
 	if (!(h->loadflags & LOADED_HIGH) || !(h->xloadflags & XLF_KERNEL_64))
-		return err_unsupported(e,
-				       "%s: has no 64-bit entry (loadflags "
-				       "0x%x, xloadflags 0x%x): a bzImage for "
-				       "x86-64 has one",
-				       im->name, h->loadflags, h->xloadflags);
+		return err_unsupported(
+			e,
+			"%s: has no 64-bit entry (loadflags "
+			"0x%x, xloadflags 0x%x): expected a bzImage for "
+			"x86-64",
+			im->name, h->loadflags, h->xloadflags);
 	if (h->kernel_alignment < PAGE_SIZE ||
 	    h->kernel_alignment & (h->kernel_alignment - 1))
 		return err_range(e,
-				 "%s: kernel_alignment 0x%x is no power of 2 "
-				 "from 0x1000 on",
+				 "%s: kernel_alignment 0x%x is not a power of "
+				 "2 of at least 0x1000",
 				 im->name, h->kernel_alignment);
 	return 0;
 }
 
-/* The lowest place from where it wants to be on, for all that it needs to
- * unpack itself. One that cannot be moved has to be there. */
+/* Find the lowest place from its preferred address on, with room to unpack. A kernel
+ * that is not relocatable must be at that address. */
 static int find_place(const struct boot *b, const struct setup_header *h,
 		      struct boot_piece *p, struct err *e)
 {
@@ -104,7 +105,7 @@ static int find_place(const struct boot *b, const struct setup_header *h,
 
 	p->gpa = at;
 	if (!h->relocatable_kernel || at >= 4 * GIB)
-		return 0; /* boot_put() judges that */
+		return 0; /* boot_put() checks it */
 	do {
 		at = align_up(at, h->kernel_alignment);
 		if (boot_find(b, at, 4 * GIB, p->size, p->what, &found, e))
@@ -129,11 +130,12 @@ static int linux_put(struct boot *b, const struct setup_header *h,
 	if (!p.data)
 		return -1;
 	if (p.len <= ENTRY_64 || p.len > p.size)
-		return err_range(e,
-				 "%s: a protected-mode part of 0x%" PRIx64
-				 " bytes: more than 0x200, and at most its "
-				 "init_size, 0x%" PRIx64,
-				 im->name, p.len, p.size);
+		return err_range(
+			e,
+			"%s: a protected-mode part of 0x%" PRIx64
+			" bytes; expected more than 0x200, and at most "
+			"its init_size, 0x%" PRIx64,
+			im->name, p.len, p.size);
 	if (find_place(b, h, &p, e) || boot_put(b, &p, e))
 		return -1;
 	*end = p.gpa + p.size;
@@ -141,8 +143,8 @@ static int linux_put(struct boot *b, const struct setup_header *h,
 	return 0;
 }
 
-/* Where it may be: where the header says; and, if it can, above 4 GiB, unless
- * it comes through the window, whose loader has 32 bits. */
+/* Below the limit of the header; or anywhere, if it can be above 4 GiB and is not
+ * copied by the loader in the window, which has 32 bits. */
 static int put_initrd(struct boot *b, const struct setup_header *h,
 		      uint64_t end, struct err *e)
 {
@@ -153,7 +155,7 @@ static int put_initrd(struct boot *b, const struct setup_header *h,
 	return boot_put_initrd(b, end, below, e);
 }
 
-/* ---- what it is told ---------------------------------------------------- */
+/* ---- the zero page ------------------------------------------------------ */
 
 /* A list of one setup_data: the device tree. */
 static int put_tree(struct boot *b, uint64_t *gpa, struct err *e)
@@ -179,7 +181,7 @@ static int put_tree(struct boot *b, uint64_t *gpa, struct err *e)
 	return d ? 0 : -1;
 }
 
-static void tell_memory(const struct boot *b, struct boot_params *z)
+static void fill_e820(const struct boot *b, struct boot_params *z)
 {
 	for (unsigned int i = 0; i < b->nr_ranges; i++)
 		z->e820_table[z->e820_entries++] =
@@ -209,7 +211,7 @@ static int put_zero_page(struct boot *b, const struct setup_header *h,
 	z->hdr.ramdisk_size = (uint32_t)b->initrd.len;
 	z->ext_ramdisk_image = (uint32_t)(b->initrd.gpa >> 32);
 	z->ext_ramdisk_size = (uint32_t)(b->initrd.len >> 32);
-	tell_memory(b, z);
+	fill_e820(b, z);
 	return 0;
 }
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Multiboot 1 (Multiboot Specification 0.6.96): an ELF file for i386, or any
- * file whose header says where it goes (flag bit 16, which wins, as in GRUB).
- * The kernel begins in 32-bit protected mode with EAX the magic and EBX the
- * information that is made here.
+ * Multiboot 1 (Multiboot Specification 0.6.96): an ELF file for i386, or any file
+ * whose header has addresses (flag bit 16, which wins, as in GRUB). The kernel starts
+ * in 32-bit protected mode; EAX is the magic, and EBX points to the Multiboot
+ * information.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -14,7 +14,7 @@
 #include "boot/acpi.h"
 #include "boot/elf_image.h"
 
-/* Section 3.1: where the header may be, and what is in it. */
+/* Section 3.1: the header's place and fields. */
 #define SEARCH	       8192
 #define MAGIC	       0x1badb002
 #define BOOTED	       0x2badb002
@@ -22,17 +22,17 @@
 #define ALIGN_MODULES  (1U << 0)
 #define WANT_MEMORY    (1U << 1)
 #define WANT_VIDEO     (1U << 2)
-#define MUST	       0xffffU /* bits that a loader has to understand */
+#define MUST	       0xffffU /* bits that a loader must understand */
 #define HAVE_ADDRESSES (1U << 16)
 
-/* Section 3.3: what the fields of the information are. */
+/* Section 3.3: the fields of the information. */
 #define INFO_MEMORY    (1U << 0)
 #define INFO_CMDLINE   (1U << 2)
 #define INFO_MODULES   (1U << 3)
 #define INFO_MMAP      (1U << 6)
 #define INFO_NAME      (1U << 9)
 
-#define INFO_PLACE     0x9000 /* where QEMU puts it, too */
+#define INFO_PLACE     0x9000 /* as in QEMU */
 
 struct mb_info {
 	uint32_t flags, mem_lower, mem_upper, boot_device, cmdline;
@@ -51,15 +51,15 @@ struct mb_range {
 	uint32_t type;
 } __attribute__((packed));
 
-/* All that the kernel is told, in one piece of memory. */
-struct multiboot_told {
+/* The information, its strings and lists, in one piece of memory. */
+struct info_block {
 	uint8_t *buf;
 	uint32_t gpa, len;
 };
 
 /* ---- the header --------------------------------------------------------- */
 
-/* Where it is; or len: nowhere. */
+/* Its offset; len: not found. */
 static uint64_t find_header(const struct bytes *im)
 {
 	uint64_t end = im->len < SEARCH ? im->len : SEARCH;
@@ -83,22 +83,23 @@ static int check_flags(const struct bytes *im, uint32_t flags, struct err *e)
 			   ~(ALIGN_MODULES | WANT_MEMORY | WANT_VIDEO);
 
 	if (flags & WANT_VIDEO)
-		return err_unsupported(e,
-				       "%s: its Multiboot header wants a video "
-				       "mode (flags 0x%x, bit 2), and there is "
-				       "no display, only the serial port",
-				       im->name, flags);
+		return err_unsupported(
+			e,
+			"%s: its Multiboot header requests a video "
+			"mode (flags 0x%x, bit 2): not supported, "
+			"there is only a serial port",
+			im->name, flags);
 	if (unknown)
-		return err_unsupported(e,
-				       "%s: its Multiboot header wants what "
-				       "Multiboot 1 does not have (flags 0x%x, "
-				       "of these 0x%x); bits 0, 1 and 16 are "
-				       "known",
-				       im->name, flags, unknown);
+		return err_unsupported(
+			e,
+			"%s: unknown requirements 0x%x in the flags of "
+			"its Multiboot header (0x%x): bits 0, 1 and "
+			"16 are known",
+			im->name, unknown, flags);
 	return 0;
 }
 
-/* Section 3.1.3: addresses in the header, for any format of file. */
+/* Section 3.1.3: addresses in the header, for a file of any format. */
 static int put_by_addresses(struct boot *b, uint64_t header, uint64_t *entry,
 			    struct err *e)
 {
@@ -116,13 +117,13 @@ static int put_by_addresses(struct boot *b, uint64_t header, uint64_t *entry,
 	*entry = bytes_u32(im, header + 28);
 	if (load > header_addr || header_addr - load > header)
 		return err_range(e,
-				 "%s: the Multiboot header at offset "
+				 "%s: the Multiboot header, at offset "
 				 "0x%" PRIx64
-				 " is to be at 0x%x, and the image "
-				 "at 0x%x: its start would lie before the file",
+				 ", belongs at 0x%x, and the image at 0x%x: "
+				 "it would start before the file",
 				 im->name, header, header_addr, load);
 	offset = header - (header_addr - load);
-	/* 0: up to the end of the file; 0: no bss. */
+	/* load_end 0: up to the end of the file; bss_end 0: no bss. */
 	p.gpa = load;
 	p.len = load_end ? (uint64_t)load_end - load : im->len - offset;
 	if (load_end && load_end <= load)
@@ -132,8 +133,8 @@ static int put_by_addresses(struct boot *b, uint64_t header, uint64_t *entry,
 				 im->name, load_end, load);
 	if (bss_end && bss_end < p.gpa + p.len)
 		return err_range(e,
-				 "%s: bss_end_addr 0x%x lies below the end of "
-				 "what is loaded, 0x%" PRIx64,
+				 "%s: bss_end_addr 0x%x is below the end of "
+				 "the loaded image, 0x%" PRIx64,
 				 im->name, bss_end, p.gpa + p.len);
 	p.size = bss_end ? (uint64_t)bss_end - load : p.len;
 	p.data = bytes_at(im, offset, p.len, p.what, e);
@@ -185,11 +186,11 @@ static int multiboot_put(struct boot *b, uint64_t header, uint32_t flags,
 	}
 }
 
-/* ---- what it is told ---------------------------------------------------- */
+/* ---- the information ---------------------------------------------------- */
 
-/* Room for @len bytes; its address in the guest. NULL @data: zeros. The sum was
- * counted before, in told_size(). */
-static uint32_t tell(struct multiboot_told *t, const void *data, size_t len)
+/* Append @len bytes, zeros if @data is NULL, and return their gpa. info_size() has
+ * counted the sum. */
+static uint32_t info_append(struct info_block *t, const void *data, size_t len)
 {
 	uint32_t at = t->len;
 
@@ -204,7 +205,7 @@ static uint64_t string_size(const char *name, const char *args)
 	return strlen(name) + 1 + strlen(args ? args : "") + 1 + 8;
 }
 
-static int told_size(const struct boot *b, uint64_t *size, struct err *e)
+static int info_size(const struct boot *b, uint64_t *size, struct err *e)
 {
 	uint64_t n = string_size(b->kernel.name, b->append);
 
@@ -213,11 +214,12 @@ static int told_size(const struct boot *b, uint64_t *size, struct err *e)
 		b->nr_modules * sizeof(struct mb_module) + 8;
 	for (unsigned int i = 0; i <= b->nr_modules; i++) {
 		if (n > BOOT_MAX_CMDLINE)
-			return err_range(e,
-					 "a command line of more than %d bytes "
-					 "(of --append, or behind the comma of "
-					 "--initrd)",
-					 BOOT_MAX_CMDLINE);
+			return err_range(
+				e,
+				"a command line of more than %d bytes, in "
+				"--append or after the comma of "
+				"--initrd",
+				BOOT_MAX_CMDLINE);
 		*size += n;
 		if (i < b->nr_modules)
 			n = string_size(b->modules[i].image.name,
@@ -227,28 +229,28 @@ static int told_size(const struct boot *b, uint64_t *size, struct err *e)
 	return 0;
 }
 
-static int tell_string(struct multiboot_told *t, const char *name,
-		       const char *args, uint32_t *gpa, struct err *e)
+static int info_string(struct info_block *t, const char *name, const char *args,
+		       uint32_t *gpa, struct err *e)
 {
 	char *s = boot_cmdline(name, args);
 
 	if (!s)
 		return err_os(e, ENOMEM, "memory for a command line");
-	*gpa = tell(t, s, strlen(s) + 1);
+	*gpa = info_append(t, s, strlen(s) + 1);
 	free(s);
 	return 0;
 }
 
-/* Section 3.3, mem_lower and mem_upper, in KiB: up to the first hole, from 0
- * and from 1 MiB on. */
-static void tell_memory(const struct boot *b, struct multiboot_told *t,
+/* The memory map; and mem_lower and mem_upper (section 3.3), in KiB up to the first
+ * hole from 0 and from 1 MiB on. */
+static void info_memory(const struct boot *b, struct info_block *t,
 			struct mb_info *info)
 {
 	for (unsigned int i = 0; i < b->nr_ranges; i++) {
 		const struct boot_range *m = &b->map[i];
 		struct mb_range r = { sizeof(r) - sizeof(r.size), m->gpa,
 				      m->len, m->type };
-		/* Packed one behind the other: no rounding up. */
+		/* Entries are packed: no rounding up. */
 		memcpy(t->buf + t->len, &r, sizeof(r));
 		if (!i)
 			info->mmap_addr = t->gpa + t->len;
@@ -262,8 +264,8 @@ static void tell_memory(const struct boot *b, struct multiboot_told *t,
 	t->len = (uint32_t)align_up(t->len, 8);
 }
 
-static int tell_modules(const struct boot *b, const uint64_t *places,
-			struct multiboot_told *t, struct mb_info *info,
+static int info_modules(const struct boot *b, const uint64_t *places,
+			struct info_block *t, struct mb_info *info,
 			struct err *e)
 {
 	struct mb_module list[CONFIG_MAX_MODULES] = { 0 };
@@ -273,16 +275,16 @@ static int tell_modules(const struct boot *b, const uint64_t *places,
 
 		list[i].start = (uint32_t)places[i];
 		list[i].end = (uint32_t)(places[i] + m->image.len);
-		if (tell_string(t, m->image.name, m->args, &list[i].string, e))
+		if (info_string(t, m->image.name, m->args, &list[i].string, e))
 			return -1;
 	}
 	info->mods_count = b->nr_modules;
-	info->mods_addr = tell(t, list, b->nr_modules * sizeof(*list));
+	info->mods_addr = info_append(t, list, b->nr_modules * sizeof(*list));
 	return 0;
 }
 
-/* Behind the kernel, page by page (flags bit 0 asks for that): nearly all
- * kernels take what follows their end for theirs, but look here first. */
+/* After the kernel, page-aligned (as flags bit 0 requires). Nearly all kernels use the
+ * memory after their end, but read the list of modules first. */
 static int put_modules(struct boot *b, uint64_t *places, struct err *e)
 {
 	uint64_t from = boot_end(b);
@@ -303,17 +305,17 @@ static int put_modules(struct boot *b, uint64_t *places, struct err *e)
 }
 
 static int write_info(const struct boot *b, const uint64_t *places,
-		      struct multiboot_told *t, struct err *e)
+		      struct info_block *t, struct err *e)
 {
 	static const char name[] = "gpcvm " GPCVM_VERSION;
 	struct mb_info info = { .flags = INFO_MEMORY | INFO_CMDLINE |
 					 INFO_MODULES | INFO_MMAP | INFO_NAME };
 
-	tell(t, NULL, sizeof(info));
-	tell_memory(b, t, &info);
-	info.name = tell(t, name, sizeof(name));
-	if (tell_string(t, b->kernel.name, b->append, &info.cmdline, e) ||
-	    tell_modules(b, places, t, &info, e))
+	info_append(t, NULL, sizeof(info));
+	info_memory(b, t, &info);
+	info.name = info_append(t, name, sizeof(name));
+	if (info_string(t, b->kernel.name, b->append, &info.cmdline, e) ||
+	    info_modules(b, places, t, &info, e))
 		return -1;
 	memcpy(t->buf, &info, sizeof(info));
 	return 0;
@@ -323,12 +325,12 @@ static int put_info(struct boot *b, const uint64_t *places, uint32_t *gpa,
 		    struct err *e)
 {
 	static const char what[] = "the Multiboot information";
-	struct multiboot_told t = { 0 };
+	struct info_block t = { 0 };
 	uint64_t size, at;
 
-	if (told_size(b, &size, e))
+	if (info_size(b, &size, e))
 		return -1;
-	/* Below 1 MiB, where no kernel keeps its own; or else above it. */
+	/* Below 1 MiB, which no kernel uses for itself; or else above it. */
 	t.buf = boot_alloc(b, what, INFO_PLACE, MIB, size, &at, e);
 	if (!t.buf && e->kind == ERR_RANGE)
 		t.buf = boot_alloc(b, what, MIB, 4 * GIB, size, &at, e);
@@ -343,7 +345,7 @@ static int multiboot_load(struct boot *b, struct err *e)
 	uint64_t header = find_header(&b->kernel), entry;
 	uint64_t places[CONFIG_MAX_MODULES] = { 0 };
 	uint32_t flags = bytes_u32(&b->kernel, header + 4), info;
-	uint64_t rsdp; /* which the kernel has to look for */
+	uint64_t rsdp; /* the kernel searches for it */
 
 	if (check_flags(&b->kernel, flags, e) ||
 	    multiboot_put(b, header, flags, &entry, e) ||

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * An uncompressed kernel with a PVH note: a 64-bit ELF file such as Linux's
- * vmlinux with CONFIG_PVH. It begins in 32-bit protected mode where the note
- * says, with EBX at the start information (xen/include/public/arch-x86/hvm/
- * start_info.h; docs/misc/pvh.pandoc there).
+ * An uncompressed kernel with a PVH note: a 64-bit ELF file such as Linux's vmlinux
+ * with CONFIG_PVH. It starts in 32-bit protected mode at the address in the note, and
+ * EBX points to the start information (Xen: xen/include/public/arch-x86/hvm/
+ * start_info.h, docs/misc/pvh.pandoc).
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -15,7 +15,7 @@
 #define NOTE_NAME     "Xen"
 #define NOTE_PHYS32   18 /* XEN_ELFNOTE_PHYS32_ENTRY */
 #define START_MAGIC   0x336ec578
-#define START_VERSION 1 /* the one that has a memory map */
+#define START_VERSION 1 /* the version with a memory map */
 #define LOW	      0x1000
 
 struct start_info {
@@ -34,8 +34,8 @@ struct start_range {
 	uint32_t type, reserved;
 };
 
-/* All that the kernel is told, in one piece. */
-struct pvh_told {
+/* The start information and its lists, in one piece. */
+struct start_block {
 	struct start_info info;
 	struct start_module module;
 	struct start_range map[BOOT_MAX_RANGES];
@@ -85,10 +85,10 @@ static int pvh_put(struct boot *b, uint64_t *entry, struct err *e)
 	return 0;
 }
 
-static int put_told(struct boot *b, uint64_t *gpa, struct err *e)
+static int put_start_info(struct boot *b, uint64_t *gpa, struct err *e)
 {
 	uint64_t cmdline, rsdp;
-	struct pvh_told *t;
+	struct start_block *t;
 
 	if (boot_put_append(b, BOOT_MAX_CMDLINE - 1, &cmdline, e) ||
 	    acpi_put(b, &rsdp, e))
@@ -102,12 +102,12 @@ static int put_told(struct boot *b, uint64_t *gpa, struct err *e)
 		.version = START_VERSION,
 		.cmdline = cmdline,
 		.rsdp = rsdp,
-		.memmap = *gpa + offsetof(struct pvh_told, map),
+		.memmap = *gpa + offsetof(struct start_block, map),
 		.memmap_entries = b->nr_ranges,
 	};
 	if (b->initrd.len) {
 		t->info.nr_modules = 1;
-		t->info.modlist = *gpa + offsetof(struct pvh_told, module);
+		t->info.modlist = *gpa + offsetof(struct start_block, module);
 		t->module.gpa = b->initrd.gpa;
 		t->module.len = b->initrd.len;
 	}
@@ -123,7 +123,7 @@ static int pvh_load(struct boot *b, struct err *e)
 
 	if (pvh_put(b, &entry, e) ||
 	    boot_put_initrd(b, boot_end(b), 4 * GIB, e) ||
-	    put_told(b, &info, e))
+	    put_start_info(b, &info, e))
 		return -1;
 	b->regs = (struct kvm_regs){
 		.rbx = info,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* An initramfs, made in memory: "newc" of the kernel's
+/* Writes an initramfs in memory: "newc" of the kernel's
  * Documentation/driver-api/early-userspace/buffer-format.rst. */
 #ifndef GPCVM_CPIO_H
 #define GPCVM_CPIO_H
@@ -9,17 +9,17 @@
 #include <stdint.h>
 
 struct cpio {
-	uint8_t *buf; /* owned by whoever takes it; free() */
+	uint8_t *buf; /* the caller frees it, after cpio_finish() */
 	size_t len, cap;
 	uint32_t inodes;
-	bool failed; /* no memory: all that follows does nothing */
+	bool failed; /* out of memory: later calls do nothing */
 };
 
-/* A file, or with @mode's S_IFDIR or S_IFLNK a directory or a link (to @data).
- * Parents come first. */
+/* Add a file, or by @mode a directory (S_IFDIR) or a link to @data (S_IFLNK). Add
+ * parents first. */
 void cpio_add(struct cpio *c, const char *name, uint32_t mode, const void *data,
 	      size_t len);
-/* The end; -1 where there was no memory, and then nothing is left to free. */
+/* Finish the archive. -1: out of memory, and nothing is left to free. */
 int cpio_finish(struct cpio *c);
 
 #endif

@@ -10,7 +10,7 @@
 struct elf {
 	const struct bytes *image;
 	int bits;
-	Elf64_Ehdr h; /* of a 32-bit file as well; only what is used there */
+	Elf64_Ehdr h; /* for a 32-bit file, only the fields used here */
 };
 
 struct elf_note {

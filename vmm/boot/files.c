@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The files of a kernel, into memory. */
+/* Reads the files of a kernel into memory. */
 #include <errno.h>
 #include <string.h>
 
@@ -15,7 +15,7 @@ static uint64_t ram(const struct boot *b)
 	return sum;
 }
 
-/* What --guest linux brings with it: the first module, and words. */
+/* --guest linux: our initramfs is the first module; extend the command line. */
 static int read_ours(struct boot *b, struct err *e)
 {
 	b->own_append = guest_linux_append(b->append);

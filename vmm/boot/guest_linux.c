@@ -14,11 +14,11 @@
 
 #define BUSYBOX_MAX (64 * MIB)
 
-/* A kernel that cannot go on is to end the machine. */
+/* A kernel that panics must end the machine. */
 static const char ours[] = "console=ttyS0 oops=panic panic=-1";
 
-/* The shell comes back when it is left. The applets halt, poweroff and reboot send
- * these signals to process 1, which must not wait where it cannot hear them. */
+/* Restart the shell when it exits. The applets halt, poweroff and reboot send these
+ * signals to process 1, which can take them only in `wait`. */
 static const char init[] = "#!/bin/busybox sh\n"
 			   "/bin/busybox mount -t devtmpfs dev /dev\n"
 			   "/bin/busybox mount -t proc proc /proc\n"
@@ -50,9 +50,9 @@ int guest_linux_kernel(const struct config *cfg, char *buf, size_t len,
 	if (!access(buf, F_OK))
 		return 0;
 	return err_unsupported(e,
-			       "--guest linux: neither %s nor %s is there: "
-			       "--kernel FILE says which kernel to boot "
-			       "(docs/guests.md: what it must have)",
+			       "--guest linux: neither %s nor %s exists: "
+			       "name a kernel with --kernel FILE "
+			       "(docs/guests.md lists what it must have)",
 			       GUEST_LINUX_KERNEL, buf);
 }
 
@@ -92,9 +92,8 @@ static int read_busybox(struct bytes *b, struct err *e)
 
 	if (!path)
 		return err_unsupported(e,
-				       "--guest linux: its shell is busybox, "
-				       "and there is no /bin/busybox: apt-get "
-				       "install busybox-static");
+				       "--guest linux: no /bin/busybox for its "
+				       "shell: apt-get install busybox-static");
 	if (bytes_read(b, "--guest linux:", path, BUSYBOX_MAX, e))
 		return -1;
 	if (!check_static(b, e))

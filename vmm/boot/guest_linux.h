@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * --guest linux: a kernel of the user's, and an initramfs that is made here of
- * busybox and the agent that gpcvm carries (guest/linux).
+ * --guest linux: the user's kernel, with an initramfs of busybox and gpcvm's agent
+ * (guest/linux).
  */
 #ifndef GPCVM_GUEST_LINUX_H
 #define GPCVM_GUEST_LINUX_H
@@ -9,16 +9,16 @@
 #include "boot/boot.h"
 #include "config/guests.h"
 
-/* Is its kernel the one that is looked for? */
+/* Is its kernel left to gpcvm to find? */
 bool guest_linux_default(const struct config *cfg);
-/* The path of the kernel for @cfg into @buf; unsupported: there is none. */
+/* Write the path of the kernel for @cfg to @buf; unsupported if there is none. */
 int guest_linux_kernel(const struct config *cfg, char *buf, size_t len,
 		       struct err *e);
-/* The initramfs, in memory that bytes_free() gives back. */
+/* Build the initramfs; free it with bytes_free(). */
 int guest_linux_initrd(struct bytes *out, struct err *e);
-/* The command line: ours, then @append; malloc(), NULL: no memory. */
+/* The command line: our words, then @append; malloc(). NULL: out of memory. */
 char *guest_linux_append(const char *append);
-/* Could --guest linux boot here, of all that can be told from files? */
+/* Are the files there that --guest linux needs? If not, the reason is in @why. */
 bool guest_linux_there(char *why, size_t len);
 
 #endif

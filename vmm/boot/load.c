@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Which loader takes a kernel. A new one is a row here. */
+/* The table of loaders. */
 #include <stdio.h>
 #include <string.h>
 
@@ -16,8 +16,8 @@ static bool begins(const struct bytes *b, const char *magic, size_t len)
 	return b->len >= len && !memcmp(b->data, magic, len);
 }
 
-/* What it is instead of something that can be loaded. */
-static const char *guess(const struct bytes *b)
+/* Names a file that no loader accepts. */
+static const char *identify(const struct bytes *b)
 {
 	static const struct {
 		const char *magic;
@@ -46,7 +46,7 @@ static const char *guess(const struct bytes *b)
 	for (unsigned int i = 0; i < ARRAY_SIZE(rows); i++)
 		if (begins(b, rows[i].magic, rows[i].len))
 			return rows[i].name;
-	return "of no format that is known here";
+	return "unrecognised kernel image";
 }
 
 static int no_loader(const struct boot *b, struct err *e)
@@ -59,8 +59,8 @@ static int no_loader(const struct boot *b, struct err *e)
 		snprintf(can + n, sizeof(can) - n, "%s%s", i ? "; " : "",
 			 boot_loaders[i]->help);
 	}
-	return err_unsupported(e, "--kernel %s: %s; what can be loaded: %s",
-			       b->kernel.name, guess(&b->kernel), can);
+	return err_unsupported(e, "--kernel %s: %s; supported formats: %s",
+			       b->kernel.name, identify(&b->kernel), can);
 }
 
 int boot_parse(struct boot *b, struct err *e)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Slots as the user asks for them, checked before KVM sees them. */
+/* Parses --slot, and checks slots before KVM sees them. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -31,7 +31,9 @@ static int parse_option(const char *opt, struct mem_slot_plan *out,
 		return num_parse(opt + 7, "the offset of a slot", &out->offset,
 				 e);
 	return err_usage(
-		e, "option '%s': file=N, file=none, offset=N or shared", opt);
+		e,
+		"option '%s': expected file=N, file=none, offset=N or shared",
+		opt);
 }
 
 int mem_slot_parse(const char *s, struct mem_slot_plan *out, struct err *e)
@@ -42,7 +44,7 @@ int mem_slot_parse(const char *s, struct mem_slot_plan *out, struct err *e)
 	memset(out, 0, sizeof(*out));
 	if (strlen(s) >= sizeof(buf))
 		return err_usage(e,
-				 "slot '%.40s...' is too long: "
+				 "slot '%.40s...' is too long; expected "
 				 "GPA,SIZE[,file=N|none][,offset=N][,shared]",
 				 s);
 	strcpy(buf, s);
@@ -62,18 +64,11 @@ int mem_slot_parse(const char *s, struct mem_slot_plan *out, struct err *e)
 	if (n < 2)
 		return err_usage(
 			e,
-			"slot '%s': GPA,SIZE[,file=N|none][,offset=N][,shared]",
+			"slot '%s': expected GPA,SIZE[,file=N|none][,offset=N][,shared]",
 			s);
 	if (out->file == MEM_NO_FILE && out->offset)
-		return err_usage(
-			e, "slot '%s': an offset, but no file to have it in",
-			s);
+		return err_usage(e, "slot '%s': offset= needs a file", s);
 	return 0;
-}
-
-static bool overlap(uint64_t a, uint64_t alen, uint64_t b, uint64_t blen)
-{
-	return a < b + blen && b < a + alen;
 }
 
 static int check_pair(const struct mem_plan *plan, unsigned int i,
@@ -81,13 +76,13 @@ static int check_pair(const struct mem_plan *plan, unsigned int i,
 {
 	const struct mem_slot_plan *a = &plan->slots[i], *b = &plan->slots[j];
 
-	if (overlap(a->gpa, a->size, b->gpa, b->size))
+	if (ranges_overlap(a->gpa, a->size, b->gpa, b->size))
 		return err_range(e, "slots %u and %u overlap at gpa 0x%" PRIx64,
 				 i, j, a->gpa > b->gpa ? a->gpa : b->gpa);
 	/* kvm_gmem_bind(): one binding per page of a file (EEXIST). */
 	if (plan->mode != MEM_ANON && a->file == b->file &&
 	    a->file != MEM_NO_FILE &&
-	    overlap(a->offset, a->size, b->offset, b->size))
+	    ranges_overlap(a->offset, a->size, b->offset, b->size))
 		return err_range(
 			e,
 			"slots %u and %u overlap in gmem file %u at offset "

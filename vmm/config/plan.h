@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Slots as the user asks for them. */
+/* The memory slots that the user asks for. */
 #ifndef GPCVM_PLAN_H
 #define GPCVM_PLAN_H
 
@@ -12,11 +12,10 @@
 #define MEM_MAX	      TIB
 #define MEM_NO_FILE   UINT32_MAX /* a slot with anonymous memory, in any mode */
 
-/* What is asked for. */
 struct mem_slot_plan {
 	uint64_t gpa, size;
 	unsigned int file; /* ignored in anon; or MEM_NO_FILE */
-	bool shared;	   /* where memory can be private, it begins shared */
+	bool shared;	   /* begins shared, if memory can be private */
 	uint64_t offset;
 };
 
@@ -29,7 +28,7 @@ struct mem_plan {
 
 /* "GPA,SIZE[,file=N|none][,offset=N][,shared]" */
 int mem_slot_parse(const char *s, struct mem_slot_plan *out, struct err *e);
-/* Alignment, overlap of slots in guest memory and in their files. */
+/* Check alignment, and overlap of slots in guest memory and in their files. */
 int mem_plan_check(const struct mem_plan *plan, struct err *e);
 
 #endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a device sees of the machine, and what the machine sees of a device.
- * A new device is one file in devices/ with a struct device, and one row in
- * devices/tables.c.
+ * The interface between the machine and its devices. A new device is one file in
+ * devices/ with a struct device, and one row in devices/tables.c.
  */
 #ifndef GPCVM_BOARD_H
 #define GPCVM_BOARD_H
@@ -15,7 +14,9 @@
 #include "base/loop.h"
 #include "machine/bus.h"
 
-/* The machine of the built-in guests; that of a --kernel, which is a PC. */
+struct machine;
+
+/* The machine of the built-in guests; the PC of a --kernel. */
 enum board_kind { BOARD_TINY = 1, BOARD_PC = 2 };
 
 struct board {
@@ -23,25 +24,25 @@ struct board {
 	struct events *events;
 	struct loop *loop;
 	unsigned int vcpus;
-	uint64_t ram;  /* bytes from gpa 0 on, without a hole */
-	void *machine; /* for the callbacks below */
+	uint64_t ram;		 /* bytes from gpa 0 on, without a hole */
+	struct machine *machine; /* for the callbacks below */
 
-	/* Line @line of the interrupt controllers; NULL where there are none.
+	/* Set line @line of the interrupt controllers; NULL if there are none.
 	 * Any thread. */
-	void (*irq)(void *machine, unsigned int line, bool level);
+	void (*irq)(struct machine *machine, unsigned int line, bool level);
 
-	/* The machine ends with exit status @status; the first call counts.
-	 * Any thread. */
-	void (*end)(void *machine, int status, const char *fmt, ...)
+	/* End the machine with exit status @status; the first call counts. Any
+	 * thread. */
+	void (*end)(struct machine *machine, int status, const char *fmt, ...)
 		__attribute__((format(printf, 3, 4)));
-	/* A vCPU wants the others to start at physical @entry. */
-	void (*start_aps)(void *machine, uint32_t entry);
-	/* One more vCPU serves operations, or one says so @again. */
-	void (*ready)(void *machine, struct vcpu *v, bool again);
-	/* KVM_GET_CLOCK's time, ns; 0: it cannot be had. Any thread. */
-	uint64_t (*clock)(void *machine);
-	/* "vCPU 1: rip=..." for a vCPU that cannot go on. */
-	void (*show_regs)(void *machine, struct vcpu *v);
+	/* Start the other vCPUs at physical @entry. */
+	void (*start_aps)(struct machine *machine, uint32_t entry);
+	/* One more vCPU serves operations; @again: it had said so before. */
+	void (*ready)(struct machine *machine, struct vcpu *v, bool again);
+	/* KVM_GET_CLOCK's time, ns; 0 if it fails. Any thread. */
+	uint64_t (*clock)(struct machine *machine);
+	/* Print the registers of a vCPU that cannot go on. */
+	void (*show_regs)(struct machine *machine, struct vcpu *v);
 };
 
 /* Ports that a device claims. They are the node NODE@PORT in /ports of the device

@@ -2,6 +2,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "base/units.h"
 #include "machine/bus.h"
 
 int bus_claim(struct bus *b, const struct bus_range *r)
@@ -11,8 +12,7 @@ int bus_claim(struct bus *b, const struct bus_range *r)
 	for (unsigned int i = 0; i < b->nr; i++) {
 		const struct bus_range *o = &b->ranges[i];
 
-		if (r->port < o->port + o->count &&
-		    o->port < r->port + r->count)
+		if (ranges_overlap(r->port, r->count, o->port, o->count))
 			return -1;
 	}
 	b->ranges[b->nr++] = *r;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Port dispatch. Filled before the guest runs and then only read. A port that
- * nobody claims reads as all ones, swallows writes, and is logged once.
+ * Port dispatch. Filled before the guest runs, then read-only. An unclaimed port
+ * reads as all ones, ignores writes, and is logged once.
  */
 #ifndef GPCVM_BUS_H
 #define GPCVM_BUS_H
@@ -30,10 +30,10 @@ struct bus {
 	_Atomic uint64_t seen[65536 / 64];
 };
 
-/* -1 when the table is full or the ports are taken. */
+/* -1: the table is full, or a port is taken. */
 int bus_claim(struct bus *b, const struct bus_range *r);
-/* @count accesses, @data holds @count * @size bytes. Returns false on the
- * first access to a port that nobody claims. */
+/* Do @count accesses; @data holds @count * @size bytes. Returns false on the first
+ * access to an unclaimed port. */
 bool bus_access(struct bus *b, struct vcpu *v, uint16_t port, unsigned int size,
 		unsigned int count, bool write, uint8_t *data);
 

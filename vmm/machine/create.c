@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Putting a machine together, and taking it apart. */
+/* Creates and destroys a machine, step by step. */
 #include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +17,7 @@
 #include "kvm/xen.h"
 #include "machine/machine_internal.h"
 
-/* ---- the end ------------------------------------------------------------ */
+/* ---- callbacks ---------------------------------------------------------- */
 
 static void on_end(void *arg, uint32_t events)
 {
@@ -28,36 +27,15 @@ static void on_end(void *arg, uint32_t events)
 	m->loop.stop = true;
 }
 
-static void board_end(void *machine, int status, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
-
-static void board_end(void *machine, int status, const char *fmt, ...)
+static uint64_t board_clock(struct machine *m)
 {
-	char text[200];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	machine_end(machine, status, "%s", text);
-}
-
-static void board_show_regs(void *machine, struct vcpu *v)
-{
-	machine_show_regs(machine, v);
-}
-
-static uint64_t board_clock(void *machine)
-{
-	struct machine *m = machine;
 	struct kvm_clock_data d = { 0 };
 
 	return kvm_get_clock(m->vm, &d) < 0 ? 0 : d.clock;
 }
 
-static void board_ready(void *machine, struct vcpu *v, bool again)
+static void board_ready(struct machine *m, struct vcpu *v, bool again)
 {
-	struct machine *m = machine;
 	uint64_t ns;
 
 	pv_look(&m->pv, v);
@@ -72,7 +50,7 @@ static void board_ready(void *machine, struct vcpu *v, bool again)
 		  m->nr_vcpus, (ns - m->born_ns) / 1000);
 }
 
-/* ---- making it ---------------------------------------------------------- */
+/* ---- steps -------------------------------------------------------------- */
 
 static int make_loop(struct machine *m, struct err *e)
 {
@@ -113,16 +91,16 @@ static int choose_mode(struct machine *m, enum mem_mode *mode, bool *ndm,
 	return mem_mode_check(&m->offer, *mode, *ndm, e);
 }
 
-/* Linux without its clocks does not get far, and only KVM of that family reaches
- * them in private memory. */
+/* Linux needs its clocks, and only that family of KVM reaches them in private
+ * memory. */
 static void share_linux(struct machine *m)
 {
 	if (m->cfg->nr_slots || m->offer.family == GMEM_DIRECT_2024)
 		return;
 	layout_share(&m->layout);
 	event_add(&m->events, EVENT_MACHINE,
-		  "Linux begins in shared memory: KVM of the family %s does "
-		  "not reach clocks in private memory",
+		  "Linux begins in shared memory: KVM of the family %s cannot "
+		  "reach clocks in private memory",
 		  gmem_family_names[m->offer.family]);
 }
 
@@ -159,9 +137,9 @@ static int make_vm(struct machine *m, struct err *e)
 	if (m->vm < 0)
 		return err_kvm(e, -m->vm, "KVM_CREATE_VM of type %lu",
 			       mem_mode_vm_type(mode));
-	/* Or KVM would patch VMCALL into VMMCALL in the guest's text, and a
-	 * KVM that emulates would do so for ever; without the quirk the
-	 * guest gets the #UD. Not there before 6.0: nothing to switch off. */
+	/* Otherwise KVM patches VMCALL to VMMCALL in the guest's text, forever
+	 * in a KVM that emulates; without the quirk the guest takes #UD. Linux
+	 * before 6.0 has no such switch. */
 	r = kvm_check_extension(m->vm, KVM_CAP_DISABLE_QUIRKS2);
 	if (r > 0 && r & KVM_X86_QUIRK_FIX_HYPERCALL_INSN)
 		r = kvm_enable_cap(m->vm, KVM_CAP_DISABLE_QUIRKS2,
@@ -181,8 +159,8 @@ static void free_vm(struct machine *m)
 		close(m->kvm);
 }
 
-/* In gmem-private everything is private but the window, what has no file to be
- * private in, and slots that were asked to begin shared. */
+/* In gmem-private all memory is private, except the window, slots without a gmem
+ * file, and slots that begin shared. */
 static int make_private(struct machine *m, struct err *e)
 {
 	const struct span *w = &m->layout.window;
@@ -210,7 +188,7 @@ static int make_memory(struct machine *m, struct err *e)
 {
 	if (memory_create(&m->memory, &m->layout.plan, m->vm, &m->offer, e))
 		return -1;
-	/* Series of that family differ in it, and only the model asks. */
+	/* Series of that family differ in this; only the model needs it. */
 	if (m->memory.family == GMEM_DIRECT_2024 &&
 	    m->memory.mode == MEM_GMEM_PRIVATE)
 		m->memory.private_steal = scratch_vm_private_steal(m->kvm);
@@ -222,7 +200,7 @@ static void free_memory(struct machine *m)
 	memory_destroy(&m->memory);
 }
 
-/* For the threads of the vCPUs, which are yet to come. */
+/* For the threads of the vCPUs, which start later. */
 static int make_trace(struct machine *m, struct err *e)
 {
 	(void)e;
@@ -277,10 +255,10 @@ static int make_devices(struct machine *m, struct err *e)
 	m->board.events = &m->events;
 	m->board.loop = &m->loop;
 	m->board.machine = m;
-	m->board.end = board_end;
+	m->board.end = machine_end;
 	m->board.start_aps = machine_start_aps;
 	m->board.ready = board_ready;
-	m->board.show_regs = board_show_regs;
+	m->board.show_regs = machine_show_regs;
 	m->board.clock = board_clock;
 	if (m->cfg->kernel)
 		m->board.irq = machine_irq;
@@ -318,11 +296,11 @@ static int start_pv(struct machine *m, struct err *e)
 }
 
 /*
- * Taken apart in the reverse order. The vCPUs' fds come first, but KVM keeps
- * the vCPUs, and their live caches, until the last fd that refers to the VM is
- * gone (virt/kvm/kvm_main.c, kvm_put_kvm): then the gmem files, which invalidate
- * what still caches their pages (guest_memfd.c, kvm_gmem_release) and need the
- * VM for it, then the VM.
+ * Undone in reverse order. The vCPUs' fds are closed first, but KVM keeps the vCPUs,
+ * and their live caches, until the last fd that refers to the VM is closed
+ * (virt/kvm/kvm_main.c, kvm_put_kvm). Then the gmem files: they invalidate the caches
+ * of their pages (guest_memfd.c, kvm_gmem_release), for which they need the VM. The
+ * VM is last.
  */
 enum phase { CREATE, LOAD, ADD_VCPUS };
 

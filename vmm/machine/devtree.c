@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Written with libfdt's sequential functions. Every step goes through ok(), so
- * that the first failure is kept and the rest is skipped.
+ * Uses libfdt's sequential functions. Every step goes through ok(), which keeps the
+ * first failure and skips the rest.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -172,7 +172,7 @@ static void pv_pages(struct tree *t, const struct pv_vm *pv)
 {
 	begin_node(t, "pv");
 	cells(t, 2, 2);
-	/* Of those that the guest places nobody knows yet where they are. */
+	/* Pages that the guest places have no gpa yet. */
 	for (unsigned int i = 0; i < pv->nr && !pv->guests; i++) {
 		const struct pv_page *p = &pv->pages[i];
 
@@ -208,7 +208,7 @@ static void root(struct tree *t, const struct devtree *m)
 	end_node(t);
 	cpus(t, m->cfg->vcpus);
 	memory(t, m->memory);
-	if (!m->cfg->kernel) /* it has all of it */
+	if (!m->cfg->kernel) /* a kernel has all of it */
 		reserved_memory(t, m->layout);
 	ports(t, m->devices, m->cfg->kernel ? BOARD_PC : BOARD_TINY);
 	pv_pages(t, m->pv);

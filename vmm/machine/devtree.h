@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The machine, described to the guest as a flattened device tree. */
+/* Describes the machine to the guest in a flattened device tree. */
 #ifndef GPCVM_DEVTREE_H
 #define GPCVM_DEVTREE_H
 
@@ -19,8 +19,8 @@ struct devtree {
 	const char *append;	  /* a kernel's command line; NULL: none */
 };
 
-/* Returns a tree of at most layout->fdt.len bytes, to be freed by the caller;
- * its size in *len. NULL on failure. */
+/* Returns a tree of at most layout->fdt.len bytes, which the caller frees, and its
+ * size in *len; NULL on failure. */
 void *devtree_build(const struct devtree *m, size_t *len, struct err *e);
 
 #endif

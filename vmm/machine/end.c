@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The end of a machine, and what a person is told of it. */
+/* Ends a machine, and reports why. */
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -38,7 +38,7 @@ void machine_show_regs(struct machine *m, struct vcpu *v)
 
 	(void)m;
 	if (vcpu_get_regs(v, &r) || kvm_get_sregs(v->fd, &s)) {
-		warn_lines("  (KVM does not hand out the registers)\n");
+		warn_lines("  (cannot read the registers)\n");
 		return;
 	}
 	warn_lines(

@@ -9,9 +9,7 @@ int machine_guard(struct machine *m, uint64_t gpa, uint64_t len, struct err *e)
 		return 0;
 	return err_state(e,
 			 "gpa 0x%" PRIx64 ", length 0x%" PRIx64
-			 " reaches into the "
-			 "guest's own memory (below 0x%" PRIx64
-			 "): gpcvm run --no-guard "
-			 "lets it",
+			 " overlaps the guest's own memory (below 0x%" PRIx64
+			 "): gpcvm run --no-guard allows it",
 			 gpa, len, m->layout.own_end);
 }

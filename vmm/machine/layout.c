@@ -5,12 +5,12 @@
 #include "guest/doorbell.h"
 #include "machine/layout.h"
 
-/* What the tree needs: a fixed part, and a few nodes for each vCPU. */
+/* The size of the tree: a fixed part, and a few nodes for each vCPU and slot. */
 #define FDT_BASE     8192
 #define FDT_PER_VCPU 512
 #define FDT_PER_SLOT 256
 
-/* slot 0 ends on such a boundary */
+/* of the end of slot 0 */
 #define OWN_ALIGN    (64 * KIB)
 
 static uint64_t table_pages(const struct mem_plan *plan)
@@ -42,7 +42,7 @@ static void add_slot(struct mem_plan *plan, uint64_t gpa, uint64_t size,
 	}
 }
 
-/* RAM as it would be in one piece below and one above the hole. */
+/* RAM in one piece below and one above the hole. */
 static void plain_plan(struct mem_plan *plan, uint64_t mem)
 {
 	uint64_t low = mem < LOW_RAM_END ? mem : LOW_RAM_END, offset = 0;
@@ -52,7 +52,7 @@ static void plain_plan(struct mem_plan *plan, uint64_t mem)
 	add_slot(plan, 4 * GIB, mem - low, &offset);
 }
 
-/* Cut the slot that has @gpa inside in two there. */
+/* Split the slot around @gpa there. */
 static void split_at(struct mem_plan *plan, uint64_t gpa)
 {
 	struct mem_slot_plan *s = plan->slots;
@@ -95,8 +95,8 @@ static uint64_t fdt_len(const struct layout *l, const struct config *cfg)
 	       (uint64_t)cfg->vcpus * FDT_PER_VCPU;
 }
 
-/* The end of RAM, in a slot of its own, which Linux is not told of: memory for
- * commands and storms. */
+/* Reserve the end of RAM, in a slot of its own that is not in Linux's map, for commands
+ * and storms. */
 static int take_spare(struct layout *l, struct err *e)
 {
 	uint64_t *part = l->high ? &l->high : &l->low;
@@ -105,8 +105,7 @@ static int take_spare(struct layout *l, struct err *e)
 	if (*part <= LINUX_SPARE + MEM_MIN)
 		return err_range(e,
 				 "%s of RAM in one piece is too little for "
-				 "--guest linux, which leaves 16M of it to "
-				 "commands",
+				 "--guest linux, which leaves 16M to commands",
 				 num_size(*part, have));
 	*part -= LINUX_SPARE;
 	split_at(&l->plan, l->high ? 4 * GIB + l->high : l->low);
@@ -125,7 +124,7 @@ static int make_kernel(struct layout *l, const struct config *cfg,
 	if (l->low < MEM_MIN)
 		return err_range(e,
 				 "%s of RAM from gpa 0 on is too little for a "
-				 "kernel: at least 2M",
+				 "kernel: use at least 2M",
 				 num_size(l->low, have));
 	put_span(&l->window, WINDOW_BASE, WINDOW_SIZE);
 	l->fdt.len = align_up(fdt_len(l, cfg), PAGE_SIZE);
@@ -168,12 +167,12 @@ int layout_make(struct layout *l, const struct config *cfg, enum mem_mode mode,
 	at = put_span(&l->areas, at, (uint64_t)cfg->vcpus * VCPU_AREA_SIZE);
 	l->own_end = align_up(at, OWN_ALIGN);
 	at = put_span(&l->pv, l->own_end, pv_len);
-	/* And one page that is free, for commands to play with. */
+	/* And one free page, for commands. */
 	if (at + PAGE_SIZE > l->low)
 		return err_range(
 			e,
 			"%s of RAM from gpa 0 on is too little for %u vCPUs: "
-			"at least %s",
+			"use at least %s",
 			num_size(l->low, have), cfg->vcpus,
 			num_size(align_up(at + PAGE_SIZE, MIB), need));
 	if (!cfg->nr_slots)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Why a vCPU left the guest, and what follows from it. */
+/* Handles the exits of vCPUs. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,8 +16,7 @@ static enum step on_io(struct machine *m, struct vcpu *v)
 	if (!bus_access(&m->board.bus, v, run->io.port, run->io.size,
 			run->io.count, write, data))
 		event_add(&m->events, EVENT_EXIT,
-			  "vcpu %u: %s port 0x%x, which nobody claims "
-			  "(logged once)",
+			  "vcpu %u: %s unclaimed port 0x%x (logged once)",
 			  v->index, write ? "writes" : "reads", run->io.port);
 	return STEP_GO;
 }
@@ -54,8 +53,7 @@ static enum step on_hypercall(struct machine *m, struct vcpu *v)
 	if (run->hypercall.nr != KVM_HC_MAP_GPA_RANGE ||
 	    pages > UINT64_MAX / PAGE_SIZE)
 		return STEP_GO;
-	/* A kernel's memory is its own; the tiny guest is not to saw off what
-	 * it sits on. */
+	/* The built-in guest must not convert its own memory; a kernel may. */
 	if ((!m->cfg->kernel && machine_guard(m, gpa, pages * PAGE_SIZE, &e)) ||
 	    memory_set_private(&m->memory, gpa, pages * PAGE_SIZE, private,
 			       &e)) {
@@ -91,7 +89,7 @@ static enum step on_system(struct machine *m, struct vcpu *v)
 	bool reset = v->run->system_event.type == KVM_SYSTEM_EVENT_RESET;
 
 	machine_end(m, reset ? STATUS_RESET : STATUS_OK,
-		    "vCPU %u: the guest asks for %s", v->index,
+		    "vCPU %u: the guest requested %s", v->index,
 		    reset ? "a reset" : "shutdown");
 	return STEP_END;
 }
@@ -128,7 +126,7 @@ static enum step dispatch(struct machine *m, struct vcpu *v)
 		return on_internal(m, v);
 	case KVM_EXIT_FAIL_ENTRY:
 		snprintf(why, sizeof(why),
-			 "the hardware refuses to enter the "
+			 "the hardware refused to enter the "
 			 "guest, reason 0x%" PRIx64,
 			 (uint64_t)v->run->fail_entry
 				 .hardware_entry_failure_reason);
@@ -140,8 +138,7 @@ static enum step dispatch(struct machine *m, struct vcpu *v)
 				 ?: "unknown exit");
 		return machine_fail(m, v, STATUS_KVM, why);
 	default:
-		snprintf(why, sizeof(why),
-			 "KVM exit %u, which gpcvm does not know",
+		snprintf(why, sizeof(why), "unknown KVM exit %u",
 			 v->run->exit_reason);
 		return machine_fail(m, v, STATUS_KVM, why);
 	}

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* KVM_EXIT_MEMORY_FAULT, and SIGBUS in its place: what the policy says. */
+/* Handles KVM_EXIT_MEMORY_FAULT, and SIGBUS in its place, by the policy. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -21,7 +21,7 @@ static void reason_in_slot(struct machine *m, const struct mem_slot *s,
 		snprintf(buf, len, "which is %s", is ? "private" : "shared");
 	else if (!f && private)
 		snprintf(buf, len,
-			 "slot %jd has no gmem file for what is private", id);
+			 "slot %jd has no gmem file for private memory", id);
 	else if (f && f->closed)
 		snprintf(buf, len, "the gmem file %u of slot %jd is closed",
 			 s->file, id);
@@ -45,7 +45,7 @@ void machine_fault_reason(struct machine *m, uint64_t gpa, bool private,
 	pthread_rwlock_unlock(&m->memory.lock);
 }
 
-/* What happened; false where it was no access of the guest. */
+/* Fill @f; false if it was not an access of the guest. */
 static bool read_fault(struct machine *m, struct vcpu *v, struct fault *f)
 {
 	const struct gpc_memory_fault *run = (const void *)&v->run->hw;
@@ -75,9 +75,8 @@ static void describe(struct machine *m, const struct fault *f, char *buf,
 }
 
 /*
- * The access ends in #GP(0), at the instruction that made it. Not #PF: a guest
- * that finds nothing wrong with its page tables would just try again. Returns
- * 0, or why not.
+ * Raise #GP(0) at the instruction of the access. Not #PF: a guest whose page tables
+ * are right would just retry. Returns NULL, or why it failed.
  */
 static const char *inject(struct vcpu *v)
 {
@@ -85,8 +84,8 @@ static const char *inject(struct vcpu *v)
 
 	if (kvm_get_vcpu_events(v->fd, &ev))
 		return "KVM_GET_VCPU_EVENTS failed";
-	/* KVM keeps what it was delivering when the access failed (svm.c,
-	 * svm_complete_interrupts; vmx.c likewise). */
+	/* KVM keeps the event that it was delivering when the access failed
+	 * (svm.c, svm_complete_interrupts; vmx.c likewise). */
 	if (ev.exception.injected)
 		return "the guest was taking an exception";
 	ev.flags = 0;
@@ -135,12 +134,12 @@ static enum step convert(struct machine *m, struct vcpu *v,
 	const char *to = f->private ? "private" : "shared";
 	struct err e;
 
-	/* Nothing changes then, and nothing is to be told. */
+	/* No change, so no event. */
 	if (memory_is_private(&m->memory, gpa) == f->private)
 		return STEP_GO;
 	if (memory_set_private(&m->memory, gpa, PAGE_SIZE, f->private, &e)) {
 		event_add(&m->events, EVENT_EXIT,
-			  "vcpu %u: memory fault: no conversion to %s: %s",
+			  "vcpu %u: memory fault: cannot convert to %s: %s",
 			  v->index, to, e.msg);
 		return STEP_GO;
 	}
@@ -158,10 +157,10 @@ enum step machine_memory_fault(struct machine *m, struct vcpu *v)
 	uint64_t changes;
 
 	if (!read_fault(m, v, &f))
-		return end_by_fault(m, v, "SIGBUS for a page of gpcvm's own",
+		return end_by_fault(m, v, "SIGBUS for one of gpcvm's own pages",
 				    NULL);
-	/* In this order: where nothing has changed since the last fault, what
-	 * is described is what this one met. */
+	/* In this order: if nothing has changed since the last fault, the
+	 * description is of this one. */
 	describe(m, &f, what, sizeof(what));
 	changes = m->memory.changes;
 	switch (fault_decide(&v->faults, m->cfg->fault, &f, changes,
@@ -177,7 +176,7 @@ enum step machine_memory_fault(struct machine *m, struct vcpu *v)
 		return end_by_fault(
 			m, v, what,
 			v->faults.taken >= FAULT_ROW
-				? "the guest's exception handler faults, too"
+				? "the guest's exception handler faults as well"
 				: NULL);
 	}
 }

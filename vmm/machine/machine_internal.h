@@ -11,7 +11,7 @@
 
 /* pc.c: KVM's interrupt controllers and timer, before there are vCPUs. */
 int machine_make_chips(struct machine *m, struct err *e);
-void machine_irq(void *machine, unsigned int line, bool level);
+void machine_irq(struct machine *m, unsigned int line, bool level);
 /* Answer an access to a performance counter's MSR. vCPU thread. */
 enum step machine_msr(struct vcpu *v);
 
@@ -33,6 +33,6 @@ struct kvm_regs machine_guest_regs(const struct machine *m, unsigned int index,
 /* Set vCPU 0's registers as the boot says. */
 int machine_enter_guest(struct machine *m, struct vcpu *v, struct err *e);
 /* vCPU 0 starts the others, at physical @entry. */
-void machine_start_aps(void *machine, uint32_t entry);
+void machine_start_aps(struct machine *m, uint32_t entry);
 
 #endif

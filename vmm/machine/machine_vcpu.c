@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The machine's vCPUs: registers they start with, starting and stopping. */
+/* The machine's vCPUs: their first registers, starting and stopping them. */
 #include <asm/processor-flags.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -19,17 +19,16 @@
 /* KVM's own halt_poll_ns is of this order. */
 #define SPIN_NS		   100000
 
-/* KVM does not list it: it is there with a local APIC in the kernel (api.rst,
+/* KVM does not list it, but has it with an in-kernel local APIC (api.rst,
  * KVM_GET_SUPPORTED_CPUID). */
 #define CPUID_TSC_DEADLINE (1U << 24)
-/* Without it Linux does not look for KVM's leaves. */
+/* Without it Linux ignores KVM's leaves. */
 #define CPUID_HYPERVISOR   (1U << 31)
 
 #define EFER_LME	   (1U << 8)
 #define EFER_LMA	   (1U << 10)
 
-/* As firmware leaves it: caching on, write-back but for what is said
- * otherwise. */
+/* As firmware leaves it: MTRRs on, write-back by default. */
 #define MSR_MTRR_DEF_TYPE  0x2ff
 #define MTRR_ON_WB	   0x806
 
@@ -41,7 +40,7 @@ static int set_cpuid(struct machine *m, int fd, unsigned int index,
 	for (unsigned int i = 0; i < m->cpuid->head.nent; i++) {
 		struct kvm_cpuid_entry2 *c = &m->cpuid->entries[i];
 
-		/* The local APIC's id; the x2APIC's in the extended leaves. */
+		/* The local APIC's id; in the extended leaves, the x2APIC's. */
 		if (c->function == 1 && m->cfg->kernel && m->tsc_deadline)
 			c->ecx |= CPUID_TSC_DEADLINE;
 		if (c->function == 1 && m->cfg->kernel)
@@ -158,15 +157,15 @@ static int make_vcpu(struct machine *m, unsigned int index, size_t run_size,
 	m->nr_vcpus = index + 1; /* the fd is the vCPU's from here on */
 	if (vcpu_init(v, index, fd, run_size, sync_regs, e))
 		return -1;
-	r = kvm_get_tsc_khz(fd); /* here: it waits for a vCPU that runs */
+	r = kvm_get_tsc_khz(fd); /* here, as it waits for a vCPU that runs */
 	if (r < 0)
 		return err_kvm(e, -r, "KVM_GET_TSC_KHZ of vCPU %u", index);
 	v->tsc_khz = (uint32_t)r;
 	v->exit = machine_exit;
 	v->exit_arg = m;
-	/* With local APICs KVM has the others wait for a SIPI, in KVM_RUN. */
+	/* With local APICs, KVM_RUN itself waits for a SIPI. */
 	v->hold = index != 0 && !m->cfg->kernel;
-	/* Only where that leaves a CPU to who would send the next job. */
+	/* Only if a CPU is left for the thread that sends the next job. */
 	if (m->cfg->vcpus < m->cpus)
 		v->spin_ns = SPIN_NS;
 	if (m->cfg->flavour == PV_XEN && xen_make_vcpu(fd, index, e))
@@ -217,8 +216,8 @@ struct start {
 	struct err err;
 };
 
-/* On vCPU 0's thread: the others inherit its filter, which the kernel then
- * translates once, and nobody waits for a thread that only starts them. */
+/* On vCPU 0's thread: the others inherit its filter, so that the kernel translates it
+ * only once, and no thread is needed just to start them. */
 static void start_vcpus(void *arg)
 {
 	struct start *s = arg;
@@ -258,25 +257,24 @@ bool machine_stop(struct machine *m)
 		if (vcpu_join(&m->vcpus[i]))
 			continue;
 		vcpu_doing(&m->vcpus[i], now_ns(), doing, sizeof(doing));
-		warn("vCPU %u does not leave the kernel: going without it (%s)",
+		warn("vCPU %u does not leave the kernel: exiting without it (%s)",
 		     i, doing);
 		all = false;
 	}
 	return all;
 }
 
-void machine_start_aps(void *machine, uint32_t entry)
+void machine_start_aps(struct machine *m, uint32_t entry)
 {
-	struct machine *m = machine;
 	struct kvm_regs regs;
 	struct err e;
 
 	for (unsigned int i = 1; i < m->nr_vcpus; i++) {
 		struct vcpu *v = &m->vcpus[i];
 
-		/* It holds outside of KVM_RUN until the release: its fd may be
-		 * used from here, by one vCPU's thread. On a PC none is held:
-		 * there KVM starts them at a SIPI. */
+		/* It is held outside KVM_RUN until the release, so one thread
+		 * may use its fd. On a PC none is held: KVM starts them at a
+		 * SIPI. */
 		if (!vcpu_claim(v)) {
 			event_add(&m->events, EVENT_GUEST,
 				  "asks to start vCPU %u again", i);

@@ -108,9 +108,8 @@ int machine_make_chips(struct machine *m, struct err *e)
 	return route_lines(m, e);
 }
 
-void machine_irq(void *machine, unsigned int line, bool level)
+void machine_irq(struct machine *m, unsigned int line, bool level)
 {
-	struct machine *m = machine;
 	int r = kvm_irq_line(m->vm, line, level);
 
 	if (r < 0)

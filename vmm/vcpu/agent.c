@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Operations that the guest's agent does, one at a time. */
+/* Operations of the guest's agent, one at a time. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -30,7 +30,7 @@ static void words_to_regs(const uint64_t *w, struct kvm_regs *r)
 	r->r11 = w[7];
 }
 
-static int hand_out(struct vcpu *v, const struct agent_op *op, struct err *e)
+static int agent_issue(struct vcpu *v, const struct agent_op *op, struct err *e)
 {
 	struct agent *a = &v->agent;
 	struct kvm_regs regs;
@@ -38,7 +38,7 @@ static int hand_out(struct vcpu *v, const struct agent_op *op, struct err *e)
 
 	if (r)
 		return err_kvm(e, -r, "KVM_GET_REGS of vCPU %u", v->index);
-	if (!++a->seq) /* 0 is what a guest that has just come up says */
+	if (!++a->seq) /* 0 is the number of a new guest's first call */
 		a->seq++;
 	words_to_regs(op->in, &regs);
 	regs.rax = op->op | (uint64_t)a->seq << DB_SEQ_SHIFT;
@@ -47,21 +47,21 @@ static int hand_out(struct vcpu *v, const struct agent_op *op, struct err *e)
 		return err_kvm(e, -r, "KVM_SET_REGS of vCPU %u", v->index);
 	a->waiting = a->polling = false;
 	v->fault_why[0] = '\0';
-	a->give_up = false;
+	a->cancel = false;
 	a->op_since = now_ns();
 	return 0;
 }
 
-static int gave_up(struct vcpu *v, struct err *e)
+static int cancelled(struct vcpu *v, struct err *e)
 {
 	const struct agent *a = &v->agent;
 
 	if (vcpu_pausing(v))
 		return err_state(e,
-				 "vCPU %u was paused in the middle of an "
-				 "operation: vcpu %u resume",
+				 "vCPU %u was paused during an operation: vcpu "
+				 "%u resume",
 				 v->index, v->index);
-	return err_state(e, "vCPU %u has not come back from the operation%s%s",
+	return err_state(e, "vCPU %u did not complete the operation%s%s",
 			 v->index, *a->why ? ": " : "", a->why);
 }
 
@@ -72,11 +72,11 @@ int agent_call(struct vcpu *v, struct agent_op *op, struct err *e)
 
 	if (!a->waiting && !a->polling)
 		return err_state(e,
-				 "vCPU %u is %s: it has not come back from the "
+				 "vCPU %u is %s: it has not completed the "
 				 "operation before",
 				 v->index,
 				 v->halted ? "halted" : "not at the doorbell");
-	if (hand_out(v, op, e))
+	if (agent_issue(v, op, e))
 		return -1;
 	for (;;) {
 		if (vcpu_step(v) == STEP_END) {
@@ -90,13 +90,13 @@ int agent_call(struct vcpu *v, struct agent_op *op, struct err *e)
 			op->fault_errno = v->fault_why_errno;
 			break;
 		}
-		if (v->halted) { /* OP_HALT: it comes back when it is woken */
+		if (v->halted) { /* OP_HALT completes when it is woken */
 			memset(op->out, 0, sizeof(op->out));
 			break;
 		}
-		if (a->give_up) {
+		if (a->cancel) {
 			a->lost = true;
-			r = gave_up(v, e);
+			r = cancelled(v, e);
 			break;
 		}
 	}
@@ -141,15 +141,15 @@ int agent_do(struct vcpu *v, struct agent_op *op, struct err *e)
 	}
 }
 
-bool agent_give_up(struct vcpu *v, const char *why)
+bool agent_cancel(struct vcpu *v, const char *why)
 {
 	struct agent *a = &v->agent;
 
 	if (!a->op_since)
 		return false;
-	if (!a->give_up) {
+	if (!a->cancel) {
 		snprintf(a->why, sizeof(a->why), "%s", why);
-		a->give_up = true;
+		a->cancel = true;
 	}
 	vcpu_kick(v);
 	return true;

@@ -12,10 +12,9 @@ static bool same(const struct fault *a, const struct fault *b)
 }
 
 /*
- * KVM looks at the attribute, the slot and the file one after the other
- * (arch/x86/kvm/mmu/mmu.c, kvm_mmu_page_fault and kvm_faultin_pfn) and exits
- * when one of them changed in between. Whoever only enters the guest again then
- * finds the access done.
+ * KVM checks the attribute, the slot and the file one after the other
+ * (arch/x86/kvm/mmu/mmu.c, kvm_mmu_page_fault and kvm_faultin_pfn), and exits if one of
+ * them changes in between. Then entering the guest again completes the access.
  */
 static bool may_be_a_race(struct fault_row *row, const struct fault *f,
 			  uint64_t changes)

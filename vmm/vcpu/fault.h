@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What follows from KVM_EXIT_MEMORY_FAULT: an access of the guest for which
- * KVM has no page (Documentation/virt/kvm/api.rst). Decided here, from what was
- * seen; done in machine_fault.c.
+ * Decides how to handle KVM_EXIT_MEMORY_FAULT: an access of the guest for which KVM
+ * has no page (Documentation/virt/kvm/api.rst). machine_fault.c does it.
  */
 #ifndef GPCVM_FAULT_H
 #define GPCVM_FAULT_H
@@ -15,16 +14,15 @@
 enum fault_action {
 	FAULT_AGAIN,  /* enter the guest again: it may have been a race */
 	FAULT_SET,    /* set the attribute, then enter the guest again */
-	FAULT_INJECT, /* the guest takes an exception */
+	FAULT_INJECT, /* inject an exception */
 	FAULT_END,
 };
 
-/* The same fault so often, and nothing changed meanwhile: it is no race. */
+/* So many equal faults without a change of memory are not a race. */
 #define FAULT_TRIES	4
-/* So often, whatever changes. */
+/* Nor are so many, whatever changes. */
 #define FAULT_TRIES_MAX 1000
-/* The guest took so many exceptions and did nothing else that could be seen:
- * its handler faults as well. */
+/* After so many exceptions without another exit, the guest's handler faults as well. */
 #define FAULT_ROW	64
 
 struct fault {
@@ -33,24 +31,23 @@ struct fault {
 	int os_errno; /* KVM_RUN's: EFAULT or EHWPOISON */
 };
 
-/* The faults of a vCPU that no other exit has come between. */
+/* Faults of a vCPU in a row, without another exit in between. */
 struct fault_row {
 	struct fault last;
-	uint64_t changes;   /* of memory, at the last one */
-	unsigned int tries; /* how often the last one was tried again */
+	uint64_t changes;   /* of memory, at the last fault */
+	unsigned int tries; /* of the last fault */
 	unsigned int taken; /* exceptions */
 	bool any, set;
 };
 
 /*
- * What to do about @f. @changes counts the changes of slots, attributes and
- * files: an access may have met one half way. @can_set: this machine has
- * attributes.
+ * Decide about @f. @changes counts the changes of slots, attributes and files, which
+ * may race with an access. @can_set: this machine has attributes.
  */
 enum fault_action fault_decide(struct fault_row *row, enum fault_policy policy,
 			       const struct fault *f, uint64_t changes,
 			       bool can_set);
-/* The vCPU has left the guest for another reason: it gets on. */
+/* The vCPU has exited for another reason: the row ends. */
 void fault_progress(struct fault_row *row);
 
 #endif

@@ -105,10 +105,10 @@ enum patience_state patience_job(struct patience *p, struct vcpu *v,
 		job->cancelled = true;
 		vcpu_kick(v);
 	} else if (started && state != PATIENCE_YET) {
-		agent_give_up(v, p->doing);
+		agent_cancel(v, p->doing);
 	} else if (started && no_more && vcpu_pausing(v)) {
-		/* It does not come back by itself. */
-		agent_give_up(v, "");
+		/* It does not complete by itself. */
+		agent_cancel(v, "");
 	}
 	return state;
 }

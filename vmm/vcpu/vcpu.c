@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The vCPU's thread: run the guest, run jobs, wait. What others ask of it is in
+/* The vCPU's thread: run the guest, run jobs, wait. Requests by other threads are in
  * vcpu_ask.c. */
 #include <errno.h>
 #include <stdatomic.h>
@@ -73,8 +73,8 @@ static struct vcpu_job *take_job(struct vcpu *v, bool agent)
 	return NULL;
 }
 
-/* Look for a while without sleeping: the next job is often close behind, and
- * waking a CPU that has gone idle takes longer than most jobs. */
+/* Poll for a while before sleeping: the next job often follows closely, and waking an
+ * idle CPU takes longer than most jobs. */
 static void spin(struct vcpu *v)
 {
 	uint64_t until = now_ns() + v->spin_ns;
@@ -99,8 +99,7 @@ static bool must_wait(const struct vcpu *v)
 	return v->hold || v->pause || v->wait || v->halted || v->agent.waiting;
 }
 
-/* With the lock held: until somebody asks for something, or a device may have
- * changed its mind. */
+/* Wait for a request, or until it is time to poll a device. Lock held. */
 static void wait_for_work(struct vcpu *v)
 {
 	struct timespec t;
@@ -114,7 +113,7 @@ static void wait_for_work(struct vcpu *v)
 	pthread_cond_clockwait(&v->cond, &v->lock, CLOCK_MONOTONIC, &t);
 }
 
-/* Only this thread sets it, so it may look without the lock. */
+/* Only this thread sets it, so it may read it without the lock. */
 static void vcpu_set_job(struct vcpu *v, struct vcpu_job *job, uint64_t since)
 {
 	pthread_mutex_lock(&v->lock);
@@ -137,7 +136,7 @@ static void finish_job(struct vcpu_job *job, struct vcpu *v, bool agent)
 		job->run(job, v);
 		vcpu_set_job(v, outer, since);
 	}
-	/* Before anybody is told, so that who asks next is told the truth. */
+	/* Update the state before signalling completion. */
 	pthread_mutex_lock(&v->lock);
 	v->state = must_wait(v) ? why_waiting(v) : VCPU_RUNNING;
 	pthread_mutex_unlock(&v->lock);
@@ -146,9 +145,9 @@ static void finish_job(struct vcpu_job *job, struct vcpu *v, bool agent)
 }
 
 /*
- * Everything between two entries: jobs, pause, the wait for work. @agent: may
- * JOB_AGENT jobs run (they may not inside one). Returns when there is a reason
- * to enter the guest, or to stop.
+ * Everything between two entries: jobs, pause, the wait for work. @agent: JOB_AGENT
+ * jobs may run (not inside another one). Returns when the guest is to be entered, or
+ * the vCPU to stop.
  */
 static void service(struct vcpu *v, bool agent)
 {
@@ -161,8 +160,8 @@ static void service(struct vcpu *v, bool agent)
 		if (v->wait && !v->wait())
 			v->wait = NULL;
 		job = take_job(v, can);
-		/* A halted vCPU wakes for the job, which will find the agent
-		 * at the doorbell once the guest has gone on after HLT. */
+		/* Wake a halted vCPU for the job: the agent comes to the
+		 * doorbell after HLT. */
 		if (!job && v->halted && v->queue && !v->pause && agent) {
 			v->halted = false;
 			break;
@@ -178,13 +177,13 @@ static void service(struct vcpu *v, bool agent)
 		if (!must_wait(v) ||
 		    (!agent && !v->pause && !v->hold && !v->wait))
 			break;
-		/* The operation that this is inside of, in a pause. */
-		if (!agent && v->agent.give_up)
+		/* Paused inside an operation that is to be cancelled. */
+		if (!agent && v->agent.cancel)
 			break;
 		wait_for_work(v);
 	}
 	v->state = VCPU_RUNNING;
-	/* The kicks up to here have been answered; a later one comes after. */
+	/* The kicks so far are answered; a later one comes after this. */
 	__atomic_store_n(&v->run->immediate_exit, 0, __ATOMIC_RELEASE);
 	pthread_mutex_unlock(&v->lock);
 }
@@ -224,11 +223,11 @@ uintptr_t vcpu_take_bus(struct vcpu *v)
 	return v->bus ? atomic_exchange(&v->bus, 0) : 0;
 }
 
-/* An exit that KVM reports as an error of the ioctl: which one is it? */
+/* Find the exit reason for an error of KVM_RUN. */
 static void failed_run(struct vcpu *v, int r)
 {
-	/* A memory fault is an exit reason and one of these two at once
-	 * (api.rst, KVM_EXIT_MEMORY_FAULT); any other error is the end. */
+	/* A memory fault is an exit reason together with one of these two errors
+	 * (api.rst, KVM_EXIT_MEMORY_FAULT); any other error is fatal. */
 	if ((r == -EFAULT || r == -EHWPOISON) &&
 	    v->run->exit_reason == GPC_EXIT_MEMORY_FAULT) {
 		v->fault_errno = -r;
@@ -269,13 +268,12 @@ enum step vcpu_step(struct vcpu *v)
 		service(v, false);
 	if (v->stop)
 		return STEP_END;
-	if ((v->pause || v->wait) && v->agent.give_up)
+	if ((v->pause || v->wait) && v->agent.cancel)
 		return STEP_GO;
 	return enter(v);
 }
 
-/* A poll that found nothing (more) to do: rax 0 is OP_NONE, the guest goes
- * on. */
+/* Answer a poll without (more) work: rax 0 is OP_NONE, and the guest goes on. */
 static void answer_poll(struct vcpu *v)
 {
 	struct kvm_regs regs;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What other threads ask of a vCPU, and how they get it to listen. */
+/* Requests by other threads to a vCPU, and the kick that makes it look at them. */
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
@@ -12,7 +12,7 @@
 
 static void on_kick(int sig)
 {
-	/* It is there to interrupt KVM_RUN, nothing else. */
+	/* It only interrupts KVM_RUN. */
 	(void)sig;
 }
 
@@ -99,8 +99,8 @@ void vcpu_doing(struct vcpu *v, uint64_t now, char *buf, size_t len)
 }
 
 /*
- * How no kick is lost. Who kicks writes what is news (a job, a flag), then
- * immediate_exit, then looks at in_run. The vCPU's thread writes in_run, and KVM
+ * How no kick is lost. The kicking thread writes the news (a job, a flag), then
+ * immediate_exit, then reads in_run. The vCPU's thread writes in_run, and KVM
  * then looks at immediate_exit. Each writes the one and reads the other, so no
  * read may come before its own write is seen: otherwise both writes may be in
  * store buffers (Intel SDM vol. 3, 9.2.3.4), the kick finds nobody to signal, and
@@ -109,12 +109,12 @@ void vcpu_doing(struct vcpu *v, uint64_t now, char *buf, size_t len)
  * barrier.
  *
  * Back from KVM_RUN the thread clears immediate_exit with an exchange: either it
- * clears a kick, and sees what that was about when it looks next, or the kick
- * comes after and KVM_RUN returns at once. A thread that sleeps, or clears it in
+ * clears a kick, and sees its news at the next look, or the kick comes after and
+ * KVM_RUN returns at once. A thread that sleeps, or clears it in
  * service(), holds v->lock, as every kick does.
  */
-/* With the lock held; pthread_cond_broadcast() follows, better without it: who
- * wakes up wants the lock. */
+/* Lock held. Call pthread_cond_broadcast() after it, without the lock: the thread that
+ * wakes up needs it. */
 static void interrupt(struct vcpu *v)
 {
 	if (!v->started)
@@ -171,7 +171,7 @@ void vcpu_pause(struct vcpu *v, bool pause)
 {
 	pthread_mutex_lock(&v->lock);
 	v->pause = pause;
-	/* What was given up in the pause is on its way now. */
+	/* An operation that was cancelled in the pause goes on now. */
 	if (!pause)
 		v->agent.lost = false;
 	interrupt(v);

@@ -21,7 +21,7 @@ void vcpu_sched_close(struct vcpu *v)
 int vcpu_run_delay(const struct vcpu *v, uint64_t *ns)
 {
 	char text[96], *at, *end;
-	/* It takes CONFIG_SCHED_INFO, as steal time does. */
+	/* Needs CONFIG_SCHED_INFO, as steal time does. */
 	ssize_t n = pread(v->task.schedstat, text, sizeof(text) - 1, 0);
 
 	if (n < 0)
@@ -33,7 +33,7 @@ int vcpu_run_delay(const struct vcpu *v, uint64_t *ns)
 	return end != at ? 0 : -EINVAL;
 }
 
-/* Where the value is in the file, or 0. */
+/* The offset of the value in the file, or 0. */
 static uint64_t find_stat(int fd, const struct kvm_stats_header *h,
 			  const char *name)
 {

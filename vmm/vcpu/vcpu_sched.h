@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the host's scheduler does to a vCPU's thread. */
+/* How the host's scheduler treats a vCPU's thread. */
 #ifndef GPCVM_VCPU_SCHED_H
 #define GPCVM_VCPU_SCHED_H
 
 #include "vcpu/vcpu.h"
 
 void vcpu_sched_close(struct vcpu *v);
-/* How long the thread has waited for a CPU, ns: what KVM makes steal time of.
+/* Time for which the thread has waited for a CPU, ns: KVM's source of steal time.
  * -errno. */
 int vcpu_run_delay(const struct vcpu *v, uint64_t *ns);
 
-/* How often KVM has seen the vCPU being preempted. */
+/* KVM's counts of the vCPU's preemptions. */
 struct vcpu_preempted {
 	uint64_t in_guest;  /* between two of its instructions */
-	uint64_t elsewhere; /* of these the guest is not told */
+	uint64_t elsewhere; /* not reported to the guest */
 };
 
-/* Have KVM's statistics opened: once, on the vCPU's thread. -errno. */
+/* Open KVM's statistics, once. vCPU thread. -errno. */
 int vcpu_stats_open(struct vcpu *v);
 int vcpu_preempted(const struct vcpu *v, struct vcpu_preempted *n);
 
