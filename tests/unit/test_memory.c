@@ -86,6 +86,22 @@ static void every_mode_name_reads_back(void **state)
 		}
 }
 
+static void unknown_mode_is_answered_with_all_modes(void **state)
+{
+	enum mem_mode mode;
+	bool any, ndm;
+	struct err e;
+
+	(void)state;
+	assert_int_equal(mem_mode_parse("swap", &any, &mode, &ndm, &e), -1);
+	assert_int_equal(e.kind, ERR_USAGE);
+	assert_string_equal(e.msg, "--memory swap: expected auto, anon, gmem, "
+				   "gmem+no-direct-map, gmem-private or "
+				   "gmem-private+no-direct-map");
+	assert_int_equal(mem_mode_parse("auto", &any, &mode, &ndm, &e), 0);
+	assert_true(any);
+}
+
 static void only_private_memory_needs_another_type_of_vm(void **state)
 {
 	(void)state;
@@ -345,6 +361,7 @@ int main(void)
 		cmocka_unit_test(auto_takes_the_strongest_mode_and_never_anon),
 		cmocka_unit_test(refused_mode_says_what_to_try_instead),
 		cmocka_unit_test(every_mode_name_reads_back),
+		cmocka_unit_test(unknown_mode_is_answered_with_all_modes),
 		cmocka_unit_test(only_private_memory_needs_another_type_of_vm),
 		cmocka_unit_test(slot_is_read_with_its_options),
 		cmocka_unit_test(slot_may_begin_shared),

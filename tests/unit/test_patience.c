@@ -199,6 +199,56 @@ static void what_it_did_is_told_as_it_was_before_the_kick(void **state)
 	drop(&v);
 }
 
+static void
+a_job_is_cancelled_before_it_begins_or_when_paused_inside(void **state)
+{
+	struct vcpu v = make();
+	struct vcpu_job job = { .queued_ns = now_ns() };
+	struct patience p = { 0 };
+
+	(void)state;
+	say(&v, 5, 5, 'S');
+	assert_int_equal(patience_job(&p, &v, &job, false), PATIENCE_YET);
+	assert_false(job.cancelled);
+	assert_int_equal(patience_job(&p, &v, &job, true), PATIENCE_YET);
+	assert_true(job.cancelled);
+	/* Once it has begun, an operation has its time, unless it is paused. */
+	job = (struct vcpu_job){ .started = true };
+	v.agent.op_since = now_ns();
+	patience_job(&p, &v, &job, true);
+	assert_false(job.cancelled || v.agent.cancel);
+	v.pause = true;
+	patience_job(&p, &v, &job, false);
+	assert_false(v.agent.cancel);
+	patience_job(&p, &v, &job, true);
+	assert_true(v.agent.cancel && !job.cancelled);
+	drop(&v);
+}
+
+static void *ends_soon(void *arg)
+{
+	usleep(50000);
+	return arg;
+}
+
+static void a_thread_that_ends_is_joined(void **state)
+{
+	struct vcpu v = make();
+	struct kvm_run *run = calloc(1, sizeof(*run));
+
+	(void)state;
+	assert_non_null(run);
+	v.run = run;
+	v.started = true;
+	assert_int_equal(pthread_create(&v.thread, NULL, ends_soon, NULL), 0);
+	assert_true(vcpu_join(&v));
+	assert_false(v.started);
+	assert_true(vcpu_join(&v));	  /* nothing is left to wait for */
+	assert_true(run->immediate_exit); /* it was kicked meanwhile */
+	free(run);
+	drop(&v);
+}
+
 static void what_cannot_be_read_is_named(void **state)
 {
 	struct vcpu v = make();
@@ -231,6 +281,9 @@ int main(void)
 			a_standstill_of_everything_counts_as_one_tick_or_two),
 		cmocka_unit_test(the_next_operation_has_its_own_time),
 		cmocka_unit_test(what_it_did_is_told_as_it_was_before_the_kick),
+		cmocka_unit_test(
+			a_job_is_cancelled_before_it_begins_or_when_paused_inside),
+		cmocka_unit_test(a_thread_that_ends_is_joined),
 		cmocka_unit_test(what_cannot_be_read_is_named),
 	};
 
