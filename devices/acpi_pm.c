@@ -35,7 +35,7 @@ static void control(struct pm *pm)
 
 	if (v & SLP_EN && SLP_TYP(v) == ACPI_S5)
 		pm->board->end(pm->board->machine, STATUS_OK,
-			       "the guest powers off (ACPI S5)");
+			       "the guest powered off (ACPI S5)");
 	/* SLP_EN and GBL_RLS read as zeros. ACPI mode cannot be left. */
 	pm->regs[CONTROL_REG] =
 		(uint8_t)((pm->regs[CONTROL_REG] & ~4U) | SCI_EN);
@@ -90,10 +90,10 @@ static void reset_access(void *arg, struct vcpu *v, uint16_t port,
 	if (!write)
 		memset(data, 0, size);
 	else if (data[0] & RST_CPU)
-		pm->board->end(pm->board->machine, STATUS_RESET,
-			       "the guest asks for a reset (0x%x to port "
-			       "0x%x)",
-			       data[0], ACPI_RESET_PORT);
+		pm->board->end(
+			pm->board->machine, STATUS_RESET,
+			"the guest requested a reset (0x%x to port 0x%x)",
+			data[0], ACPI_RESET_PORT);
 }
 
 static int acpi_pm_init(struct board *b, void *state, struct err *e)

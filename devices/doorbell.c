@@ -158,8 +158,8 @@ static void agent_ready(struct board *b, struct vcpu *v, const uint64_t *w)
 
 	if (w[1] != DB_VERSION || w[0] != v->index) {
 		b->end(b->machine, STATUS_GUEST,
-		       "vCPU %u: the guest says it is vCPU %" PRIu64
-		       " and speaks doorbell version %" PRIu64 ", not %d",
+		       "vCPU %u: the agent reports vCPU %" PRIu64
+		       ", doorbell version %" PRIu64 ": expected version %d",
 		       v->index, w[0], w[1], DB_VERSION);
 		return;
 	}
@@ -211,8 +211,7 @@ static void call(struct doorbell *d, struct vcpu *v,
 	case DB_EXC_REGS1:
 		exception_regs(d, w, false);
 		b->end(b->machine, STATUS_GUEST,
-		       "vCPU %u: an exception that the guest did not expect",
-		       v->index);
+		       "vCPU %u: unexpected exception in the guest", v->index);
 		break;
 	case DB_PANIC:
 		panic(b, v, w);

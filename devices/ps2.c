@@ -24,7 +24,7 @@ static void ps2_access(void *arg, struct vcpu *v, uint16_t port,
 		memset(data, 0xff, size);
 	else if (port == COMMAND && data[0] == PULSE_RESET)
 		b->end(b->machine, STATUS_RESET,
-		       "the guest asks for a reset (0xfe to port 0x64)");
+		       "the guest requested a reset (0xfe to port 0x64)");
 }
 
 /* Absent from the device tree: drivers must not find it. */

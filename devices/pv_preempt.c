@@ -122,16 +122,17 @@ static enum preempt_seen preempt_judge(const struct observer *o,
 	if (o->set)
 		return PREEMPT_SET;
 	if (o->unseen)
-		snprintf(why, 160, "the host does not see the guest's page");
+		snprintf(why, 160, "the host cannot read the guest's page");
 	else if (o->proofs >= PROOFS)
 		return PREEMPT_NEVER;
 	else if (!o->told)
 		snprintf(why, 160,
-			 "this KVM tells its guest of no preemption "
-			 "(preemption_reported stays, preemption_other grows)");
+			 "this KVM does not report preemptions to its guests "
+			 "(preemption_other grows, preemption_reported does "
+			 "not)");
 	else
 		snprintf(why, 160,
-			 "the vCPU was preempted elsewhere in %u looks",
+			 "the vCPU was preempted outside the guest in %u looks",
 			 o->looks);
 	return PREEMPT_UNKNOWN;
 }
@@ -180,14 +181,13 @@ int preempt_look(struct pv_page *p, struct vcpu *v, uint64_t offset,
 	*seen = PREEMPT_UNKNOWN;
 	r = vcpu_stats_open(v);
 	if (r) {
-		snprintf(why, 160,
-			 "this KVM has no statistics of preemptions: %s",
+		snprintf(why, 160, "this KVM has no preemption statistics: %s",
 			 strerrordesc_np(-r));
 		return 0;
 	}
 	r = on_one_cpu(&o, &failed, e);
 	if (failed)
-		snprintf(why, 160, "no thread beside the vCPU: %s",
+		snprintf(why, 160, "cannot run a thread on the vCPU's CPU: %s",
 			 strerrordesc_np(failed));
 	else
 		*seen = preempt_judge(&o, why);

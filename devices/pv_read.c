@@ -23,7 +23,7 @@ bool pv_readable(const struct agent_op *op, enum pv_verdict *verdict,
 		*verdict = VERDICT_TORN;
 		return false;
 	default:
-		snprintf(why, 160, "the guest answered status %" PRIu64,
+		snprintf(why, 160, "the guest's agent returned status %" PRIu64,
 			 op->out[0]);
 		*verdict = VERDICT_UNSUPPORTED;
 		return false;

@@ -61,8 +61,8 @@ enum pv_verdict runstate_judge(const struct agent_op *op, uint64_t set,
 		return verdict;
 	if (op->out[1] != RUNNING) {
 		snprintf(why, 160,
-			 "the state is %" PRIu64 ", not running, while the "
-			 "vCPU reads it",
+			 "state: expected running while the vCPU reads it, got "
+			 "%" PRIu64,
 			 op->out[1]);
 		return VERDICT_STALE;
 	}

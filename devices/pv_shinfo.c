@@ -66,14 +66,15 @@ enum pv_verdict shinfo_judge(const struct agent_op *first,
 		return verdict;
 	if (!two) {
 		snprintf(why, 160,
-			 "port %" PRIu64 " was sent, its pending bit is clear",
+			 "port %" PRIu64
+			 " was sent, but its pending bit is clear",
 			 second->in[1]);
 		return VERDICT_STALE;
 	}
 	if (!one) {
 		snprintf(why, 160,
-			 "the event before the guest touched the page is lost "
-			 "(port %" PRIu64 "), the one after it arrived",
+			 "the event sent before the guest touched the page was "
+			 "lost (port %" PRIu64 "), the one after it arrived",
 			 first->in[1]);
 		return VERDICT_STALE;
 	}
@@ -93,7 +94,10 @@ static enum pv_verdict shinfo_judge_look(const uint32_t wc[3],
 		snprintf(why, 160, "the wall clock's version is odd: %" PRIu32,
 			 wc[0]);
 	else if (wc[2] >= NS_PER_SEC)
-		snprintf(why, 160, "the wall clock has %" PRIu32 " ns", wc[2]);
+		snprintf(why, 160,
+			 "the wall clock's nanoseconds are out of range: "
+			 "%" PRIu32,
+			 wc[2]);
 	else if (wc[0] || wc[1] || wc[2])
 		return VERDICT_FRESH;
 	if (why[0])

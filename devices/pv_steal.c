@@ -65,8 +65,8 @@ enum pv_verdict steal_judge(const struct agent_op *first,
 		return verdict;
 	if (now == left) {
 		snprintf(why, 160,
-			 "version %" PRIu32
-			 " was left there, and KVM_RUN did not update it",
+			 "KVM_RUN did not update version %" PRIu32
+			 ", which the guest had written",
 			 left);
 		return VERDICT_STALE;
 	}
@@ -76,8 +76,8 @@ enum pv_verdict steal_judge(const struct agent_op *first,
 	}
 	if (!goes_on(left, now)) {
 		snprintf(why, 160,
-			 "version %" PRIu32 " does not go on from %" PRIu32
-			 ", which the guest left there",
+			 "version %" PRIu32 " does not continue from %" PRIu32
+			 ", which the guest had written",
 			 now, left);
 		return VERDICT_TORN;
 	}
@@ -118,16 +118,17 @@ enum pv_verdict steal_judge_amount(const struct agent_op *first,
 		return VERDICT_FRESH;
 	if (grown < d->between[1] - d->between[0]) {
 		snprintf(why, 160,
-			 "steal grew by %" PRIu64
-			 " ns, while the vCPU's thread "
-			 "waited %" PRIu64 " ns for a CPU",
+			 "steal time grew by %" PRIu64
+			 " ns, but the vCPU's thread waited %" PRIu64
+			 " ns for a CPU",
 			 grown, d->between[1] - d->between[0]);
 		return VERDICT_STALE;
 	}
 	if (grown > d->end - d->start) {
 		snprintf(why, 160,
-			 "steal grew by %" PRIu64 " ns, but the vCPU's thread "
-			 "waited only %" PRIu64 " ns for a CPU",
+			 "steal time grew by %" PRIu64
+			 " ns, but the vCPU's thread waited only %" PRIu64
+			 " ns for a CPU",
 			 grown, d->end - d->start);
 		return VERDICT_TORN;
 	}
@@ -143,7 +144,7 @@ static enum pv_verdict judge_running(const struct agent_op *op,
 	if (!preempted)
 		return VERDICT_FRESH;
 	snprintf(why, 160,
-		 "preempted is 0x%" PRIx32 " while the vCPU runs and reads it",
+		 "preempted is 0x%" PRIx32 " while the vCPU is running",
 		 preempted);
 	return VERDICT_TORN;
 }
@@ -179,8 +180,8 @@ static int check_preempted(struct pv_page *p, struct vcpu *v, struct json *j,
 	if (seen != PREEMPT_NEVER)
 		return 0;
 	snprintf(why, 160,
-		 "preempted stays 0 while another thread has the vCPU's CPU, "
-		 "and KVM counts its preemptions");
+		 "preempted stays 0 while another thread runs on the vCPU's "
+		 "CPU, although KVM counts preemptions");
 	*verdict = VERDICT_STALE;
 	return 0;
 }
@@ -290,13 +291,12 @@ enum pv_verdict steal_judge_left(const struct agent_op *op,
 
 	if (op->out[1] & 1)
 		snprintf(why, 160,
-			 "version %" PRIu64 " is odd while KVM does "
-			 "not write",
+			 "version %" PRIu64 " is odd, but KVM is not writing",
 			 op->out[1]);
 	else if (preempted)
 		snprintf(why, 160,
-			 "preempted is 0x%" PRIx32 ", and the vCPU came out of "
-			 "the guest by itself",
+			 "preempted is 0x%" PRIx32
+			 " after an exit without preemption",
 			 preempted);
 	else
 		return VERDICT_FRESH;

@@ -143,8 +143,8 @@ void pvclock_witness(struct pv_found *found, const struct agent_op *op,
 		break;
 	}
 	if (!r) {
-		snprintf(found->kernel, sizeof(found->kernel),
-			 "%s did not come", trace_point_name(TRACE_PVCLOCK));
+		snprintf(found->kernel, sizeof(found->kernel), "%s was not hit",
+			 trace_point_name(TRACE_PVCLOCK));
 		return;
 	}
 	snprintf(found->kernel, sizeof(found->kernel),

@@ -97,16 +97,16 @@ static const char *wrong_flag(const struct agent_op *op,
 	const bool stable = flags_of(op) & TSC_STABLE;
 
 	if (flags_of(op) & ~KNOWN_FLAGS)
-		return "no kernel defines such flags";
+		return "unknown bits";
 	if (pvclock_is_stopped(op) && !t->stopped)
-		return "PVCLOCK_GUEST_STOPPED is set, KVM_KVMCLOCK_CTRL was "
-		       "not called for this clock";
+		return "PVCLOCK_GUEST_STOPPED is set, but KVM_KVMCLOCK_CTRL "
+		       "was not called";
 	if (stable && t->tsc == PVCLOCK_UNSTABLE)
-		return "PVCLOCK_TSC_STABLE_BIT is set, KVM_GET_CLOCK says that "
-		       "the TSC is not stable";
+		return "PVCLOCK_TSC_STABLE_BIT is set, but KVM_GET_CLOCK "
+		       "reports an unstable TSC";
 	if (!stable && t->tsc == PVCLOCK_STABLE)
-		return "PVCLOCK_TSC_STABLE_BIT is clear, KVM_GET_CLOCK says "
-		       "that the TSC is stable";
+		return "PVCLOCK_TSC_STABLE_BIT is clear, but KVM_GET_CLOCK "
+		       "reports a stable TSC";
 	return NULL;
 }
 
@@ -121,8 +121,8 @@ static enum pv_verdict pvclock_judge_fields(const struct agent_op *op,
 		snprintf(why, 160, "flags 0x%x: %s", flags_of(op), wrong);
 	else if (!scale_is_right(op, t))
 		snprintf(why, 160,
-			 "mul 0x%" PRIx32 ", shift %d is not the scale of a "
-			 "TSC of %" PRIu64 " kHz",
+			 "mul 0x%" PRIx32
+			 ", shift %d does not match a TSC of %" PRIu64 " kHz",
 			 mul_of(op), shift_of(op), t->khz);
 	else if (op->out[7])
 		snprintf(why, 160,
@@ -165,8 +165,9 @@ enum pv_verdict pvclock_judge_time(const char *what, uint64_t ns, uint64_t set,
 {
 	if (ns < set) {
 		snprintf(why, 160,
-			 "%s %" PRIu64 " is from before the poke, "
-			 "which set the clock to %" PRIu64,
+			 "%s %" PRIu64
+			 " is older than the poke, which set the clock to "
+			 "%" PRIu64,
 			 what, ns, set);
 		return VERDICT_STALE;
 	}

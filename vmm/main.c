@@ -31,10 +31,12 @@ static const struct {
 	const char *help;
 } subcommands[] = {
 	{ "run", run_main, "start a machine" },
-	{ "play", run_play, "play scenarios, and say how they went" },
-	{ "suite", run_suite, "play all of a folder, each in its own process" },
-	{ "ctl", ctl_main, "talk to one over its control socket" },
-	{ "probe", probe_main, "what this kernel offers, and what is missing" },
+	{ "play", run_play, "play scenarios and report the results" },
+	{ "suite", run_suite,
+	  "play all scenarios of a directory, each in its own process" },
+	{ "ctl", ctl_main, "send commands to a machine's control socket" },
+	{ "probe", probe_main,
+	  "report what this kernel supports, and what is missing" },
 };
 
 static void usage(FILE *to)
@@ -46,7 +48,9 @@ static void usage(FILE *to)
 	for (unsigned int i = 0; i < ARRAY_SIZE(subcommands); i++)
 		fprintf(to, "  gpcvm %-6s %s\n", subcommands[i].name,
 			subcommands[i].help);
-	fputs("\ngpcvm SUBCOMMAND --help tells more; gpcvm --version.\n", to);
+	fputs("\nRun gpcvm SUBCOMMAND --help for details, gpcvm --version for "
+	      "the version.\n",
+	      to);
 }
 
 static int version(void)
@@ -100,6 +104,6 @@ int main(int argc, char **argv)
 	}
 	if (!strcmp(argv[1], "--version"))
 		return version();
-	warn("no subcommand '%s': gpcvm --help lists them", argv[1]);
+	warn("unknown subcommand '%s': gpcvm --help lists them", argv[1]);
 	return STATUS_USAGE;
 }

@@ -100,7 +100,8 @@ static void say_hello(const struct run *r)
 	if (cfg->control)
 		warn("control socket %s", cfg->control);
 	else if (guest_has_agent(cfg->guest))
-		warn("without --control nobody can talk to the guest; Ctrl-C ends it");
+		warn("no clients can connect without --control; Ctrl-C "
+		     "ends the machine");
 }
 
 /* From here on, printing does not block this thread. */
@@ -108,7 +109,7 @@ static int start_output(struct run *r, struct err *e)
 {
 	int error = out_start(r->m.cfg->vcpus);
 
-	return error ? err_os(e, error, "memory for what is printed") : 0;
+	return error ? err_os(e, error, "memory for the output") : 0;
 }
 
 /* Everything that needs privileges is open. Drop them before touching outside
@@ -207,10 +208,11 @@ static int open_for_writing(const char *path, struct err *e)
 		      0644);
 
 	if (fd < 0 && errno == ENXIO)
-		return err_os(e, ENXIO,
-			      "--dump-dtb %s (a FIFO that nobody reads? start "
-			      "its reader first)",
-			      path);
+		return err_os(
+			e, ENXIO,
+			"--dump-dtb %s (a FIFO without a reader? start the "
+			"reader first)",
+			path);
 	if (fd < 0)
 		return err_os(e, errno, "--dump-dtb %s", path);
 	if (!fcntl(fd, F_SETFL, O_WRONLY))

@@ -13,7 +13,7 @@ def test_a_line_of_4096_bytes_runs_and_one_of_4097_is_refused(lab):
     assert e["errno"] is None
     # 4096 bytes, not characters.
     m.fails("help " + "\u00e9" * 2046, "usage", "4096")
-    m.fails("x" * 4096, "usage", "no command")
+    m.fails("x" * 4096, "usage", "unknown command")
     m.healthy()
 
 

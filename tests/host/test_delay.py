@@ -21,7 +21,7 @@ def test_a_kernel_without_delays_says_so_and_what_has_them(lab):
 def test_what_is_no_delay_is_refused_first(lab):
     m = lab.plain()
     m.fails("delay punch 1", "usage", "punch", "invalidate")
-    m.fails("delay unmap", "usage", "microseconds")
+    m.fails("delay unmap", "usage", "missing argument: delay unmap USEC")
     m.fails("delay unmap x", "usage", "x")
     m.fails("delay unmap -1", "usage")
     m.fails("delay unmap 1 2", "usage")

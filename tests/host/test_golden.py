@@ -47,10 +47,10 @@ RULES = [(re.compile(pattern), to) for pattern, to in [
      '"keeper":{"pid":n,"seccomp":true,"landlock":7'),
     # By chance: few rounds, or a vCPU that has not reached the doorbell.
     (r'"state":"running"(?=,"agent")', '"state":"idle"'),
-    (r',"note":"\d+ of \d+ rounds overlapped: [^"]*"', ""),
+    (r',"note":"only \d+ of \d+ rounds overlapped: [^"]*"', ""),
     # Rows of probe, whose table has columns, and what play says of others.
     (r"\bLinux \d[^\s\"]*( ?) *", r"Linux n\1"),
-    (r"\b\d+( vCPUs a VM| slots a VM| events of KVM)", r"n\1"),
+    (r"\b\d+( vCPUs per VM| slots per VM| events of KVM)", r"n\1"),
     (r"\b(set to \d+, reads) \d+", r"\1 n"),
     (r"\b(on) \d+( CPUs?)\b", r"\1 n\2"),
     (r"\b(process) \d+( has a VM)", r"\1 n\2"),

@@ -46,7 +46,7 @@ def test_what_is_no_page_to_measure_is_refused_first(lab):
     m.fails("leak 8M off", "usage", "pv page")
     m.fails("leak all off", "range", "all")
     m.ok("pv steal0 off")
-    m.fails("leak steal0 off", "state", "off already")
+    m.fails("leak steal0 off", "state", "already off")
     m.ok("pv steal0 on")
     m.fails("leak clock7", "range", "clock7")
     m.fails("leak 1T", "range", "not in RAM")

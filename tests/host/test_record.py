@@ -202,7 +202,7 @@ def test_what_auto_took_is_named(lab):
         raise lib.Skip("auto never takes anon")
     path, line = vm_line(lab, "--vcpus", "1")
     assert line == "vm --vcpus 1 --memory gmem", line
-    assert any("what auto took" in c for c in comments(path))
+    assert any("the mode that auto chose" in c for c in comments(path))
     path, line = vm_line(lab, "--memory", "auto")
     assert line == "vm --memory auto --memory gmem", line
     play(lab, path)
@@ -217,7 +217,7 @@ def test_more_options_than_a_line_has_words_for_are_refused_or_joined(lab):
     assert line.startswith(f"vm --memory={mode} --slot=0,16M --slot=0x4"), line
     play(lab, path)
     m = lab.machine("--memory", mode, *slots, *["--no-guard"] * 30)
-    m.fails(f"record {new(lab)}", "state", "more than a line", "64 words")
+    m.fails(f"record {new(lab)}", "state", "do not fit into a scenario line", "64 words")
     assert not os.path.exists(new(lab))
 
 
@@ -385,7 +385,7 @@ def test_a_gpcvm_that_is_killed_leaves_no_file(lab):
 def test_only_one_is_made_and_only_a_new_file(lab):
     m = lab.plain()
     path = new(lab)
-    m.fails("record stop", "state", "nothing is recorded")
+    m.fails("record stop", "state", "no recording is running")
     m.ok(f"record {path}")
     m.fails(f"record {path}.2", "state", path, "record stop")
     m.ok("record stop")
@@ -396,7 +396,7 @@ def test_only_one_is_made_and_only_a_new_file(lab):
     m.fails(f"record {path}.link", "state", "already")
     e = m.fails(f"record {lab.dir}/no/such/place", "os", "/no/such/place")
     assert e["errno"] == "ENOENT", e
-    m.fails('record ""', "usage", "which file")
+    m.fails('record ""', "usage", "file name is empty")
     m.fails(f"record {lab.dir}/{'x' * 300}", "os")
     assert sorted(f for f in os.listdir(lab.dir) if "session" in f) == \
         ["session.scn", "session.scn.link"]
@@ -490,13 +490,13 @@ def test_more_than_play_takes_is_cut_and_told(lab):
         replies = m.client.pipeline(["punch 8M", "punch clock0"] * 250)
         assert all(r["ok"] for r in replies)
         told += [e["text"] for e in m.ok("log 520")["events"]
-                 if "is cut" in e["text"]]
+                 if "is truncated" in e["text"]]
     assert set(told) == {told[0]} and path in told[0], told
     m.ok("check all")
     r = m.ok("record stop")
     assert r["complete"] is False, r
     assert 19000 < len(body(path)) <= 20000, len(body(path))
-    assert any("Cut here" in c for c in comments(path))
+    assert any("Truncated here" in c for c in comments(path))
     m.healthy()
     play(lab, path)
 

@@ -359,14 +359,14 @@ def test_the_final_check_tells_what_is_wrong(lab):
 
 
 BAD = [
-    ("storm", "usage", "few"),
+    ("storm", "usage", "missing argument"),
     ("storm now", "usage", "now"),
-    ("storm for", "usage", "seconds"),
+    ("storm for", "usage", "missing argument"),
     ("storm for ever punch 8M", "usage", "ever"),
     ("storm for 0 punch 8M", "range", "0"),
     ("storm count 0 punch 8M", "range", "0"),
     ("storm count 1 seed", "usage", "seed"),
-    ("storm count 1", "usage", "nothing"),
+    ("storm count 1", "usage", "without workers"),
     ("storm count 1 dance", "usage", "dance"),
     ("storm count 1 punch 8M + dance", "usage", "dance"),
     ("storm count 1 punch 8M +", "usage", "no operation"),

@@ -95,8 +95,8 @@ static void bad_lines_get_a_failure_that_says_why(void **state)
 	REFUSED("a\0b", "usage", "NUL");
 	REFUSED("help \xff", "usage", "UTF-8");
 	REFUSED("help \"x", "usage", "quote");
-	REFUSED("punch", "usage", "few");
-	REFUSED("status now", "usage", "many");
+	REFUSED("punch", "usage", "missing argument: punch GPA [LEN]");
+	REFUSED("status now", "usage", "unexpected argument 'now': status\"");
 	REFUSED("help sing", "range", "sing");
 }
 

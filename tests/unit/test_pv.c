@@ -364,7 +364,7 @@ static void check_is_made_again_where_its_page_was_taken_away(void **state)
 	json_free(&j);
 	text = said(p, &j, VERDICT_STALE, 100);
 	assert_int_equal(checks, 4);
-	assert_non_null(strstr(text, "changed meanwhile"));
+	assert_non_null(strstr(text, "changed during the check"));
 	assert_non_null(strstr(text, "\"expected\":\"unknown\""));
 	assert_null(strstr(text, "disagreement"));
 	json_free(&j);

@@ -136,7 +136,7 @@ static void scale_of_another_tsc_is_torn(void **state)
 	(void)state;
 	c.shift = 1;
 	assert_int_equal(judge(&c, &t), VERDICT_TORN);
-	assert_non_null(strstr(why, "is not the scale"));
+	assert_non_null(strstr(why, "does not match a TSC"));
 	c = good();
 	c.mul += c.mul / 50;
 	assert_int_equal(judge(&c, &t), VERDICT_TORN);

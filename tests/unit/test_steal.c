@@ -73,7 +73,7 @@ version_that_does_not_follow_from_what_was_left_is_torn(void **state)
 	assert_int_equal(judge(ST_OK, 10, left - 2, 10), VERDICT_TORN);
 	assert_int_equal(judge(ST_OK, 10, left + 2 * STEAL_UPDATES + 2, 10),
 			 VERDICT_TORN);
-	assert_non_null(strstr(why, "does not go on"));
+	assert_non_null(strstr(why, "does not continue"));
 }
 
 static void time_that_goes_back_is_torn(void **state)
@@ -119,7 +119,7 @@ static void amount_grows_as_the_thread_waits(void **state)
 	assert_string_equal(why, "");
 	assert_int_equal(grew(0, 1, 700), VERDICT_STALE);
 	assert_int_equal(grew(699, 700, 700), VERDICT_STALE);
-	assert_non_null(strstr(why, "grew by 699 ns, while the vCPU's thread "
+	assert_non_null(strstr(why, "grew by 699 ns, but the vCPU's thread "
 				    "waited 700 ns"));
 	assert_int_equal(grew(701, 700, 700), VERDICT_TORN);
 	assert_non_null(strstr(why, "waited only 700 ns"));
@@ -210,7 +210,7 @@ static void preempted_while_the_guest_reads_it_is_torn(void **state)
 	step = 2;
 	preempted = 1;
 	assert_int_equal(check(), VERDICT_TORN);
-	assert_non_null(strstr(why, "while the vCPU runs"));
+	assert_non_null(strstr(why, "while the vCPU is running"));
 	preempted = 0;
 }
 

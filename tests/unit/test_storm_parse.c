@@ -184,9 +184,9 @@ static void attributes_are_remembered_within_the_range_only(void **state)
 static void bad_lengths_are_refused(void **state)
 {
 	(void)state;
-	bad("", ERR_USAGE, "storm for SECONDS");
+	bad("", ERR_USAGE, "expected for SECONDS");
 	bad("punch 4M", ERR_USAGE, "punch");
-	bad("for", ERR_USAGE, "how many");
+	bad("for", ERR_USAGE, "missing argument");
 	bad("for x punch 4M", ERR_USAGE, "x");
 	bad("for 0 punch 4M", ERR_RANGE, "0");
 	bad("for 0.000 punch 4M", ERR_RANGE, "0.000");
@@ -200,8 +200,8 @@ static void bad_lengths_are_refused(void **state)
 	bad("count many punch 4M", ERR_USAGE, "many");
 	bad("count 1 seed", ERR_USAGE, "seed");
 	bad("count 1 seed x punch 4M", ERR_USAGE, "x");
-	bad("count 1", ERR_USAGE, "nothing");
-	bad("count 1 seed 7", ERR_USAGE, "nothing");
+	bad("count 1", ERR_USAGE, "without workers");
+	bad("count 1 seed 7", ERR_USAGE, "without workers");
 }
 
 static void bad_workers_are_refused(void **state)
@@ -228,9 +228,9 @@ static void bad_workers_are_refused(void **state)
 static void bad_operations_are_refused_with_the_commands_words(void **state)
 {
 	(void)state;
-	bad("count 1 punch", ERR_USAGE, "few");
-	bad("count 1 punch 4M 8K page now", ERR_USAGE, "many");
-	bad("count 1 punch page", ERR_USAGE, "which GPA");
+	bad("count 1 punch", ERR_USAGE, "missing argument");
+	bad("count 1 punch 4M 8K page now", ERR_USAGE, "'now'");
+	bad("count 1 punch page", ERR_USAGE, "missing argument: GPA");
 	bad("count 1 punch 4M 8K 8K", ERR_USAGE, "8K");
 	bad("count 1 punch 0x400001", ERR_RANGE, "0x400001");
 	bad("count 1 punch 4M 1", ERR_RANGE, "0x1");
@@ -241,10 +241,10 @@ static void bad_operations_are_refused_with_the_commands_words(void **state)
 	bad("count 1 flip 1M", ERR_STATE, "own");
 	bad("count 1 attr 1M private", ERR_STATE, "own");
 	bad("count 1 attr 4M secret", ERR_USAGE, "secret");
-	bad("count 1 attr 4M 8K private page", ERR_USAGE, "many");
+	bad("count 1 attr 4M 8K private page", ERR_USAGE, "'page'");
 	bad("count 1 touch 1 1M write", ERR_STATE, "own");
 	bad("count 1 touch 2 4M", ERR_RANGE, "2");
-	bad("count 1 touch 1 read", ERR_USAGE, "which GPA");
+	bad("count 1 touch 1 read", ERR_USAGE, "missing argument: GPA");
 	bad("count 1 touch 1 4M gently", ERR_USAGE, "gently");
 	bad("count 1 prefault 2 4M", ERR_RANGE, "2");
 	bad("count 1 prefault 0 4M", ERR_UNSUPPORTED, "KVM_PRE_FAULT_MEMORY");

@@ -60,8 +60,7 @@ int cmd_delay(struct request *rq)
 	if (parse_which(rq->argv[0], &from, &to, &rq->err))
 		return -1;
 	if (rq->argc < 2)
-		return err_usage(&rq->err,
-				 "delay %s: how long, in microseconds?",
+		return err_usage(&rq->err, "missing argument: delay %s USEC",
 				 rq->argv[0]);
 	if (num_parse_range(rq->argv[1], "USEC", 0, DELAY_MAX_US, &us,
 			    &rq->err))

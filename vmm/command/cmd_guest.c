@@ -91,12 +91,14 @@ static int prepare_write(struct request *rq)
 	if (rq->argc > 4 && num_parse(rq->argv[4], "the size", &size, &rq->err))
 		return -1;
 	if (size != 1 && size != 2 && size != 4 && size != 8)
-		return err_range(&rq->err,
-				 "size %" PRIu64 ": 1, 2, 4 or 8 bytes", size);
+		return err_range(
+			&rq->err,
+			"size: expected 1, 2, 4 or 8 bytes, got %" PRIu64,
+			size);
 	if (size < 8 && rq->arg[2] >> (size * 8))
 		return err_range(&rq->err,
-				 "value 0x%" PRIx64 " does not fit %" PRIu64
-				 " bytes",
+				 "value 0x%" PRIx64
+				 " does not fit into %" PRIu64 " bytes",
 				 rq->arg[2], size);
 	return target(rq, 2, size, 1, true);
 }
@@ -133,7 +135,8 @@ static int chunks(struct request *rq, struct vcpu *v, struct agent_op *op,
 		else
 			op->in[2] = op->out[1]; /* hash continues from there */
 		if (rq->job.cancelled)
-			return err_state(&rq->err, "given up at gpa 0x%" PRIx64,
+			return err_state(&rq->err,
+					 "cancelled at gpa 0x%" PRIx64,
 					 rq->arg[0] + at);
 	}
 	return 0;
@@ -193,7 +196,8 @@ static int prepare_touch(struct request *rq)
 		last--;
 	if (last > 3)
 		return err_usage(&rq->err,
-				 "touch GPA [LEN] [read|write]: '%.32s'",
+				 "unexpected argument '%.32s': touch GPA [LEN] "
+				 "[read|write]",
 				 rq->argv[4]);
 	if (last == 3 && num_parse(rq->argv[3], "the length", &len, &rq->err))
 		return -1;
@@ -220,7 +224,8 @@ static int prepare_canary(struct request *rq)
 
 	rq->arg[2] = strcmp(what, "plant") ? CANARY_CHECK : CANARY_PLANT;
 	if (rq->arg[2] == CANARY_CHECK && strcmp(what, "check"))
-		return err_usage(&rq->err, "canary GPA %.32s: plant or check",
+		return err_usage(&rq->err,
+				 "canary: expected plant or check, got '%.32s'",
 				 what);
 	return target(rq, 2, PAGE_SIZE, PAGE_SIZE, !rq->arg[2]);
 }
@@ -255,12 +260,11 @@ static int prepare_convert(struct request *rq)
 {
 	const char *word = rq->argv[rq->argc - 1];
 	uint64_t len = PAGE_SIZE;
+	bool private;
 
-	rq->arg[2] = !strcmp(word, "private");
-	if (!rq->arg[2] && strcmp(word, "shared"))
-		return err_usage(&rq->err,
-				 "convert GPA [LEN] '%.32s': private or shared",
-				 word);
+	if (arg_attr(word, &private, &rq->err))
+		return -1;
+	rq->arg[2] = private;
 	if (rq->argc == 5 &&
 	    num_parse(rq->argv[3], "the length", &len, &rq->err))
 		return -1;
@@ -284,7 +288,7 @@ static int run_convert(struct request *rq, struct vcpu *v)
 		return err_kvm(
 			&rq->err, 0,
 			"KVM_HC_MAP_GPA_RANGE returned %" PRId64
-			" to the guest (log says why gpcvm refused, if it did)",
+			" to the guest ('log' has the reason if gpcvm refused)",
 			(int64_t)op.out[1]);
 	range_json(rq);
 	json_str(&rq->reply, "attribute", rq->arg[2] ? "private" : "shared");
@@ -357,17 +361,19 @@ static int run_hypercall(struct request *rq, struct vcpu *v)
 	/* #UD: this KVM does not emulate the vendor's instruction. */
 	if (op.out[0] == ST_FAULT && op.out[1] == 6)
 		return err_unsupported(
-			&rq->err, "the guest's hypercall instruction raised "
-				  "#UD: this KVM does not run it");
+			&rq->err,
+			"the guest's hypercall instruction raised #UD: not "
+			"supported by this KVM");
 	if (op.out[0] == ST_FAULT)
 		return err_kvm(
 			&rq->err, 0,
-			"the hypercall instruction raised vector %" PRIu64,
+			"the guest's hypercall instruction raised vector "
+			"%" PRIu64,
 			op.out[1]);
 	if (op.out[0] != ST_OK)
-		return err_unsupported(&rq->err,
-				       "this guest's agent may not make "
-				       "hypercalls");
+		return err_unsupported(
+			&rq->err,
+			"the agent of this guest cannot make hypercalls");
 	json_num(&rq->reply, "nr", rq->arg[0]);
 	json_hex(&rq->reply, "ret", op.out[1]);
 	return 0;
@@ -408,18 +414,20 @@ static const struct guest_op {
 	int (*prepare)(struct request *rq);
 	request_vcpu_fn run;
 } ops[] = {
-	{ "read", "GPA [LEN]", "bytes, at most 4096 (8)", 1, 2, prepare_read,
-	  run_read },
-	{ "write", "GPA VALUE [1|2|4|8]", "a little-endian word (8 bytes)", 2,
-	  3, prepare_write, run_write },
+	{ "read", "GPA [LEN]", "read bytes, at most 4096 (default: 8)", 1, 2,
+	  prepare_read, run_read },
+	{ "write", "GPA VALUE [1|2|4|8]",
+	  "write a little-endian word (default: 8 bytes)", 2, 3, prepare_write,
+	  run_write },
 	{ "fill", "GPA LEN BYTE", "set every byte", 3, 3, prepare_fill,
 	  run_fill },
-	{ "hash", "GPA LEN", "64-bit FNV-1a over 64-bit words", 2, 2,
+	{ "hash", "GPA LEN", "compute 64-bit FNV-1a over 64-bit words", 2, 2,
 	  prepare_hash, run_hash },
-	{ "touch", "GPA [LEN] [read|write]", "one access to each page (read)",
-	  1, 3, prepare_touch, run_touch },
+	{ "touch", "GPA [LEN] [read|write]",
+	  "access each page once (default: read)", 1, 3, prepare_touch,
+	  run_touch },
 	{ "canary", "GPA plant|check",
-	  "fill a page from a secret that only the vCPU knows; does it stand?",
+	  "fill a page from a secret of the vCPU; check that it is unchanged",
 	  2, 2, prepare_canary, run_canary },
 	{ "convert", "GPA [LEN] private|shared", "KVM_HC_MAP_GPA_RANGE", 2, 3,
 	  prepare_convert, run_convert },
@@ -427,13 +435,13 @@ static const struct guest_op {
 	{ "wrmsr", "MSR VALUE", "write an MSR", 2, 2, prepare_wrmsr,
 	  run_wrmsr },
 	{ "hypercall", "NR [A0 [A1 [A2 [A3]]]]",
-	  "VMCALL or VMMCALL, as the vendor has it", 1, 5, prepare_hypercall,
+	  "VMCALL or VMMCALL, depending on the vendor", 1, 5, prepare_hypercall,
 	  run_hypercall },
 	{ "time", "",
-	  "a Linux guest's own time, and how far it is from the VM's clock", 0,
+	  "read a Linux guest's own time and compare it with the VM's clock", 0,
 	  0, NULL, run_time },
-	{ "halt", "", "HLT, until the next operation", 0, 0, NULL, run_plain },
-	{ "nop", "", "nothing: one KVM_RUN", 0, 0, NULL, run_plain },
+	{ "halt", "", "HLT until the next operation", 0, 0, NULL, run_plain },
+	{ "nop", "", "do nothing: one KVM_RUN", 0, 0, NULL, run_plain },
 };
 
 static int list(struct request *rq)
@@ -465,15 +473,12 @@ int cmd_guest(struct request *rq)
 	if (!op)
 		return err_usage(
 			&rq->err,
-			"no guest operation '%.32s': guest %u help lists "
-			"them",
+			"unknown guest operation '%.32s': 'guest %u help' "
+			"lists all",
 			rq->argv[1], vcpu);
-	if (rq->argc - 2 < op->min || rq->argc - 2 > op->max)
-		return err_usage(&rq->err,
-				 "guest %u %s %s: %d arguments are too %s",
-				 vcpu, op->name, op->args, rq->argc - 2,
-				 rq->argc - 2 < op->min ? "few" : "many");
-	if (op->prepare && op->prepare(rq))
+	if (arg_count(op->name, op->args, rq->argv + 2, rq->argc - 2, op->min,
+		      op->max, &rq->err) ||
+	    (op->prepare && op->prepare(rq)))
 		return -1;
 	json_num(&rq->reply, "vcpu", vcpu);
 	json_str(&rq->reply, "op", op->name);

@@ -38,7 +38,7 @@ int cmd_help(struct request *rq)
 	c = command_find(t, rq->argv[0]);
 	if (!c)
 		return err_range(&rq->err,
-				 "no command '%.64s': help lists them",
+				 "unknown command '%.64s': 'help' lists all",
 				 rq->argv[0]);
 	json_str(&rq->reply, "name", c->name);
 	json_str(&rq->reply, "args", c->args);

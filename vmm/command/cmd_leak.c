@@ -103,10 +103,11 @@ static int leak_off(struct request *rq)
 	if (leak_measure(rq, &page, 1, &res))
 		return -1;
 	if (rq->page->on)
-		return err_state(&rq->err,
-				 "%s is %s before it is switched off: %s",
-				 rq->page->name, leak_state_name(page.state),
-				 page.why);
+		return err_state(
+			&rq->err,
+			"%s was not switched off: the leak check before it "
+			"gave %s: %s",
+			rq->page->name, leak_state_name(page.state), page.why);
 	guess_all(rq->m, &page, 1, &guess);
 	json_str(&rq->reply, "name", rq->page->name);
 	page_json(&page, &rq->reply);
@@ -200,8 +201,10 @@ int cmd_leak(struct request *rq)
 	bool off = rq->argc == 2;
 
 	if (off && strcmp(rq->argv[1], "off"))
-		return err_usage(&rq->err, "leak %s %.32s: off, or nothing",
-				 rq->argv[0], rq->argv[1]);
+		return err_usage(
+			&rq->err,
+			"unexpected argument '%.32s': leak %.32s [off]",
+			rq->argv[1], rq->argv[0]);
 	if (!off && !strcmp(rq->argv[0], "all")) {
 		if (leak_check(rq->s->leak, &rq->err) ||
 		    arg_any_page(m, &rq->err))
@@ -211,10 +214,10 @@ int cmd_leak(struct request *rq)
 	if (request_gpa(rq, 0, &rq->arg[0], &rq->page))
 		return -1;
 	if (off && !rq->page)
-		return err_usage(&rq->err, "leak %s off: not a pv page's name",
+		return err_usage(&rq->err, "leak off: '%s' is not a pv page",
 				 rq->argv[0]);
 	if (off && !rq->page->on)
-		return err_state(&rq->err, "%s is off already", rq->page->name);
+		return err_state(&rq->err, "%s is already off", rq->page->name);
 	rq->arg[0] &= ~(PAGE_SIZE - 1);
 	if (memory_check(&m->memory, rq->arg[0], PAGE_SIZE, PAGE_SIZE,
 			 &rq->err) ||

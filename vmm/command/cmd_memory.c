@@ -107,11 +107,12 @@ static int guard_file(struct request *rq, unsigned int id)
 	pthread_rwlock_unlock(&mem->lock);
 	if (bad == mem->nr_slots)
 		return 0;
-	return err_state(&rq->err,
-			 "slot %u is on gmem file %u, as is slot %u with the "
-			 "guest's own memory: --slot GPA,SIZE,file=N gives it "
-			 "another, gpcvm run --no-guard lets it",
-			 id, mem->slots[id].file, bad);
+	return err_state(
+		&rq->err,
+		"slot %u shares gmem file %u with slot %u, which has the "
+		"guest's own memory: use another file (--slot "
+		"GPA,SIZE,file=N) or gpcvm run --no-guard",
+		id, mem->slots[id].file, bad);
 }
 
 /* A storm may move slots meanwhile, but each keeps its file. */
@@ -161,11 +162,12 @@ int cmd_slot(struct request *rq)
 
 	if (word == SLOT_NONE)
 		return err_usage(&rq->err,
-				 "slot %.32s: delete, restore, move or close",
+				 "slot: expected delete, restore, move or "
+				 "close, got '%.32s'",
 				 rq->argv[0]);
 	if (rq->argc != (move ? 3 : 2))
-		return err_usage(&rq->err, "slot %s SLOT%s", slot_words[word],
-				 move ? " GPA" : "");
+		return err_usage(&rq->err, "expected: slot %s SLOT%s",
+				 slot_words[word], move ? " GPA" : "");
 	if (arg_slot(rq->m, rq->argv[1], &id, &s, &rq->err) ||
 	    (move && num_parse(rq->argv[2], "the gpa", &to, &rq->err)) ||
 	    slot_change(rq, word, id, to))

@@ -33,7 +33,7 @@ int cmd_log(struct request *rq)
 	struct events *ev = &rq->m->events;
 	uint64_t n = LOG_DEFAULT;
 
-	if (rq->argc && num_parse_range(rq->argv[0], "how many events", 1,
+	if (rq->argc && num_parse_range(rq->argv[0], "the number of events", 1,
 					EVENTS_KEPT, &n, &rq->err))
 		return -1;
 	json_array(&rq->reply, "events");
@@ -49,7 +49,8 @@ int cmd_subscribe(struct request *rq)
 	bool off = rq->argc;
 
 	if (off && strcmp(rq->argv[0], "off"))
-		return err_usage(&rq->err, "subscribe %.32s: off or nothing",
+		return err_usage(&rq->err,
+				 "unexpected argument '%.32s': subscribe [off]",
 				 rq->argv[0]);
 	rq->client->subscribe(rq->owner, !off);
 	json_bool(&rq->reply, "subscribed", !off);
@@ -64,7 +65,7 @@ int cmd_record(struct request *rq)
 	if (!strcmp(word, "stop"))
 		return record_stop(rq->s, &rq->reply, &rq->err);
 	if (!*word)
-		return err_usage(&rq->err, "record \"\": to which file?");
+		return err_usage(&rq->err, "record: the file name is empty");
 	if (record_start(rq->s, word, &rq->err))
 		return -1;
 	json_str(&rq->reply, "file", rq->s->record->path);

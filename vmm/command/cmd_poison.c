@@ -16,8 +16,8 @@ static void reply(struct request *rq, uint64_t gpa, const struct poisoned *done)
 	struct machine *m = rq->m;
 
 	event_add(&m->events, EVENT_MACHINE,
-		  "gpa 0x%" PRIx64 " is poisoned, pfn 0x%" PRIx64
-		  ", through %s: lost to the host until it reboots",
+		  "poisoned gpa 0x%" PRIx64 ", pfn 0x%" PRIx64
+		  ", through %s: the host loses the page until it reboots",
 		  gpa, done->pfn, done->by);
 	json_hex(&rq->reply, "gpa", gpa);
 	json_hex(&rq->reply, "len", PAGE_SIZE);
@@ -81,10 +81,11 @@ static int poison_private(struct request *rq)
 		r = poison_found(rq, pfn, changes, &done);
 	}
 	if (r > 0)
-		return err_state(&rq->err,
-				 "memory is punched or converted all the time: "
-				 "the pfn of gpa 0x%" PRIx64 " is not certain",
-				 gpa);
+		return err_state(
+			&rq->err,
+			"memory keeps being punched or converted: cannot "
+			"determine the pfn of gpa 0x%" PRIx64,
+			gpa);
 	if (r)
 		return -1;
 	rq->s->poisoned++;
@@ -104,8 +105,8 @@ int cmd_poison(struct request *rq)
 	if (!rq->s->poisoner)
 		return err_unsupported(
 			&rq->err,
-			"gpcvm has given up the right to poison memory: start "
-			"gpcvm with --poison");
+			"gpcvm has dropped the privilege to poison memory: "
+			"start it with --poison");
 	if (memory_is_private(&m->memory, gpa)) {
 		if (memory_check_open(&m->memory, gpa, len, &rq->err) ||
 		    leak_check(rq->s->leak, &rq->err))

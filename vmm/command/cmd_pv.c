@@ -36,10 +36,10 @@ static int parse_by(struct request *rq, const struct pv_page *p)
 	if (rq->argc < 3 || (!hva && strcmp(word, "gpa")))
 		return rq->argc;
 	if (hva && !p->kind->hva_too)
-		return err_usage(&rq->err,
-				 "pv %s ... hva: KVM takes the gpa only for "
-				 "this kind",
-				 p->name);
+		return err_usage(
+			&rq->err,
+			"pv %s ... hva: KVM accepts only a gpa for this kind",
+			p->name);
 	rq->arg[2] = hva;
 	return rq->argc - 1;
 }
@@ -54,13 +54,16 @@ int cmd_pv(struct request *rq)
 	if (!p)
 		return -1;
 	if (!move && !off && strcmp(what, "on"))
-		return err_usage(&rq->err, "pv %s %.32s: off, on or move GPA",
+		return err_usage(&rq->err,
+				 "pv %s: expected off, on or move GPA, got "
+				 "'%.32s'",
 				 p->name, what);
 	words = off ? rq->argc : parse_by(rq, p);
 	if (words < 0)
 		return -1;
 	if (words != (move ? 3 : 2))
-		return err_usage(&rq->err, "pv %s %s%s", p->name, what,
+		return err_usage(&rq->err, "expected: pv %s %s%s", p->name,
+				 what,
 				 off	? ""
 				 : move ? " GPA [gpa|hva]"
 					: " [gpa|hva]");
@@ -71,10 +74,11 @@ int cmd_pv(struct request *rq)
 		     pv_check_target(rq->m, p, rq->arg[0], &rq->err)))
 		return -1;
 	if (!off && !rq->arg[0] && p->vm->guests)
-		return err_state(&rq->err,
-				 "the guest has not said where %s is: it keeps "
-				 "none, or is not ready",
-				 p->name);
+		return err_state(
+			&rq->err,
+			"the guest has not placed %s: it does not use one, or "
+			"is not ready",
+			p->name);
 	if (!off && pv_check_overlap(p, rq->arg[0], &rq->err))
 		return -1;
 	return request_on_vcpu(rq, p->vcpu, pv_switch_job(p), do_switch, NULL);
@@ -124,8 +128,10 @@ int cmd_check(struct request *rq)
 	const bool nopoke = rq->argc > 1;
 
 	if (nopoke && strcmp(rq->argv[1], "nopoke"))
-		return err_usage(&rq->err, "check %.32s %.32s: only nopoke",
-				 rq->argv[0], rq->argv[1]);
+		return err_usage(&rq->err,
+				 "unexpected argument '%.32s': check %.32s "
+				 "[nopoke]",
+				 rq->argv[1], rq->argv[0]);
 	if (!strcmp(rq->argv[0], "all")) {
 		if (arg_any_page(rq->m, &rq->err))
 			return -1;

@@ -17,8 +17,8 @@ static int regs(struct request *rq, struct vcpu *v)
 	if (!ret)
 		ret = kvm_get_sregs(v->fd, &s);
 	if (ret)
-		return err_kvm(&rq->err, -ret, "registers of vCPU %u",
-			       v->index);
+		return err_kvm(&rq->err, -ret,
+			       "reading the registers of vCPU %u", v->index);
 	const struct {
 		const char *name;
 		uint64_t value;
@@ -54,15 +54,15 @@ static int pin(struct request *rq, unsigned int vcpu)
 	int r;
 
 	if (rq->argc != 3)
-		return err_usage(&rq->err, "vcpu %u pin CPU", vcpu);
+		return err_usage(&rq->err, "expected: vcpu %u pin CPU", vcpu);
 	if (num_parse_range(rq->argv[2], "the host CPU", 0, 1 << 16, &cpu,
 			    &rq->err))
 		return -1;
 	r = vcpu_pin(&rq->m->vcpus[vcpu], (unsigned int)cpu);
 	if (r)
 		return err_set(&rq->err, ERR_RANGE, -r,
-			       "host CPU %" PRIu64
-			       " (is it there, and allowed?)",
+			       "pinning to host CPU %" PRIu64
+			       " (does it exist, and is it allowed?)",
 			       cpu);
 	json_num(&rq->reply, "vcpu", vcpu);
 	json_num(&rq->reply, "cpu", cpu);
@@ -86,8 +86,9 @@ int cmd_vcpu(struct request *rq)
 	if (strcmp(what, "pause") && strcmp(what, "resume"))
 		return err_usage(
 			&rq->err,
-			"vcpu %u %.32s: pause, resume, regs or pin CPU", vcpu,
-			what);
+			"vcpu %u: expected pause, resume, regs or pin CPU, got "
+			"'%.32s'",
+			vcpu, what);
 	rq->arg[0] = what[0] == 'p';
 	vcpu_pause(&rq->m->vcpus[vcpu], rq->arg[0]);
 	return request_on_vcpu(rq, vcpu, JOB_HOST, paused, NULL);

@@ -46,11 +46,12 @@ int guest_guard_msr(struct machine *m, uint32_t msr, uint64_t value,
 		return 0;
 	for (unsigned int i = 0; i < ARRAY_SIZE(vital); i++)
 		if (vital[i].msr == msr)
-			return err_state(e,
-					 "MSR 0x%" PRIx32
-					 " (%s): the guest needs it as it "
-					 "is; gpcvm run --no-guard lets it",
-					 msr, vital[i].name);
+			return err_state(
+				e,
+				"MSR 0x%" PRIx32
+				" (%s): the guest depends on its value; gpcvm "
+				"run --no-guard allows the write",
+				msr, vital[i].name);
 	for (unsigned int i = 0; i < ARRAY_SIZE(writes_to); i++) {
 		uint64_t flags = writes_to[i].flags;
 

@@ -48,7 +48,8 @@ static void fill_up(struct record *r, struct machine *m)
 		return;
 	r->full = true;
 	event_add(&m->events, EVENT_CONTROL,
-		  "recording %s is cut: gpcvm play takes at most %d bytes and "
+		  "recording %s is truncated: gpcvm play accepts at most %d "
+		  "bytes and "
 		  "%d statements",
 		  r->path, SCENARIO_MAX_BYTES, SCENARIO_MAX_STMTS);
 }
@@ -317,9 +318,9 @@ static void failed(struct request *rq, struct record_entry *e,
 		   const struct err *why, FILE *out)
 {
 	if (rq->m->ending)
-		e->why = strdup("cut short by the machine's end");
+		e->why = strdup("interrupted by the machine's end");
 	else if (!rq->owner)
-		e->why = strdup("cut short, its client went");
+		e->why = strdup("interrupted when its client disconnected");
 	else
 		fprintf(out, "expect-error %s\n", err_kind_name(why->kind));
 }
@@ -390,8 +391,9 @@ int record_start(struct session *s, const char *path, struct err *e)
 	struct record *r;
 
 	if (s->record)
-		return err_state(e, "recording to %s: record stop ends that",
-				 s->record->path);
+		return err_state(
+			e, "already recording to %s: end it with 'record stop'",
+			s->record->path);
 	if (keeper_record_try(s->keeper, path, e))
 		return -1;
 	r = calloc(1, sizeof(*r));
@@ -417,7 +419,9 @@ int record_stop(struct session *s, struct json *j, struct err *e)
 	struct record *r = s->record;
 
 	if (!r)
-		return err_state(e, "nothing is recorded: record FILE");
+		return err_state(
+			e, "no recording is running: start one with 'record "
+			   "FILE'");
 	note_kernel(r, s->m);
 	if (record_write(r, s, e))
 		return -1;

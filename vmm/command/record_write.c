@@ -151,13 +151,13 @@ char *record_vm_line(const struct machine *m, struct err *e)
 	free(text);
 	if (l.bad)
 		err_state(e,
-			  "the value of --%s cannot stand in a line of a "
-			  "scenario",
+			  "the value of --%s cannot be written in a scenario "
+			  "line",
 			  l.bad);
 	else
 		err_state(e,
-			  "the machine's options are more than a line of a "
-			  "scenario takes: %d words, %d bytes",
+			  "the machine's options do not fit into a scenario "
+			  "line: at most %d words, %d bytes",
 			  LINE_MAX_WORDS, LINE_MAX_BYTES);
 	return NULL;
 }
@@ -211,11 +211,11 @@ static void put_head(FILE *f, const struct record *r, const struct machine *m)
 	fprintf(f, "# Recorded by gpcvm " GPCVM_VERSION " on Linux %s.\n",
 		u.release);
 	if (!r->from_start)
-		fputs("# Not from the machine's start: what was sent before is "
-		      "missing here.\n",
+		fputs("# Not from the machine's start: earlier requests are "
+		      "missing.\n",
 		      f);
 	if (m->cfg->mem_auto)
-		fputs("# --memory is what auto took.\n", f);
+		fputs("# --memory is the mode that auto chose.\n", f);
 	put_needs(f, r, m);
 	fprintf(f, "%s\n\n", r->vm);
 }
@@ -306,7 +306,7 @@ static int put_storm(FILE *f, const struct record_entry *e, unsigned int left)
 static void put_end(FILE *f, const struct machine *m)
 {
 	if (m->status >= STATUS_SIGNAL)
-		fprintf(f, "# The machine was ended: %s.\n", m->reason);
+		fprintf(f, "# The machine was terminated: %s.\n", m->reason);
 	else
 		fprintf(f, "# The machine ended: %s.\nwait end %d\n", m->reason,
 			m->status);
@@ -327,7 +327,7 @@ static int put_body(FILE *f, const struct record *r, const struct machine *m)
 		i += (unsigned int)n;
 	}
 	if (r->full)
-		fputs("# Cut here: gpcvm play takes no more.\n", f);
+		fputs("# Truncated here: gpcvm play accepts no more.\n", f);
 	else if (m->ending)
 		put_end(f, m);
 	return 0;

@@ -33,11 +33,12 @@ int pv_check_overlap(const struct pv_page *p, uint64_t gpa, struct err *e)
 
 	if (!other)
 		return 0;
-	return err_range(e,
-			 "%s at gpa 0x%" PRIx64 ", %" PRIu32
-			 " bytes, would lie "
-			 "over %s: pv %s off, or another gpa",
-			 p->name, gpa, p->kind->size, other->name, other->name);
+	return err_range(
+		e,
+		"%s at gpa 0x%" PRIx64 ", %" PRIu32
+		" bytes, would overlap %s: switch that off with 'pv %s off', "
+		"or use another gpa",
+		p->name, gpa, p->kind->size, other->name, other->name);
 }
 
 static void count_verdict(struct request *rq, enum pv_verdict verdict)

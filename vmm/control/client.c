@@ -79,7 +79,7 @@ static void refuse_line(struct client *cl, const char *message)
 
 static void client_no_memory(struct client *cl)
 {
-	warn("out of memory: a client's connection is closed");
+	warn("out of memory: closing a client's connection");
 	cl->broken = true;
 }
 
@@ -146,7 +146,8 @@ static bool next_line(struct client *cl, size_t *at)
 		if (cl->eof && len) {
 			refuse_line(
 				cl,
-				"the connection ended within a line, which was not run");
+				"the connection ended within a line: the line "
+				"was not run");
 			*at += len;
 		}
 		return false;

@@ -58,7 +58,7 @@ void client_flush(struct client *cl)
 static void drop_without_reply(struct client *cl)
 {
 	cl->broken = true;
-	warn("out of memory: a client is dropped without its reply");
+	warn("out of memory: dropping a client without its reply");
 }
 
 void client_part(struct client *cl, struct json *part, bool end)

@@ -47,7 +47,7 @@ static void turn_away(int fd, const struct err *e)
 	json_newline(&j);
 	text = json_text(&j);
 	if (text && send(fd, text, j.len, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
-		warn("a connection was refused without a word: %s",
+		warn("a connection was refused without a reply: %s",
 		     strerrordesc_np(errno));
 	json_free(&j);
 	close(fd);
@@ -63,8 +63,7 @@ static void admit(struct control *ctl, int fd)
 			  "connection refused: %s", e.msg);
 		turn_away(fd, &e);
 	} else if (ctl->nr >= ctl->max) {
-		err_state(&e, "there are %u clients: no room for another",
-			  ctl->nr);
+		err_state(&e, "too many connections: %u clients", ctl->nr);
 		turn_away(fd, &e);
 	} else if (client_add(ctl, fd, &e)) {
 		turn_away(fd, &e);
@@ -96,7 +95,7 @@ static bool refuse_for_files(struct control *ctl, int why)
 	ctl->reserve = -1;
 	fd = accept_one(ctl);
 	if (fd >= 0) {
-		err_os(&e, why, "no file for another client");
+		err_os(&e, why, "no file descriptor for another client");
 		turn_away(fd, &e);
 	}
 	open_reserve(ctl);
@@ -110,7 +109,8 @@ static void pause_accepting(struct control *ctl, int why)
 
 	if (!ctl->starved)
 		event_add(&ctl->m->events, EVENT_CONTROL,
-			  "connections have to wait: %s", strerrordesc_np(why));
+			  "cannot accept connections: %s: retrying",
+			  strerrordesc_np(why));
 	ctl->starved = true;
 	if (!timerfd_settime(ctl->retry.fd, 0, &t, NULL))
 		loop_change(&ctl->m->loop, &ctl->accept, 0);

@@ -13,9 +13,9 @@ int operate_can_prefault(struct machine *m, struct err *e)
 	if (kvm_check_extension(m->vm, GPC_CAP_PRE_FAULT_MEMORY) > 0)
 		return 0;
 	return err_unsupported(
-		e, "this kernel has no KVM_PRE_FAULT_MEMORY for "
-		   "this VM (KVM_CAP_PRE_FAULT_MEMORY is 0; Linux 6.12 has "
-		   "it where KVM uses two-dimensional paging)");
+		e, "KVM_PRE_FAULT_MEMORY is not supported for this VM "
+		   "(KVM_CAP_PRE_FAULT_MEMORY is 0): it needs Linux 6.12 and "
+		   "two-dimensional paging");
 }
 
 /*
@@ -69,7 +69,7 @@ int operate_prefault(struct machine *m, struct vcpu *v, uint64_t gpa,
 		if (r < 0 && r != -EINTR && r != -EAGAIN)
 			return prefault_failed(m, gpa, -r, now, e);
 		if (len && (*give_up || v->stop))
-			return err_state(e, "given up at gpa 0x%" PRIx64, gpa);
+			return err_state(e, "cancelled at gpa 0x%" PRIx64, gpa);
 	}
 	return 0;
 }
@@ -87,7 +87,7 @@ int operate_touch(struct vcpu *v, uint64_t gpa, uint64_t len, bool write,
 			return -1;
 		*pages += op.out[1];
 		if (at + n < len && *give_up)
-			return err_state(e, "given up at gpa 0x%" PRIx64,
+			return err_state(e, "cancelled at gpa 0x%" PRIx64,
 					 gpa + at);
 	}
 	return 0;

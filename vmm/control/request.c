@@ -68,14 +68,11 @@ static int lookup(struct request *rq, const char *word)
 
 	if (!c)
 		return err_usage(&rq->err,
-				 "no command '%.64s': help lists them", word);
+				 "unknown command '%.64s': 'help' lists all",
+				 word);
 	rq->cmd = c;
-	if ((unsigned int)rq->argc < c->min || (unsigned int)rq->argc > c->max)
-		return err_usage(&rq->err, "%s %s: %d arguments are too %s",
-				 c->name, c->args, rq->argc,
-				 (unsigned int)rq->argc < c->min ? "few"
-								 : "many");
-	return 0;
+	return arg_count(c->name, c->args, rq->argv, rq->argc, (int)c->min,
+			 (int)c->max, &rq->err);
 }
 
 static int parse(struct request *rq, size_t len, const char **word)
@@ -86,7 +83,7 @@ static int parse(struct request *rq, size_t len, const char **word)
 	if (len && rq->line[len - 1] == '\r')
 		len--; /* sent by clients that end lines as terminals do */
 	if (memchr(rq->line, '\0', len))
-		return err_usage(&rq->err, "the line has a NUL byte in it");
+		return err_usage(&rq->err, "the line contains a NUL byte");
 	if (!utf8_valid(rq->line, len))
 		return err_usage(&rq->err, "the line is not valid UTF-8");
 	rq->line[len] = '\0';
@@ -95,7 +92,7 @@ static int parse(struct request *rq, size_t len, const char **word)
 		return -1;
 	if (!n)
 		return err_usage(&rq->err,
-				 "an empty line: help lists the commands");
+				 "empty line: 'help' lists the commands");
 	*word = words[0];
 	rq->argc = n - 1;
 	memcpy(rq->argv, words + 1, (size_t)(n - 1) * sizeof(*words));
@@ -199,7 +196,7 @@ static void arm_timer(struct pending *p, bool on)
 	if (on)
 		t.it_interval.tv_nsec = t.it_value.tv_nsec = TICK_NS;
 	if (timerfd_settime(p->timer_fd, 0, &t, NULL))
-		warn("timerfd_settime: %s: deadlines are not heeded",
+		warn("timerfd_settime: %s: deadlines are not enforced",
 		     strerrordesc_np(errno));
 }
 
@@ -269,7 +266,7 @@ int request_on_thread(struct request *rq, enum sandbox_kind sandbox,
 		return REQUEST_PENDING;
 	p->first = rq->next;
 	rq->on_thread = NULL;
-	return err_os(&rq->err, r, "a thread for %s", rq->cmd->name);
+	return err_os(&rq->err, r, "creating a thread for %s", rq->cmd->name);
 }
 
 bool request_given_up(const struct request *rq)
@@ -304,10 +301,9 @@ int request_not_run(struct machine *m, struct vcpu *v, const struct patience *p,
 		    struct err *e)
 {
 	if (m->ending)
-		return err_state(e, "the machine ends");
-	return err_state(e, "vCPU %u did not come to the doorbell: %s",
-			 v->index,
-			 *p->doing ? p->doing : "it was not waited for");
+		return err_state(e, "the machine is ending");
+	return err_state(e, "vCPU %u did not reach the doorbell: %s", v->index,
+			 *p->doing ? p->doing : "not waited for");
 }
 
 /* The thread is about to exit. */
@@ -381,7 +377,7 @@ static void detach(struct request *rq)
 		stand_in->err = rq->stuck_why;
 	else
 		err_state(&stand_in->err,
-			  "vCPU %u does not leave the kernel: %s",
+			  "vCPU %u does not return from the kernel: %s",
 			  rq->vcpu->index, rq->patience.doing);
 	end_watched(rq, -1, &stand_in->err);
 	rq->owner = NULL;
@@ -453,7 +449,8 @@ bool pending_stop(struct pending *p)
 		if (!rq->on_thread)
 			continue;
 		if (pthread_timedjoin_np(rq->thread, NULL, &t)) {
-			warn("%s does not end (a hang in the kernel?): going without it",
+			warn("%s does not end (a hang in the kernel?): "
+			     "exiting without it",
 			     rq->cmd->name);
 			return false;
 		}

@@ -170,6 +170,9 @@ int request_not_run(struct machine *m, struct vcpu *v, const struct patience *p,
 
 /* ---- words: @e is range or usage, and quotes the word -------------------- */
 
+/* Check the number of words after @name, which takes @args. */
+int arg_count(const char *name, const char *args, char *const *words, int nr,
+	      int min, int max, struct err *e);
 int arg_vcpu(struct machine *m, const char *word, unsigned int *out,
 	     struct err *e);
 /* Fail (unsupported) without pv pages, as with --kernel. */

@@ -60,7 +60,7 @@ static void watch_asked(struct request *rq, struct asked *a, struct vcpu *v,
 	if (patience_job(&a->patience, v, &a->job, give_up && *give_up) !=
 	    PATIENCE_STUCK)
 		return;
-	err_state(&why, "vCPU %u does not leave the kernel: %s", v->index,
+	err_state(&why, "vCPU %u does not return from the kernel: %s", v->index,
 		  a->patience.doing);
 	request_stuck(rq, &why);
 }

@@ -6,6 +6,20 @@
 #include "base/num.h"
 #include "control/request.h"
 
+int arg_count(const char *name, const char *args, char *const *words, int nr,
+	      int min, int max, struct err *e)
+{
+	const char *gap = *args ? " " : "";
+
+	if (nr < min)
+		return err_usage(e, "missing argument: %s%s%s", name, gap,
+				 args);
+	if (nr > max)
+		return err_usage(e, "unexpected argument '%.32s': %s%s%s",
+				 words[max], name, gap, args);
+	return 0;
+}
+
 int arg_vcpu(struct machine *m, const char *word, unsigned int *out,
 	     struct err *e)
 {
@@ -14,9 +28,8 @@ int arg_vcpu(struct machine *m, const char *word, unsigned int *out,
 	if (num_parse(word, "the vCPU", &n, e))
 		return -1;
 	if (n >= m->nr_vcpus)
-		return err_range(e,
-				 "no vCPU %" PRIu64 ": there are vCPUs 0 to %u",
-				 n, m->nr_vcpus - 1);
+		return err_range(e, "no vCPU %" PRIu64 ": expected 0 to %u", n,
+				 m->nr_vcpus - 1);
 	*out = (unsigned int)n;
 	return 0;
 }
@@ -25,9 +38,9 @@ int arg_any_page(struct machine *m, struct err *e)
 {
 	if (m->pv.nr)
 		return 0;
-	return err_unsupported(e, "a --kernel places its pv pages itself, and "
-				  "gpcvm does not know where: --guest agent "
-				  "has some");
+	return err_unsupported(
+		e, "a --kernel guest places its pv pages itself, unknown to "
+		   "gpcvm: use --guest agent");
 }
 
 struct pv_page *arg_page(struct machine *m, const char *word, struct err *e)
@@ -38,7 +51,7 @@ struct pv_page *arg_page(struct machine *m, const char *word, struct err *e)
 		return NULL;
 
 	if (!p)
-		err_range(e, "no pv page '%.64s': gpc lists them", word);
+		err_range(e, "unknown pv page '%.64s': 'gpc' lists all", word);
 	return p;
 }
 
@@ -53,7 +66,7 @@ int arg_gpa(struct machine *m, const char *word, uint64_t *gpa,
 		return err_range(
 			e,
 			"'%.64s' is neither a gpa nor the name of a pv page "
-			"(gpc lists them)",
+			"('gpc' lists all)",
 			word);
 	*gpa = (*page)->gpa;
 	return 0;
@@ -79,7 +92,8 @@ int arg_attr(const char *word, bool *private, struct err *e)
 	*private = !strcmp(word, "private");
 	if (*private || !strcmp(word, "shared"))
 		return 0;
-	return err_usage(e, "attribute '%.32s': private or shared", word);
+	return err_usage(
+		e, "attribute: expected private or shared, got '%.32s'", word);
 }
 
 int arg_slot(struct machine *m, const char *word, unsigned int *id,
@@ -91,9 +105,8 @@ int arg_slot(struct machine *m, const char *word, unsigned int *id,
 	if (num_parse(word, "the slot", &n, e))
 		return -1;
 	if (n >= mem->nr_slots)
-		return err_range(e,
-				 "no slot %" PRIu64 ": there are slots 0 to %u",
-				 n, mem->nr_slots - 1);
+		return err_range(e, "no slot %" PRIu64 ": expected 0 to %u", n,
+				 mem->nr_slots - 1);
 	*id = (unsigned int)n;
 	memory_slot_now(mem, *id, now);
 	return machine_guard(m, now->gpa, now->size, e);

@@ -17,19 +17,19 @@ static const char usage[] =
 	"Usage: gpcvm ctl [--wait SECONDS] [--json] PATH [COMMAND...]\n"
 	"Send commands to the gpcvm that runs with --control PATH.\n"
 	"\n"
-	"  --wait SECONDS  keep trying to connect for that long\n"
-	"  --json          at the prompt, show replies as they come\n"
-	"  --help          show this\n"
+	"  --wait SECONDS  retry connecting for up to SECONDS\n"
+	"  --json          at the prompt, print replies as JSON\n"
+	"  --help          print this and exit\n"
 	"\n"
-	"The words of COMMAND make one command; a word \";\" starts another. A\n"
-	"word with blanks is sent in double quotes, but one that is the whole\n"
-	"command is sent as it is. Replies are printed as lines of JSON.\n"
+	"The words of COMMAND form one command; a word \";\" starts another.\n"
+	"Words with blanks are sent in double quotes, except a single word,\n"
+	"which is sent unchanged. Replies are printed as lines of JSON.\n"
 	"Without COMMAND, a terminal gets a prompt (Ctrl-D or \"exit\" leaves\n"
-	"it, \"quit\" ends the machine); else commands are read from standard\n"
-	"input, one a line, without empty lines and # comments.\n"
+	"it, \"quit\" ends the machine). Otherwise commands are read from\n"
+	"standard input, one per line; empty lines and # comments are skipped.\n"
 	"\n"
-	"Exit status: 0 all went well, 1 the machine refused a command, 2 wrong\n"
-	"usage, 3 no connection or it was lost.\n"
+	"Exit status: 0 success, 1 a command failed, 2 usage error, 3 no\n"
+	"connection, or it was lost.\n"
 	"\n"
 	"Examples:\n"
 	"  gpcvm ctl /tmp/vm punch clock0 \\; check clock0\n"
@@ -77,15 +77,16 @@ static int parse_options(int argc, char **argv, struct ctl_options *o,
 				e, "ctl: %s needs a value: --wait SECONDS",
 				argv[optind - 1]);
 		default:
-			return err_usage(e,
-					 "ctl: unknown option %s: there are "
-					 "--wait, --json and --help",
-					 argv[optind - 1]);
+			return err_usage(
+				e,
+				"ctl: unknown option %s (see gpcvm ctl --help)",
+				argv[optind - 1]);
 		}
 	}
 	if (optind >= argc)
-		return err_usage(e, "ctl: the path of the control socket is "
-				    "missing: gpcvm ctl PATH [COMMAND...]");
+		return err_usage(
+			e, "ctl: missing argument: the PATH of the control "
+			   "socket (see gpcvm ctl --help)");
 	return 0;
 }
 
@@ -280,7 +281,7 @@ int ctl_main(int argc, char **argv)
 		ret = run_input(&l);
 	link_close(&l);
 	if (ret == CTL_OK && (fflush(stdout) || ferror(stdout))) {
-		warn("standard output: a reply could not be written");
+		warn("writing a reply to standard output failed");
 		ret = CTL_FAILED;
 	}
 	return ret;

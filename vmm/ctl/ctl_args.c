@@ -7,11 +7,11 @@ static int add_text(struct ctl_request *q, const char *s, size_t n,
 		    struct err *e)
 {
 	if (n > LINE_MAX_BYTES - q->len)
-		return err_usage(e,
-				 "the command \"%.40s...\" is longer than %d "
-				 "bytes, which the machine does not accept: "
-				 "make it shorter",
-				 q->len ? q->text : s, LINE_MAX_BYTES);
+		return err_usage(
+			e,
+			"the command \"%.40s...\" is longer than the limit of "
+			"%d bytes",
+			q->len ? q->text : s, LINE_MAX_BYTES);
 	memcpy(q->text + q->len, s, n);
 	q->len += n;
 	q->text[q->len] = 0;
@@ -27,12 +27,12 @@ static int check_bytes(const char *s, size_t n, struct err *e)
 		bad = memchr(s, 0, n);
 	if (!bad)
 		return 0;
-	return err_usage(e,
-			 "the command \"%.*s...\" has a %s in it, which would "
-			 "end it: %s",
-			 (int)(bad - s < 40 ? bad - s : 40), s,
-			 *bad ? "newline" : "NUL byte",
-			 *bad ? "separate commands with ;" : "remove it");
+	return err_usage(
+		e,
+		"the command \"%.*s...\" contains a %s, which would end it: %s",
+		(int)(bad - s < 40 ? bad - s : 40), s,
+		*bad ? "newline" : "NUL byte",
+		*bad ? "separate commands with ;" : "remove it");
 }
 
 static int add_quoted(struct ctl_request *q, const char *s, struct err *e)
@@ -76,9 +76,7 @@ int request_join(int argc, char *const *argv, int *at, struct ctl_request *q,
 		last++;
 	*at = last + 1;
 	if (last == first)
-		return err_usage(e,
-				 "no command before the \";\" at word %d: "
-				 "remove it or write one",
+		return err_usage(e, "no command before the \";\" at word %d",
 				 first + 1);
 	for (int i = first; i < last; i++)
 		if (check_bytes(argv[i], strlen(argv[i]), e))

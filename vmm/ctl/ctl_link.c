@@ -46,16 +46,18 @@ static int connect_error(int en, const char *path, struct err *e)
 				 "that was killed?)",
 				 path);
 	case EAGAIN:
-		return err_state(e,
-				 "%s takes no more connections: is the machine "
-				 "stopped, or are many clients waiting?",
-				 path);
+		return err_state(
+			e,
+			"%s accepts no more connections (is gpcvm stopped, or "
+			"are many clients waiting?)",
+			path);
 	case EACCES:
 	case EPERM:
-		return err_state(e,
-				 "may not use %s: be the user who runs gpcvm, "
-				 "or root",
-				 path);
+		return err_state(
+			e,
+			"no permission to use %s: connect as the user who "
+			"runs gpcvm, or as root",
+			path);
 	default:
 		return err_os(e, en, "cannot connect to %s", path);
 	}
@@ -85,11 +87,12 @@ int link_open(struct ctl_link *l, const char *path, unsigned int wait_s,
 	if (!*path)
 		return err_usage(e, "the path of the control socket is empty");
 	if (strlen(path) >= sizeof(sa.sun_path))
-		return err_usage(e,
-				 "the path %.40s... has %zu bytes, and a Unix "
-				 "socket's may have %zu: use a shorter one, or "
-				 "change the directory",
-				 path, strlen(path), sizeof(sa.sun_path) - 1);
+		return err_usage(
+			e,
+			"the path %.40s... has %zu bytes, but a Unix socket's "
+			"path at most %zu: use a shorter one, or change the "
+			"directory",
+			path, strlen(path), sizeof(sa.sun_path) - 1);
 	memcpy(sa.sun_path, path, strlen(path));
 	for (;;) {
 		long spent;
@@ -178,7 +181,8 @@ int link_fill(struct ctl_link *l)
 const char *link_trouble(const struct ctl_link *l)
 {
 	if (l->too_long)
-		return "a line of more than 16 MiB came: that is no gpcvm";
+		return "received a line of more than 16 MiB: the peer is not "
+		       "gpcvm";
 	return l->closed || l->os_errno ? "the machine closed the connection"
 					: "out of memory for a reply";
 }

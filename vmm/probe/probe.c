@@ -152,7 +152,7 @@ static int print_json(const struct probe *p, const struct err *e)
 		r = -1;
 	json_free(&j);
 	if (r < 0)
-		warn("no memory for the JSON text (free some)");
+		warn("out of memory for the JSON text");
 	return r;
 }
 
@@ -160,21 +160,20 @@ static void usage(FILE *f)
 {
 	fprintf(f,
 		"Usage: gpcvm probe [--json] [--device PATH]\n"
-		"Say what this kernel offers to gpcvm, what is missing and "
-		"what would help.\n"
-		"Nothing of the host is changed; what can be tried is tried on "
-		"throw-away VMs.\n"
+		"Report what this kernel supports, what is missing and what "
+		"would help.\n"
+		"The host is not changed: features are tested on scratch VMs.\n"
 		"\n"
 		"  --json         one JSON object instead of the table\n"
 		"  --device PATH  KVM's device (default: %s)\n"
 		"  --help         print this and exit\n"
 		"  --version      print the version and exit\n"
 		"\n"
-		"In the table \"tried\" was done, \"asked\" is KVM's or the "
-		"kernel's own word.\n"
-		"Exit status: 0 KVM can be used; 1 it cannot (the table is "
-		"printed all the same)\n"
-		"or the output could not be written; 2 wrong usage.\n",
+		"In the table, tried: tested by gpcvm; asked: as reported by "
+		"KVM or the kernel.\n"
+		"Exit status: 0 KVM is usable; 1 it is not (the table is "
+		"printed anyway),\n"
+		"or the output could not be written; 2 usage error.\n",
 		default_dev);
 }
 
@@ -193,7 +192,7 @@ static int wrong_usage(char **argv, int got)
 		warn("probe: unknown option -%c (see gpcvm probe --help)",
 		     optopt);
 	else
-		warn("probe: \"%s\" is no option, or takes no value "
+		warn("probe: unknown option \"%s\", or it takes no value "
 		     "(see gpcvm probe --help)",
 		     arg);
 	return 2;
@@ -233,14 +232,13 @@ static int parse(int argc, char **argv, struct probe_options *o)
 		}
 	}
 	if (!*o->dev) {
-		warn("probe: --device \"\" names no file (give %s)",
+		warn("probe: --device: the path is empty (default: %s)",
 		     default_dev);
 		return 2;
 	}
 	if (optind == argc)
 		return -1;
-	warn("probe: \"%s\" is one argument too many (see gpcvm probe "
-	     "--help)",
+	warn("probe: unexpected argument \"%s\" (see gpcvm probe --help)",
 	     argv[optind]);
 	return 2;
 }
@@ -260,7 +258,7 @@ int probe_main(int argc, char **argv)
 			status = 1;
 	}
 	if (fflush(stdout) || ferror(stdout)) {
-		warn("probe: writing to stdout: %s (is there room?)",
+		warn("probe: writing to stdout: %s (is the disk full?)",
 		     strerror(errno));
 		return 1;
 	}

@@ -30,7 +30,7 @@ static void row_family(const struct probe_ctx *c, struct probe_row *r)
 	const struct gmem_offer *o = &c->offer;
 	bool any = o->family != GMEM_NONE;
 
-	row_use(r, "--family forces it");
+	row_use(r, "forced by --family");
 	row_set(r, any ? PROBE_YES : PROBE_NO, true, "%s",
 		gmem_family_texts[o->family]);
 	if (!any)
@@ -161,7 +161,7 @@ static void row_flags(const struct probe_ctx *c, struct probe_row *r)
 		add_sets(seen, sizeof(seen), taken);
 	}
 	if (!*seen) {
-		row_set(r, PROBE_UNKNOWN, false, "cap 244 says 0x%x", mask);
+		row_set(r, PROBE_UNKNOWN, false, "cap 244 reports 0x%x", mask);
 		row_why(r, "no VM to try them on%s%s: " SEE_ROW "vm-types",
 			err ? ": " : "", err ? strerror(err) : "");
 		return;
@@ -170,12 +170,14 @@ static void row_flags(const struct probe_ctx *c, struct probe_row *r)
 	row_set(r, all ? PROBE_YES : PROBE_NO, true, "%s", seen);
 	if (!all)
 		row_why(r,
-			"cap 244 says 0x%x; flags: %s, or a direct-map series",
+			"cap 244 reports 0x%x; flags: %s, or a direct-map "
+			"series",
 			mask, host_advice_here(LACK_MMAP));
 	else if (mask && (mask & (FLAG_SETS - 1)) != all)
-		row_why(r, "cap 244 says 0x%x, and 0x%x is taken", mask, all);
+		row_why(r, "cap 244 reports 0x%x, but 0x%x is accepted", mask,
+			all);
 	if (err)
-		row_why(r, "not all were tried: %s", strerror(err));
+		row_why(r, "not all could be tried: %s", strerror(err));
 }
 
 /* Write through the mapping, punch, read back. Fails with the failed step. */
@@ -192,7 +194,7 @@ static int write_and_punch(int fd, void *mem, struct err *e)
 	if (r < 0)
 		return err_os(e, -r, "touching the mapped page");
 	if (back != word)
-		return err_state(e, "the page reads 0x%llx, written was 0x%llx",
+		return err_state(e, "the page reads 0x%llx, expected 0x%llx",
 				 (unsigned long long)back,
 				 (unsigned long long)word);
 	if (fallocate(fd, how, 0, (off_t)PAGE_SIZE) < 0)
@@ -201,8 +203,9 @@ static int write_and_punch(int fd, void *mem, struct err *e)
 	if (r < 0)
 		return err_os(e, -r, "reading the punched page");
 	if (back)
-		return err_state(e, "the punched page reads 0x%llx, not zeros",
-				 (unsigned long long)back);
+		return err_state(
+			e, "the punched page reads 0x%llx, expected zeros",
+			(unsigned long long)back);
 	return 0;
 }
 
@@ -252,7 +255,7 @@ static void row_no_direct_map(const struct probe_ctx *c, struct probe_row *r)
 		   0) {
 		/* Allocation removes the folio from the direct map. gmem
 		 * rejects fallocate() without KEEP_SIZE. */
-		row_set(r, PROBE_NO, true, "flags 0x%llx: no page comes",
+		row_set(r, PROBE_NO, true, "flags 0x%llx: no page allocated",
 			(unsigned long long)flags);
 		row_why(r, "fallocate: %s", strerror(errno));
 	} else {
@@ -271,7 +274,7 @@ static void row_attributes(const struct probe_ctx *c, struct probe_row *r)
 
 	row_use(r, "`attr`; gmem-private");
 	if (scratch_vm_create(&v, c->kvm, GPC_VM_SW_PROTECTED, &e) < 0) {
-		row_fail(r, &e, "no VM of type 1; cap 233 says 0x%x",
+		row_fail(r, &e, "no VM of type 1; cap 233 reports 0x%x",
 			 cap_mask(c, GPC_CAP_MEMORY_ATTRIBUTES));
 		row_why(r, "%s: %s", e.msg, host_advice_here(LACK_PRIVATE));
 		return;
@@ -283,10 +286,10 @@ static void row_attributes(const struct probe_ctx *c, struct probe_row *r)
 	if (got == 0)
 		got = scratch_vm_private(&v, PAGE_SIZE, &e);
 	if (got < 0)
-		row_fail(r, &e, "VM type 1: cap 233 says 0x%x", mask);
+		row_fail(r, &e, "VM type 1: cap 233 reports 0x%x", mask);
 	else
 		row_set(r, PROBE_YES, true,
-			"VM type 1: cap 233 says 0x%x; a page set", mask);
+			"VM type 1: cap 233 reports 0x%x; a page set", mask);
 	scratch_vm_close(&v);
 }
 
@@ -323,7 +326,7 @@ static void row_fault_info(const struct probe_ctx *c, struct probe_row *r)
 {
 	unsigned int cap = cap_mask(c, GPC_CAP_MEMORY_FAULT_INFO);
 
-	row_use(r, "a fault's gpa is told");
+	row_use(r, "gpa of memory faults");
 	row_set(r, cap ? PROBE_YES : PROBE_NO, false, "cap 232 is %u", cap);
 	if (!cap)
 		row_why(r, "needs 6.8+");

@@ -18,7 +18,7 @@ static void row_kernel(const struct probe_ctx *c, struct probe_row *r)
 	struct utsname u;
 
 	(void)c;
-	row_use(r, "a note");
+	row_use(r, "information only");
 	if (uname(&u)) {
 		row_set(r, PROBE_UNKNOWN, true, "not known");
 		row_why(r, "uname: %s", strerror(errno));
@@ -48,7 +48,7 @@ static void row_vendor(const struct probe_ctx *c, struct probe_row *r)
 	char found[64] = "";
 
 	(void)c;
-	row_use(r, "a note");
+	row_use(r, "information only");
 	while (d && (de = readdir(d)))
 		if (strncmp(de->d_name, "kvm_", 4) == 0)
 			row_add(found, sizeof(found), "%s%s", *found ? " " : "",
@@ -91,7 +91,7 @@ static void row_cpu_flags(const struct probe_ctx *c, struct probe_row *r)
 	int err;
 
 	(void)c;
-	row_use(r, "a note");
+	row_use(r, "information only");
 	if (f)
 		errno = 0;
 	while (f && !flags && getline(&line, &cap, f) > 0) {
@@ -116,8 +116,8 @@ static void row_cpu_flags(const struct probe_ctx *c, struct probe_row *r)
 	row_set(r, seen ? PROBE_YES : PROBE_NO, true, "%s",
 		seen ?: "neither vmx nor svm");
 	if (!seen)
-		row_why(r, "proves nothing: a KVM that needs neither may be "
-			   "there, " SEE_ROW "kvm");
+		row_why(r, "inconclusive: KVM may work without either, " SEE_ROW
+			   "kvm");
 }
 
 static void row_vm_types(const struct probe_ctx *c, struct probe_row *r)
@@ -146,7 +146,7 @@ static void row_vm_types(const struct probe_ctx *c, struct probe_row *r)
 			row_add(list, sizeof(list), " %s", names[type]);
 	}
 	row_set(r, refused ? row_state(refused) : PROBE_YES, true,
-		"created:%s; cap 235 says 0x%x", *list ? list : " none",
+		"created:%s; cap 235 reports 0x%x", *list ? list : " none",
 		asked > 0 ? (unsigned int)asked : 0);
 	if (refused)
 		row_why(r,
@@ -163,19 +163,19 @@ static void row_limit(const struct probe_ctx *c, struct probe_row *r, long cap,
 	row_set(r, n > 0 ? PROBE_YES : PROBE_UNKNOWN, false, "%d %s",
 		n > 0 ? n : 0, unit);
 	if (n <= 0)
-		row_why(r, "KVM_CHECK_EXTENSION(%ld) answers %d", cap, n);
+		row_why(r, "KVM_CHECK_EXTENSION(%ld) returned %d", cap, n);
 }
 
 static void row_max_vcpus(const struct probe_ctx *c, struct probe_row *r)
 {
 	row_use(r, "--vcpus");
-	row_limit(c, r, KVM_CAP_MAX_VCPUS, "vCPUs a VM");
+	row_limit(c, r, KVM_CAP_MAX_VCPUS, "vCPUs per VM");
 }
 
 static void row_max_slots(const struct probe_ctx *c, struct probe_row *r)
 {
 	row_use(r, "`slot`");
-	row_limit(c, r, KVM_CAP_NR_MEMSLOTS, "slots a VM");
+	row_limit(c, r, KVM_CAP_NR_MEMSLOTS, "slots per VM");
 }
 
 /* Read the mask of @cap, then enable @bit of it on a VM. */

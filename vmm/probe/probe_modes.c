@@ -25,7 +25,7 @@ static void row_anon(const struct probe_ctx *c, struct probe_row *r)
 	struct err e;
 	int got = -1;
 
-	row_use(r, "never by auto");
+	row_use(r, "never chosen by auto");
 	if (scratch_vm_create(&v, c->kvm, GPC_VM_DEFAULT, &e) == 0 &&
 	    scratch_vm_anon(&v, &e) == 0 &&
 	    scratch_vm_vcpu(&v, c->kvm, &e) == 0)
@@ -73,7 +73,7 @@ static bool lacks(const struct probe_ctx *c, struct probe_row *r, bool private,
 		row_why(r, "no SW_PROTECTED_VM with private memory: %s",
 			host_advice_here(LACK_PRIVATE));
 	else if (!private && !c->offer.mappable)
-		row_why(r, "a gmem file cannot be mapped here: %s",
+		row_why(r, "this kernel cannot map gmem files: %s",
 			host_advice_here(LACK_MMAP));
 	else if (no_direct_map && !c->offer.no_direct_map)
 		row_why(r, "no NO_DIRECT_MAP flag: needs a kernel with a "

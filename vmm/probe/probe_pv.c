@@ -161,7 +161,7 @@ static void row_set_clock(const struct probe_ctx *c, struct probe_row *r)
 		"set to %llu, reads %llu", (unsigned long long)want,
 		(unsigned long long)d.clock);
 	if (d.clock < want)
-		row_why(r, "the clock did not take the value");
+		row_why(r, "the clock did not keep the value");
 }
 
 static void row_master(const struct probe_ctx *c, struct probe_row *r)
@@ -247,8 +247,8 @@ static void row_xen(const struct probe_ctx *c, struct probe_row *r)
 		row_add(list, sizeof(list), "%s%s%s", *list ? " " : "",
 			(unsigned int)mask & (1U << i) ? "" : "-", names[i]);
 	}
-	row_set(r, PROBE_YES, false, "cap 38 is 0x%x, of %zu bits %u missing",
-		(unsigned int)mask, ARRAY_SIZE(names), missing);
+	row_set(r, PROBE_YES, false, "cap 38 is 0x%x, %u of %zu bits missing",
+		(unsigned int)mask, missing, ARRAY_SIZE(names));
 	row_why(r, "%s", list);
 	if (xen_offer(c->kvm, false, &offer, &e)) {
 		r->state = PROBE_NO;

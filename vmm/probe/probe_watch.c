@@ -111,9 +111,7 @@ static void row_kcore(const struct probe_ctx *c, struct probe_row *r)
 		row_set(r, PROBE_YES, true, "%s: an ELF header read", path);
 	} else {
 		row_set(r, PROBE_NO, true, "%s: %zd bytes read", path, n);
-		row_why(r, "%s",
-			n < 0 ? strerror(errno)
-			      : "what was read is no ELF header");
+		row_why(r, "%s", n < 0 ? strerror(errno) : "not an ELF header");
 	}
 	close(fd);
 }
@@ -139,7 +137,7 @@ static void row_kmsg(const struct probe_ctx *c, struct probe_row *r)
 	 * (devkmsg_read(), kernel/printk/printk.c). */
 	if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EPIPE))) {
 		row_set(r, PROBE_YES, true, "%s: %s", path,
-			n > 0 ? "a record read" : "open, no record waits");
+			n > 0 ? "a record read" : "open, no record pending");
 	} else {
 		row_set(r, PROBE_NO, true, "%s: nothing read", path);
 		row_why(r, "%s", n < 0 ? strerror(errno) : "end of file");
@@ -178,7 +176,7 @@ static void row_tracefs(const struct probe_ctx *c, struct probe_row *r)
 	int root, events;
 
 	(void)c;
-	row_use(r, "what tracepoints there are, for `check`");
+	row_use(r, "tracepoints, for `check`");
 	root = tracefs_open(&mounted, &e);
 	if (root < 0) {
 		row_set(r, PROBE_NO, true, "%s",
@@ -191,9 +189,9 @@ static void row_tracefs(const struct probe_ctx *c, struct probe_row *r)
 		not_opened(r, "events/kvm", errno,
 			   "no events of KVM: its module is not loaded, or the "
 			   "kernel lacks CONFIG_EVENT_TRACING",
-			   "needs root, or tracefs mounted with gid= of yours");
+			   "needs root, or tracefs mounted with your gid=");
 	else
-		count_events(r, mounted ?: "not mounted, opened as it is",
+		count_events(r, mounted ?: "not mounted, opened directly",
 			     events);
 	close(root);
 }
@@ -204,7 +202,7 @@ static void row_tracepoints(const struct probe_ctx *c, struct probe_row *r)
 	struct trace t;
 
 	(void)c;
-	row_use(r, "\"kernel\" in `check`: what KVM says it wrote");
+	row_use(r, "\"kernel\" in `check`: what KVM reports to have written");
 	trace_open(&t);
 	if (t.there[TRACE_PVCLOCK]) {
 		row_set(r, PROBE_YES, true, "%s, on %u CPUs",
@@ -222,7 +220,7 @@ static void row_delays(const struct probe_ctx *c, struct probe_row *r)
 	struct delays d;
 
 	(void)c;
-	row_use(r, "`delay`: races that are met every time");
+	row_use(r, "`delay`: reproducible races");
 	delays_open(&d, DELAY_DIR);
 	row_set(r, d.dir >= 0 ? PROBE_YES : PROBE_NO, true, "%s: %s", DELAY_DIR,
 		d.dir >= 0	 ? "delays and counts read"

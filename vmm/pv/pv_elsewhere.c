@@ -114,14 +114,14 @@ static const char *place(const struct pv_page *p, uint64_t gpa, char text[48])
 	const struct pv_page *o = owner(p, gpa);
 
 	if (is_alias(p, gpa)) {
-		snprintf(text, 48, "in the shared alias");
+		snprintf(text, 48, "the shared alias");
 		return "alias";
 	}
 	if (p->moved && gpa == p->former) {
-		snprintf(text, 48, "where the page was before");
+		snprintf(text, 48, "the page's former place");
 		return "former";
 	}
-	snprintf(text, 48, "%s%.16s", o ? "in the place of " : "elsewhere",
+	snprintf(text, 48, "%s%.16s", o ? "the place of " : "other memory",
 		 o ? o->name : "");
 	return o ? o->name : "memory";
 }
@@ -142,6 +142,6 @@ void pv_elsewhere(struct pv_page *p, struct vcpu *v, struct json *j,
 	json_str(j, "where", place(p, s.gpa, text));
 	json_hex(j, "gpa", s.gpa);
 	json_object_end(j);
-	snprintf(why + n, 160 - n, "%sit was written %s, gpa 0x%" PRIx64,
+	snprintf(why + n, 160 - n, "%sthe poke wrote to %s, gpa 0x%" PRIx64,
 		 n ? "; " : "", text, s.gpa);
 }

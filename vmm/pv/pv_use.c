@@ -13,7 +13,8 @@ int pv_poke(struct pv_page *p, struct vcpu *v, struct json *j, struct err *e)
 
 	pv_settle(p, v);
 	if (!p->on)
-		return err_state(e, "%s is off: pv %s on", p->name, p->name);
+		return err_state(e, "%s is off: activate it with 'pv %s on'",
+				 p->name, p->name);
 	model_begin(m, pv_index(p), &use);
 	if (p->kind->poke(p, v, j, e)) {
 		model_doubt(m, pv_index(p));
@@ -65,8 +66,9 @@ static void add_alias(const struct pv_page *p, char why[static 160])
 {
 	if (p->by_hva && memory_is_private(p->vm->memory, p->gpa) &&
 	    !strstr(why, "alias"))
-		append(why, "by hva KVM writes the shared alias; the gfn is "
-			    "private");
+		append(why,
+		       "KVM writes the shared alias by hva, but the gfn is "
+		       "private");
 }
 
 /* ---- check -------------------------------------------------------------- */
@@ -102,7 +104,7 @@ static void compare_verdict(struct pv_page *p, const struct judged *d,
 	p->found.as_expected = d->expect == EXPECT_UNKNOWN ||
 			       !strcmp(model, guest);
 	if (nowhere)
-		model = "KVM writes nowhere";
+		model = "KVM cannot write the page";
 	if (verdict == VERDICT_UNSUPPORTED)
 		return;
 	if (!p->found.differs && !nowhere &&
@@ -137,7 +139,8 @@ static int judge(struct pv_page *p, struct vcpu *v, enum pv_how how,
 		return -1;
 	/* Host-side switches happen between two KVM_RUNs. */
 	if (p->changes != changes)
-		return err_state(e, "%s was switched during the check: again",
+		return err_state(e,
+				 "%s was switched during the check: try again",
 				 p->name);
 	p->found.reached = v->mmio == mmio;
 	if (p->found.reached)
@@ -145,10 +148,10 @@ static int judge(struct pv_page *p, struct vcpu *v, enum pv_how how,
 	/* The guest read all ones from gpcvm, not memory. */
 	p->found = (struct pv_found){ 0 };
 	*verdict = VERDICT_ABSENT;
-	snprintf(why, 160, "the guest's access left KVM as MMIO: %s",
+	snprintf(why, 160, "the guest's access exited as MMIO: %s",
 		 memory_present(p->vm->memory, p->gpa)
-			 ? "the slot there has no page for it"
-			 : "no slot is there");
+			 ? "the slot has no page there"
+			 : "no slot covers the gpa");
 	return 0;
 }
 
@@ -181,7 +184,7 @@ static int judge_alone(struct pv_page *p, struct vcpu *v, enum pv_how how,
 	if (use.clear && how != PV_LOOK && !p->found.here)
 		pv_elsewhere(p, v, j, why);
 	else if (!use.clear)
-		append(why, "its memory was changed meanwhile");
+		append(why, "its memory was changed during the check");
 	add_alias(p, why);
 	return 0;
 }

@@ -29,7 +29,7 @@ static int list_ops(struct request *rq)
 static int stop_storm(struct request *rq)
 {
 	if (!rq->s->storm)
-		return err_state(&rq->err, "no storm runs");
+		return err_state(&rq->err, "no storm is running");
 	rq->s->storm_stop = true;
 	json_bool(&rq->reply, "stopping", true);
 	return 0;
@@ -204,9 +204,10 @@ int cmd_storm(struct request *rq)
 	if (rq->argc == 1 && !strcmp(rq->argv[0], "stop"))
 		return stop_storm(rq);
 	if (rq->s->storm)
-		return err_state(&rq->err,
-				 "a storm runs: storm stop ends it, from "
-				 "another connection");
+		return err_state(
+			&rq->err,
+			"a storm is running: end it with 'storm stop' from "
+			"another connection");
 	s = calloc(1, sizeof(*s));
 	if (!s)
 		return err_os(&rq->err, ENOMEM, "memory for a storm");

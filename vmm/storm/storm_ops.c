@@ -25,9 +25,10 @@ static int parse_range(struct storm *s, struct storm_step *st,
 		       char *const *words, int nr, bool guard, struct err *e)
 {
 	if (nr < 1)
-		return err_usage(e, "which GPA?");
+		return err_usage(e, "missing argument: GPA");
 	if (nr > 2)
-		return err_usage(e, "'%.32s' behind GPA LEN", words[2]);
+		return err_usage(e, "unexpected argument '%.32s' after GPA LEN",
+				 words[2]);
 	if (arg_pages(s->m, words, nr, &st->gpa, &st->len, e))
 		return -1;
 	return guard ? machine_guard(s->m, st->gpa, st->len, e) : 0;
@@ -251,10 +252,11 @@ static int parse_pv(struct storm *s, struct storm_step *st, char *const *words,
 	st->move = nr > 1;
 	if (st->move) {
 		if (strcmp(words[1], "move") != 0 || nr != 3)
-			return err_usage(e,
-					 "'%.32s': pv NAME, or pv NAME move "
-					 "GPA",
-					 words[1]);
+			return err_usage(
+				e,
+				"unexpected argument '%.32s': pv NAME [move "
+				"GPA]",
+				words[1]);
 		if (arg_gpa(s->m, words[2], &st->there.gpa, &other, e) ||
 		    pv_check_target(s->m, p, st->there.gpa, e))
 			return -1;
@@ -293,15 +295,18 @@ static int parse_slot(struct storm *s, struct storm_step *st,
 	if (arg_slot(s->m, words[0], &st->slot, &now, e))
 		return -1;
 	if (!now.present)
-		return err_state(e, "slot %u is deleted: slot restore %u",
-				 st->slot, st->slot);
+		return err_state(
+			e,
+			"slot %u is deleted: restore it with 'slot restore %u'",
+			st->slot, st->slot);
 	st->slot_home = now.gpa;
 	st->move = nr > 1;
 	if (!st->move)
 		return 0;
 	if (strcmp(words[1], "move") != 0 || nr != 3)
-		return err_usage(e, "'%.32s': slot N, or slot N move GPA",
-				 words[1]);
+		return err_usage(
+			e, "unexpected argument '%.32s': slot N [move GPA]",
+			words[1]);
 	if (num_parse(words[2], "the gpa", &st->slot_there, e))
 		return -1;
 	return memory_slot_check(&s->m->memory, st->slot, st->slot_there, e);
@@ -331,28 +336,28 @@ static int run_slot(struct storm_thread *t, const struct storm_step *st,
 
 /* Slots are restored first, then attributes, then pv pages, which need both. */
 const struct storm_op storm_ops[] = {
-	{ "slot", "N [move GPA]", "delete and restore; or move there and back",
+	{ "slot", "N [move GPA]", "delete and restore, or move there and back",
 	  1, 3, false, false, parse_slot, run_slot, storm_undo_slot },
 	{ "flip", "GPA [LEN] [page]",
-	  "to private if its first page is shared, and the reverse", 1, 3,
-	  false, false, parse_flip, run_flip, storm_undo_attrs },
+	  "convert to private if the first page is shared, and vice versa", 1,
+	  3, false, false, parse_flip, run_flip, storm_undo_attrs },
 	{ "attr", "GPA [LEN] private|shared", "set the attribute", 2, 3, false,
 	  false, parse_attr, run_attr, storm_undo_attrs },
-	{ "pv", "NAME [move GPA]", "off and on; or move there and back", 1, 3,
+	{ "pv", "NAME [move GPA]", "off and on, or move there and back", 1, 3,
 	  true, false, parse_pv, run_pv, storm_undo_pv },
-	{ "punch", "GPA [LEN] [page]", "give pages back", 1, 3, false, false,
+	{ "punch", "GPA [LEN] [page]", "free pages", 1, 3, false, false,
 	  parse_punch, run_punch, NULL },
-	{ "allocate", "GPA [LEN] [page]", "bring pages in", 1, 3, false, false,
+	{ "allocate", "GPA [LEN] [page]", "allocate pages", 1, 3, false, false,
 	  parse_allocate, run_allocate, NULL },
 	{ "prefault", "VCPU GPA [LEN]", "map pages for the guest", 2, 3, true,
 	  false, parse_prefault, run_prefault, NULL },
 	{ "touch", "VCPU GPA [LEN] [read|write] [page]",
-	  "one access of the guest to each page (read)", 2, 5, true, true,
-	  parse_touch, run_touch, NULL },
+	  "have the guest access each page once (default: read)", 2, 5, true,
+	  true, parse_touch, run_touch, NULL },
 	{ "poke", "NAME", "make the kernel use that page's cache", 1, 1, true,
 	  true, parse_name, run_poke, NULL },
-	{ "check", "NAME", "poke, have the guest read the page, judge it", 1, 1,
-	  true, true, parse_name, run_check, NULL },
+	{ "check", "NAME", "poke, have the guest read the page, and judge it",
+	  1, 1, true, true, parse_name, run_check, NULL },
 };
 
 const unsigned int storm_ops_nr = ARRAY_SIZE(storm_ops);

@@ -45,8 +45,8 @@ static int parse_seconds(const char *word, uint64_t *ns, struct err *e)
 		if (!n || n > 3 || strspn(dot + 1, "0123456789") != n)
 			return err_usage(
 				e,
-				"for '%.32s': seconds, with up to three digits "
-				"after the point",
+				"for: expected seconds with at most three "
+				"decimals, got '%.32s'",
 				word);
 		memcpy(part, dot + 1, n);
 		snprintf(whole, sizeof(whole), "%.*s", (int)(dot - word), word);
@@ -56,8 +56,10 @@ static int parse_seconds(const char *word, uint64_t *ns, struct err *e)
 		return -1;
 	*ns = s * NS_PER_SEC + ms * NS_PER_MS;
 	if (!*ns || *ns > STORM_SECONDS * NS_PER_SEC)
-		return err_range(e, "for %.32s: 0.001 to %" PRIu64 " seconds",
-				 word, STORM_SECONDS);
+		return err_range(e,
+				 "for: expected 0.001 to %" PRIu64
+				 " seconds, got %.32s",
+				 STORM_SECONDS, word);
 	return 0;
 }
 
@@ -66,14 +68,14 @@ static int parse_length(struct storm *s, struct words *w, struct err *e)
 	const char *how = next(w), *much = next(w), *seed;
 
 	if (!how || (strcmp(how, "for") != 0 && strcmp(how, "count") != 0))
-		return err_usage(e,
-				 "storm %.32s: storm for SECONDS or storm "
-				 "count N, then the workers; or storm stop, "
-				 "storm help",
-				 how ?: "");
+		return err_usage(
+			e,
+			"storm %.32s: expected for SECONDS or count N, "
+			"followed by workers; or stop, or help",
+			how ?: "");
 	if (!much)
-		return err_usage(e, "storm %s: how %s?", how,
-				 *how == 'f' ? "many seconds" : "many rounds");
+		return err_usage(e, "missing argument: storm %s %s", how,
+				 *how == 'f' ? "SECONDS" : "N");
 	if (*how == 'f' ? parse_seconds(much, &s->for_ns, e)
 			: num_parse_range(much, "count: the rounds", 1,
 					  UINT64_MAX, &s->count, e))
@@ -83,7 +85,7 @@ static int parse_length(struct storm *s, struct words *w, struct err *e)
 	next(w);
 	seed = next(w);
 	if (!seed)
-		return err_usage(e, "seed: which?");
+		return err_usage(e, "missing argument: seed N");
 	return num_parse(seed, "the seed", &s->seed, e);
 }
 
@@ -119,18 +121,18 @@ static int parse_op(struct storm *s, char *const *words, int nr, struct err *e)
 					 : "x, any, + or &");
 	st->op = find_op(words[0]);
 	if (!st->op)
-		return err_usage(e,
-				 "no operation '%.32s' of a storm: storm help "
-				 "lists them",
-				 words[0]);
+		return err_usage(
+			e,
+			"unknown storm operation '%.32s': 'storm help' lists "
+			"all",
+			words[0]);
 	join(st->text, sizeof(st->text), words, nr);
-	if (nr - 1 < (int)st->op->min || nr - 1 > (int)st->op->max)
-		return err_usage(e, "'%s': %s %s: %d words are too %s",
-				 st->text, st->op->name, st->op->args, nr - 1,
-				 nr - 1 < (int)st->op->min ? "few" : "many");
+
 	/* Before parse(): storm_free() frees what it allocates. */
 	s->nr_steps++;
-	if (!st->op->parse(s, st, words + 1, nr - 1, &why))
+	if (!arg_count(st->op->name, st->op->args, words + 1, nr - 1,
+		       (int)st->op->min, (int)st->op->max, &why) &&
+	    !st->op->parse(s, st, words + 1, nr - 1, &why))
 		return 0;
 	err_set(e, why.kind, 0, "'%s': %s", st->text, why.msg);
 	e->os_errno = why.os_errno;
@@ -193,7 +195,8 @@ static int parse_threads(struct storm *s, struct words *w, struct err *e)
 		return -1;
 	if (s->nr_threads + n > STORM_THREADS)
 		return err_range(e,
-				 "%" PRIu64 " threads: a storm has at most %d",
+				 "%" PRIu64
+				 " threads: at most %d are supported",
 				 s->nr_threads + n, STORM_THREADS);
 	k->thread = s->nr_threads;
 	k->threads = (unsigned int)n;
@@ -241,8 +244,9 @@ int storm_parse(struct storm *s, char *const *words, int nr, struct err *e)
 	if (parse_length(s, &w, e))
 		return -1;
 	if (!w.nr)
-		return err_usage(e, "a storm of nothing: storm help lists the "
-				    "operations");
+		return err_usage(
+			e, "storm without workers: 'storm help' lists the "
+			   "operations");
 	do {
 		if (s->nr_workers == STORM_WORKERS)
 			return err_range(e, "more than %d workers",

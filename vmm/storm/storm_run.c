@@ -301,7 +301,9 @@ static int start_threads(struct storm *s, struct err *e)
 		}
 	}
 	pthread_attr_destroy(&attr);
-	return r ? err_os(e, r, "%u threads for a storm", s->nr_threads) : 0;
+	return r ? err_os(e, r, "creating %u threads for a storm",
+			  s->nr_threads)
+		 : 0;
 }
 
 static void let_go(struct storm *s, bool go)
@@ -375,10 +377,11 @@ static void tell_stuck(struct storm *s)
 
 		if (t->over || !st)
 			continue;
-		err_state(&e,
-			  "thread %u of the storm has not come back from '%s' "
-			  "at gpa 0x%" PRIx64 " (a hang in the kernel?)",
-			  i, st->text, t->now_gpa);
+		err_state(
+			&e,
+			"thread %u of the storm has not returned from '%s' at "
+			"gpa 0x%" PRIx64 " (a hang in the kernel?)",
+			i, st->text, t->now_gpa);
 		request_stuck(s->rq, &e);
 		return;
 	}

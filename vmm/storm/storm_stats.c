@@ -213,10 +213,10 @@ static void note_json(const struct storm_barrier *b, struct json *j)
 	if (b->overlapped * FEW >= b->rounds)
 		return;
 	snprintf(text, sizeof(text),
-		 "%" PRIu64 " of %" PRIu64 " rounds overlapped: the storm has "
-		 "shown little%s",
+		 "only %" PRIu64 " of %" PRIu64
+		 " rounds overlapped: the storm proves little%s",
 		 b->overlapped, b->rounds,
-		 b->crowded ? " (there are more threads than CPUs)" : "");
+		 b->crowded ? " (more threads than CPUs)" : "");
 	json_str(j, "note", text);
 }
 
