@@ -28,7 +28,7 @@ struct pm {
 };
 
 /* Act on a write to the control register: power off for S5. */
-static void control(struct pm *pm)
+static void pm_control(struct pm *pm)
 {
 	unsigned int v = pm->regs[CONTROL_REG] |
 			 (unsigned int)pm->regs[CONTROL_REG + 1] << 8;
@@ -58,7 +58,7 @@ static void acpi_pm_access(void *arg, struct vcpu *v, uint16_t port,
 		else if (at + i >= ENABLE_REG) /* status bits are never set */
 			pm->regs[at + i] = data[i];
 	if (write && at + size > CONTROL_REG)
-		control(pm);
+		pm_control(pm);
 	pthread_mutex_unlock(&pm->lock);
 }
 

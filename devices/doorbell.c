@@ -23,7 +23,7 @@ struct doorbell {
 
 /* ---- reports ------------------------------------------------------------ */
 
-static void report(struct board *b, struct vcpu *v, const uint64_t *w)
+static void agent_report(struct board *b, struct vcpu *v, const uint64_t *w)
 {
 	static const struct {
 		const char *what;
@@ -79,7 +79,8 @@ static bool may_print(struct doorbell *d, const char *what)
 	return r;
 }
 
-static void exception(struct doorbell *d, struct vcpu *v, const uint64_t *w)
+static void agent_exception(struct doorbell *d, struct vcpu *v,
+			    const uint64_t *w)
 {
 	event_add(d->board->events, EVENT_GUEST,
 		  "vcpu %u: unexpected %s (vector %" PRIu64
@@ -96,7 +97,8 @@ static void exception(struct doorbell *d, struct vcpu *v, const uint64_t *w)
 		   w[5], w[6], w[7]);
 }
 
-static void exception_regs(struct doorbell *d, const uint64_t *w, bool low)
+static void agent_exception_regs(struct doorbell *d, const uint64_t *w,
+				 bool low)
 {
 	static const char *const names[2][8] = {
 		{ "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "cr3" },
@@ -114,7 +116,7 @@ static void exception_regs(struct doorbell *d, const uint64_t *w, bool low)
 			   n[i + 3], w[i + 3]);
 }
 
-static void panic(struct board *b, struct vcpu *v, const uint64_t *w)
+static void agent_panic(struct board *b, struct vcpu *v, const uint64_t *w)
 {
 	char text[DB_WORDS * 8 + 1];
 
@@ -141,7 +143,7 @@ static void words_from_regs(const struct kvm_regs *r, uint64_t *w)
 	w[7] = r->r11;
 }
 
-static void at_door(struct vcpu *v, const struct kvm_regs *regs, bool wait)
+static void agent_idle(struct vcpu *v, const struct kvm_regs *regs, bool wait)
 {
 	struct agent *a = &v->agent;
 
@@ -176,8 +178,8 @@ static void answer_time(struct board *b, struct vcpu *v,
 	vcpu_set_regs(v, &answer);
 }
 
-static void call(struct doorbell *d, struct vcpu *v,
-		 const struct kvm_regs *regs)
+static void doorbell_call(struct doorbell *d, struct vcpu *v,
+			  const struct kvm_regs *regs)
 {
 	struct board *b = d->board;
 	uint64_t w[DB_WORDS];
@@ -188,33 +190,33 @@ static void call(struct doorbell *d, struct vcpu *v,
 		agent_ready(b, v, w);
 		break;
 	case DB_NEXT:
-		at_door(v, regs, true);
+		agent_idle(v, regs, true);
 		break;
 	case DB_POLL:
-		at_door(v, regs, false);
+		agent_idle(v, regs, false);
 		break;
 	case DB_START_APS:
 		b->start_aps(b->machine, (uint32_t)w[0]);
 		break;
 	case DB_REPORT:
-		report(b, v, w);
+		agent_report(b, v, w);
 		break;
 	case DB_TIME:
 		answer_time(b, v, regs);
 		break;
 	case DB_EXCEPTION:
-		exception(d, v, w);
+		agent_exception(d, v, w);
 		break;
 	case DB_EXC_REGS0:
-		exception_regs(d, w, true);
+		agent_exception_regs(d, w, true);
 		break;
 	case DB_EXC_REGS1:
-		exception_regs(d, w, false);
+		agent_exception_regs(d, w, false);
 		b->end(b->machine, STATUS_GUEST,
 		       "vCPU %u: unexpected exception in the guest", v->index);
 		break;
 	case DB_PANIC:
-		panic(b, v, w);
+		agent_panic(b, v, w);
 		break;
 	case DB_EXIT:
 		b->end(b->machine, (int)(w[0] & 0xff), "the guest has ended");
@@ -237,7 +239,7 @@ static void doorbell_access(void *arg, struct vcpu *v, uint16_t port,
 		return;
 	}
 	if (!vcpu_get_regs(v, &regs))
-		call(arg, v, &regs);
+		doorbell_call(arg, v, &regs);
 }
 
 /* ---- the device --------------------------------------------------------- */

@@ -23,7 +23,7 @@ struct fw_cfg {
 	unsigned int at;
 };
 
-static void choose(struct fw_cfg *f, unsigned int key)
+static void fw_cfg_select(struct fw_cfg *f, unsigned int key)
 {
 	uint64_t value = 0;
 
@@ -58,7 +58,7 @@ static void fw_cfg_access(void *arg, struct vcpu *v, uint16_t port,
 	if (!write)
 		memset(data, 0, size);
 	if (write && port == PORT && size == 2)
-		choose(f, data[0] | (unsigned int)data[1] << 8);
+		fw_cfg_select(f, data[0] | (unsigned int)data[1] << 8);
 	if (!write && port == PORT + 1 && f->at < ITEM_SIZE)
 		data[0] = f->item[f->at++];
 	pthread_mutex_unlock(&f->lock);

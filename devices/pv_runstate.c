@@ -93,9 +93,9 @@ static bool runstate_wrote(const struct pv_page *p, const uint8_t *bytes)
 
 /* Have the guest read the area after the clock was set
  * to found.set, and judge. */
-static int read_and_judge(struct pv_page *p, struct vcpu *v, struct json *j,
-			  enum pv_verdict *verdict, char why[static 160],
-			  struct err *e)
+static int runstate_read(struct pv_page *p, struct vcpu *v, struct json *j,
+			 enum pv_verdict *verdict, char why[static 160],
+			 struct err *e)
 {
 	struct agent_op op = {
 		.op = OP_RUNSTATE,
@@ -118,7 +118,7 @@ static int runstate_check(struct pv_page *p, struct vcpu *v, struct json *j,
 	if (pvclock_set(p->vm, &p->found.set, e))
 		return -1;
 	json_num(j, "set", p->found.set);
-	return read_and_judge(p, v, j, verdict, why, e);
+	return runstate_read(p, v, j, verdict, why, e);
 }
 
 /* Loading the vCPU, here for the guest to read the area, makes KVM write it
@@ -130,7 +130,7 @@ static int runstate_look(struct pv_page *p, struct vcpu *v, struct json *j,
 	if (pvclock_from(p->vm, &p->found.set, e))
 		return -1;
 	json_num(j, "clock", p->found.set);
-	return read_and_judge(p, v, j, verdict, why, e);
+	return runstate_read(p, v, j, verdict, why, e);
 }
 
 const struct pv_kind pv_runstate_kind = {

@@ -40,7 +40,7 @@ static void steal_json(const char *key, const struct agent_op *op,
 }
 
 /* Is @after at least one whole update later than @before? */
-static bool goes_on(uint32_t before, uint32_t after)
+static bool is_later(uint32_t before, uint32_t after)
 {
 	uint32_t up = after - before; /* 32 bits that may wrap */
 
@@ -74,7 +74,7 @@ enum pv_verdict steal_judge(const struct agent_op *first,
 		snprintf(why, 160, "the page reads as zeros");
 		return VERDICT_STALE;
 	}
-	if (!goes_on(left, now)) {
+	if (!is_later(left, now)) {
 		snprintf(why, 160,
 			 "version %" PRIu32 " does not continue from %" PRIu32
 			 ", which the guest had written",
@@ -193,34 +193,34 @@ struct steal_readings {
 	enum pv_verdict preempted;
 };
 
-static void read_delay(const struct vcpu *v, struct steal_delay *d,
-		       uint64_t *ns)
+static void read_run_delay(const struct vcpu *v, struct steal_delay *d,
+			   uint64_t *ns)
 {
 	d->known = d->known && !vcpu_run_delay(v, ns);
 }
 
-static int read_twice(struct pv_page *p, struct vcpu *v,
-		      struct steal_readings *r, struct json *j,
-		      char why[static 160], struct err *e)
+static int steal_read_twice(struct pv_page *p, struct vcpu *v,
+			    struct steal_readings *r, struct json *j,
+			    char why[static 160], struct err *e)
 {
 	struct steal_delay *d = &r->delay;
 
-	read_delay(v, d, &d->start);
+	read_run_delay(v, d, &d->start);
 	if (agent_call(v, &r->first, e))
 		return -1;
-	read_delay(v, d, &d->between[0]);
+	read_run_delay(v, d, &d->between[0]);
 	if (p->found.full && r->first.out[0] == ST_OK &&
 	    check_preempted(p, v, j, &r->preempted, why, e))
 		return -1;
-	read_delay(v, d, &d->between[1]);
+	read_run_delay(v, d, &d->between[1]);
 	if (agent_call(v, &r->second, e))
 		return -1;
-	read_delay(v, d, &d->end);
+	read_run_delay(v, d, &d->end);
 	return 0;
 }
 
-static enum pv_verdict judge_all(const struct steal_readings *r,
-				 char why[static 160])
+static enum pv_verdict steal_judge_all(const struct steal_readings *r,
+				       char why[static 160])
 {
 	enum pv_verdict verdict;
 
@@ -249,9 +249,9 @@ static int steal_check(struct pv_page *p, struct vcpu *v, struct json *j,
 
 	r.first.in[0] = p->gpa;
 	r.first.in[1] = r.left;
-	if (read_twice(p, v, &r, j, why, e))
+	if (steal_read_twice(p, v, &r, j, why, e))
 		return -1;
-	*verdict = judge_all(&r, why);
+	*verdict = steal_judge_all(&r, why);
 	if (*verdict == VERDICT_FRESH)
 		*verdict = r.preempted;
 	if (r.first.out[0] == ST_OK)
@@ -265,7 +265,7 @@ static int steal_check(struct pv_page *p, struct vcpu *v, struct json *j,
 
 /* Read the area from the host before the vCPU runs
  * again, as OP_STEAL's answer. */
-static bool peek(const struct pv_page *p, struct agent_op *op)
+static bool steal_peek(const struct pv_page *p, struct agent_op *op)
 {
 	struct kvm_steal_time area;
 	uint64_t pages;
@@ -310,7 +310,7 @@ static int steal_look(struct pv_page *p, struct vcpu *v, struct json *j,
 		      struct err *e)
 {
 	struct agent_op host, op = { .op = OP_STEAL, .in = { p->gpa } };
-	const bool seen = peek(p, &host);
+	const bool seen = steal_peek(p, &host);
 
 	if (agent_call(v, &op, e))
 		return -1;
@@ -351,7 +351,7 @@ static bool steal_lands(struct pv_page *p, struct vcpu *v, uint64_t gpa)
 		struct agent_op nop = { .op = OP_NOP };
 
 		if (agent_do(v, &nop, NULL) || !peek_version(p, gpa, &after) ||
-		    !goes_on(before, after))
+		    !is_later(before, after))
 			return false;
 		before = after;
 	}

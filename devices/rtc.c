@@ -45,14 +45,14 @@ static uint8_t rtc_number(const struct rtc *r, int n)
 	return (uint8_t)(r->cmos[REG_B] & B_BINARY ? n : n / 10 << 4 | n % 10);
 }
 
-static uint8_t hours(const struct rtc *r, int h)
+static uint8_t rtc_hours(const struct rtc *r, int h)
 {
 	if (r->cmos[REG_B] & B_24H)
 		return rtc_number(r, h);
 	return rtc_number(r, (h + 11) % 12 + 1) | (h >= 12 ? PM : 0);
 }
 
-static uint8_t read_reg(const struct rtc *r)
+static uint8_t rtc_read(const struct rtc *r)
 {
 	time_t now = time(NULL);
 	struct tm t;
@@ -64,7 +64,7 @@ static uint8_t read_reg(const struct rtc *r)
 	case MINUTES:
 		return rtc_number(r, t.tm_min);
 	case HOURS:
-		return hours(r, t.tm_hour);
+		return rtc_hours(r, t.tm_hour);
 	case WEEKDAY:
 		return rtc_number(r, t.tm_wday + 1);
 	case DAY:
@@ -98,7 +98,7 @@ static void rtc_access(void *arg, struct vcpu *v, uint16_t port,
 	else if (write)
 		r->cmos[r->index] = data[0];
 	else if (port == PORT + 1)
-		data[0] = read_reg(r);
+		data[0] = rtc_read(r);
 	pthread_mutex_unlock(&r->lock);
 }
 

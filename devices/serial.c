@@ -63,13 +63,13 @@ static void serial_put(struct serial *s, struct vcpu *v, uint8_t c)
 			  strerrordesc_np(out_error()));
 }
 
-static void push(struct serial *s, uint8_t c)
+static void serial_push(struct serial *s, uint8_t c)
 {
 	if (s->head - s->tail < RX_SIZE)
 		s->rx[s->head++ % RX_SIZE] = c;
 }
 
-static uint8_t pending(const struct serial *s)
+static uint8_t serial_pending(const struct serial *s)
 {
 	if (s->ier & IER_RX && s->head != s->tail)
 		return IIR_RX;
@@ -81,7 +81,7 @@ static uint8_t pending(const struct serial *s)
 static void update_line(struct serial *s)
 {
 	bool line = s->mcr & MCR_OUT2 && !(s->mcr & MCR_LOOP) &&
-		    pending(s) != IIR_NONE;
+		    serial_pending(s) != IIR_NONE;
 
 	if (line == s->line || !s->board->irq)
 		return;
@@ -91,14 +91,14 @@ static void update_line(struct serial *s)
 
 static uint8_t read_iir(struct serial *s)
 {
-	uint8_t r = pending(s);
+	uint8_t r = serial_pending(s);
 
 	if (r == IIR_THRI)
 		s->thri = false;
 	return r;
 }
 
-static uint8_t read_reg(struct serial *s, unsigned int reg)
+static uint8_t serial_read(struct serial *s, unsigned int reg)
 {
 	bool dlab = s->lcr & LCR_DLAB;
 
@@ -131,7 +131,7 @@ static uint8_t read_reg(struct serial *s, unsigned int reg)
 }
 
 /* Return true if @c has to be sent. */
-static bool write_reg(struct serial *s, unsigned int reg, uint8_t c)
+static bool serial_write(struct serial *s, unsigned int reg, uint8_t c)
 {
 	bool dlab = s->lcr & LCR_DLAB;
 
@@ -144,7 +144,7 @@ static bool write_reg(struct serial *s, unsigned int reg, uint8_t c)
 		s->thri = true; /* sent at once */
 		if (!(s->mcr & MCR_LOOP))
 			return true;
-		push(s, c);
+		serial_push(s, c);
 		break;
 	case IER:
 		if (dlab) {
@@ -178,9 +178,9 @@ static void serial_access(void *arg, struct vcpu *v, uint16_t port,
 
 	pthread_mutex_lock(&s->lock);
 	if (write)
-		send = write_reg(s, port - PORT, data[0]);
+		send = serial_write(s, port - PORT, data[0]);
 	else
-		data[0] = read_reg(s, port - PORT);
+		data[0] = serial_read(s, port - PORT);
 	update_line(s);
 	pthread_mutex_unlock(&s->lock);
 	if (send)
@@ -198,7 +198,7 @@ static void stop_listening(struct serial *s)
 	s->listening = false;
 }
 
-static void input(void *arg, uint32_t events)
+static void serial_input(void *arg, uint32_t events)
 {
 	struct serial *s = arg;
 	uint8_t buf[RX_SIZE];
@@ -213,7 +213,7 @@ static void input(void *arg, uint32_t events)
 	}
 	pthread_mutex_lock(&s->lock);
 	for (ssize_t i = 0; i < n; i++)
-		push(s, buf[i]);
+		serial_push(s, buf[i]);
 	update_line(s);
 	pthread_mutex_unlock(&s->lock);
 }
@@ -241,7 +241,7 @@ static int serial_init(struct board *b, void *state, struct err *e)
 	s->board = b;
 	pthread_mutex_init(&s->lock, NULL);
 	take_terminal(s);
-	s->in = (struct loop_source){ STDIN_FILENO, input, s };
+	s->in = (struct loop_source){ STDIN_FILENO, serial_input, s };
 	/* Reading another job's terminal would stop gpcvm (SIGTTIN). */
 	if (!s->raw && isatty(STDIN_FILENO))
 		return 0;

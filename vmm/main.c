@@ -39,7 +39,7 @@ static const struct {
 	  "report what this kernel supports, and what is missing" },
 };
 
-static void usage(FILE *to)
+static void main_usage(FILE *to)
 {
 	fputs("Usage: gpcvm SUBCOMMAND [OPTION]...\n"
 	      "A small virtual machine monitor that exercises KVM's gfn_to_pfn_caches\n"
@@ -90,7 +90,7 @@ int main(int argc, char **argv)
 	/* Continue without /dev/null. */
 	(void)open_standard_files();
 	if (argc < 2) {
-		usage(stderr);
+		main_usage(stderr);
 		return STATUS_USAGE;
 	}
 	for (unsigned int i = 0; i < ARRAY_SIZE(subcommands); i++)
@@ -99,7 +99,7 @@ int main(int argc, char **argv)
 				       ? version()
 				       : run_subcommand(i, argc - 1, argv + 1);
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "help")) {
-		usage(stdout);
+		main_usage(stdout);
 		return STATUS_OK;
 	}
 	if (!strcmp(argv[1], "--version"))

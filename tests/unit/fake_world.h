@@ -123,7 +123,7 @@ void *mmap(void *addr, size_t len, int prot, int flags, int fd, off_t at)
 	return p;
 }
 
-bool request_given_up(const struct request *rq)
+bool request_cancelled(const struct request *rq)
 {
 	(void)rq;
 	return w.leave;

@@ -8,7 +8,7 @@
 #include "host/delay.h"
 #include "keeper/keeper.h"
 
-static int show(struct request *rq)
+static int delays_json(struct request *rq)
 {
 	struct keeper *k = rq->s->keeper;
 	struct json *j = &rq->reply;
@@ -56,7 +56,7 @@ int cmd_delay(struct request *rq)
 	uint64_t us;
 
 	if (!rq->argc)
-		return show(rq);
+		return delays_json(rq);
 	if (parse_which(rq->argv[0], &from, &to, &rq->err))
 		return -1;
 	if (rq->argc < 2)
@@ -68,5 +68,5 @@ int cmd_delay(struct request *rq)
 	for (enum delay i = from; i < to; i++)
 		if (keeper_delay_set(rq->s->keeper, i, (uint32_t)us, &rq->err))
 			return -1;
-	return show(rq);
+	return delays_json(rq);
 }

@@ -16,8 +16,8 @@
 
 /* Parse the GPA at words[i]. GPA..GPA+@len must be in RAM and, if @writes, not
  * be the guest's own memory. */
-static int target(struct request *rq, int i, uint64_t len, uint64_t align,
-		  bool writes)
+static int prepare_target(struct request *rq, int i, uint64_t len,
+			  uint64_t align, bool writes)
 {
 	struct pv_page *page;
 
@@ -55,7 +55,7 @@ static int prepare_read(struct request *rq)
 	if (rq->argc > 3 && num_parse_range(rq->argv[3], "the length", 1,
 					    READ_MAX, &len, &rq->err))
 		return -1;
-	return target(rq, 2, len, 1, false);
+	return prepare_target(rq, 2, len, 1, false);
 }
 
 static int run_read(struct request *rq, struct vcpu *v)
@@ -100,7 +100,7 @@ static int prepare_write(struct request *rq)
 				 "value 0x%" PRIx64
 				 " does not fit into %" PRIu64 " bytes",
 				 rq->arg[2], size);
-	return target(rq, 2, size, 1, true);
+	return prepare_target(rq, 2, size, 1, true);
 }
 
 static int run_write(struct request *rq, struct vcpu *v)
@@ -121,8 +121,8 @@ static int run_write(struct request *rq, struct vcpu *v)
 
 /* Run @op over the range in chunks. Sets in[0] and in[1]. With @sum, add up the
  * results w1; otherwise op->out keeps the last result. */
-static int chunks(struct request *rq, struct vcpu *v, struct agent_op *op,
-		  uint64_t *sum)
+static int run_chunks(struct request *rq, struct vcpu *v, struct agent_op *op,
+		      uint64_t *sum)
 {
 	for (uint64_t at = 0, n; at < rq->arg[1]; at += n) {
 		n = rq->arg[1] - at < CHUNK ? rq->arg[1] - at : CHUNK;
@@ -150,7 +150,7 @@ static int prepare_fill(struct request *rq)
 	    num_parse_range(rq->argv[4], "the byte", 0, 255, &rq->arg[2],
 			    &rq->err))
 		return -1;
-	return target(rq, 2, len, 1, true);
+	return prepare_target(rq, 2, len, 1, true);
 }
 
 static int run_fill(struct request *rq, struct vcpu *v)
@@ -159,7 +159,7 @@ static int run_fill(struct request *rq, struct vcpu *v)
 	uint64_t ignored = 0;
 
 	scribble(rq);
-	if (chunks(rq, v, &op, &ignored))
+	if (run_chunks(rq, v, &op, &ignored))
 		return -1;
 	scribble(rq);
 	range_json(rq);
@@ -172,14 +172,14 @@ static int prepare_hash(struct request *rq)
 
 	if (num_parse(rq->argv[3], "the length", &len, &rq->err))
 		return -1;
-	return target(rq, 2, len, 8, false);
+	return prepare_target(rq, 2, len, 8, false);
 }
 
 static int run_hash(struct request *rq, struct vcpu *v)
 {
 	struct agent_op op = { .op = OP_HASH, .in = { 0, 0, HASH_INIT } };
 
-	if (chunks(rq, v, &op, NULL))
+	if (run_chunks(rq, v, &op, NULL))
 		return -1;
 	range_json(rq);
 	json_hex(&rq->reply, "hash", op.out[1]);
@@ -201,7 +201,7 @@ static int prepare_touch(struct request *rq)
 				 rq->argv[4]);
 	if (last == 3 && num_parse(rq->argv[3], "the length", &len, &rq->err))
 		return -1;
-	return target(rq, 2, len, 1, rq->arg[2]);
+	return prepare_target(rq, 2, len, 1, rq->arg[2]);
 }
 
 static int run_touch(struct request *rq, struct vcpu *v)
@@ -227,7 +227,7 @@ static int prepare_canary(struct request *rq)
 		return err_usage(&rq->err,
 				 "canary: expected plant or check, got '%.32s'",
 				 what);
-	return target(rq, 2, PAGE_SIZE, PAGE_SIZE, !rq->arg[2]);
+	return prepare_target(rq, 2, PAGE_SIZE, PAGE_SIZE, !rq->arg[2]);
 }
 
 static int run_canary(struct request *rq, struct vcpu *v)
@@ -268,7 +268,7 @@ static int prepare_convert(struct request *rq)
 	if (rq->argc == 5 &&
 	    num_parse(rq->argv[3], "the length", &len, &rq->err))
 		return -1;
-	if (target(rq, 2, len, PAGE_SIZE, true))
+	if (prepare_target(rq, 2, len, PAGE_SIZE, true))
 		return -1;
 	return memory_can_be_private(&rq->m->memory, &rq->err);
 }
@@ -413,7 +413,7 @@ static const struct guest_op {
 	int min, max; /* arguments after the name */
 	int (*prepare)(struct request *rq);
 	request_vcpu_fn run;
-} ops[] = {
+} guest_ops[] = {
 	{ "read", "GPA [LEN]", "read bytes, at most 4096 (default: 8)", 1, 2,
 	  prepare_read, run_read },
 	{ "write", "GPA VALUE [1|2|4|8]",
@@ -444,14 +444,14 @@ static const struct guest_op {
 	{ "nop", "", "do nothing: one KVM_RUN", 0, 0, NULL, run_plain },
 };
 
-static int list(struct request *rq)
+static int list_guest_ops(struct request *rq)
 {
 	json_array(&rq->reply, "ops");
-	for (unsigned int i = 0; i < ARRAY_SIZE(ops); i++) {
+	for (unsigned int i = 0; i < ARRAY_SIZE(guest_ops); i++) {
 		json_object(&rq->reply, NULL);
-		json_str(&rq->reply, "name", ops[i].name);
-		json_str(&rq->reply, "args", ops[i].args);
-		json_str(&rq->reply, "help", ops[i].help);
+		json_str(&rq->reply, "name", guest_ops[i].name);
+		json_str(&rq->reply, "args", guest_ops[i].args);
+		json_str(&rq->reply, "help", guest_ops[i].help);
 		json_object_end(&rq->reply);
 	}
 	json_array_end(&rq->reply);
@@ -466,10 +466,10 @@ int cmd_guest(struct request *rq)
 	if (request_vcpu(rq, 0, &vcpu))
 		return -1;
 	if (!strcmp(rq->argv[1], "help"))
-		return list(rq);
-	for (unsigned int i = 0; i < ARRAY_SIZE(ops); i++)
-		if (!strcmp(ops[i].name, rq->argv[1]))
-			op = &ops[i];
+		return list_guest_ops(rq);
+	for (unsigned int i = 0; i < ARRAY_SIZE(guest_ops); i++)
+		if (!strcmp(guest_ops[i].name, rq->argv[1]))
+			op = &guest_ops[i];
 	if (!op)
 		return err_usage(
 			&rq->err,

@@ -218,14 +218,14 @@ int cmd_caps(struct request *rq)
 	return 0;
 }
 
-static const char *attribute(struct machine *m, uint64_t gpa)
+static const char *attribute_name(struct machine *m, uint64_t gpa)
 {
 	if (m->memory.mode != MEM_GMEM_PRIVATE)
 		return "none";
 	return memory_is_private(&m->memory, gpa) ? "private" : "shared";
 }
 
-static void backing(struct machine *m, uint64_t gpa, char *buf, size_t len)
+static void backing_text(struct machine *m, uint64_t gpa, char *buf, size_t len)
 {
 	const struct mem_slot *s;
 	const struct mem_file *f;
@@ -249,14 +249,14 @@ static void backing(struct machine *m, uint64_t gpa, char *buf, size_t len)
 	pthread_rwlock_unlock(&m->memory.lock);
 }
 
-static void page_json(struct machine *m, const struct pv_page *p,
-		      struct json *j)
+static void pv_page_json(struct machine *m, const struct pv_page *p,
+			 struct json *j)
 {
 	uint64_t gpa = p->gpa, first;
 	bool by_hva = p->by_hva;
 	char text[80];
 
-	backing(m, gpa, text, sizeof(text));
+	backing_text(m, gpa, text, sizeof(text));
 	json_object(j, NULL);
 	json_str(j, "name", p->name);
 	json_str(j, "kind", p->kind->compatible + sizeof("gpcvm,") - 1);
@@ -272,7 +272,7 @@ static void page_json(struct machine *m, const struct pv_page *p,
 	json_str(j, "cached_by", pv_cached_by(p));
 	json_num(j, "caches", pv_span(p, &first) / PAGE_SIZE);
 	json_str(j, "backing", text);
-	json_str(j, "attribute", attribute(m, gpa));
+	json_str(j, "attribute", attribute_name(m, gpa));
 	model_json(&m->pv.model, pv_index(p), j);
 	json_object_end(j);
 }
@@ -283,7 +283,7 @@ int cmd_gpc(struct request *rq)
 
 	json_array(&rq->reply, "pages");
 	for (unsigned int i = 0; i < pv->nr; i++)
-		page_json(rq->m, &pv->pages[i], &rq->reply);
+		pv_page_json(rq->m, &pv->pages[i], &rq->reply);
 	json_array_end(&rq->reply);
 	return 0;
 }

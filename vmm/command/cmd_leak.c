@@ -18,23 +18,23 @@ struct row {
 };
 
 /* The model's expectation for a page, read before the measurement. */
-struct guess {
+struct expect {
 	enum model_map map;
 	uint64_t changes; /* the model's counter at that time */
 };
 
-static void guess_all(struct machine *m, const struct leak_page *pages,
-		      unsigned int nr, struct guess *guesses)
+static void expect_all(struct machine *m, const struct leak_page *pages,
+		       unsigned int nr, struct expect *expects)
 {
 	for (unsigned int i = 0; i < nr; i++)
-		guesses[i].map = model_direct_map(&m->pv.model, pages[i].gpa,
-						  &guesses[i].changes);
+		expects[i].map = model_direct_map(&m->pv.model, pages[i].gpa,
+						  &expects[i].changes);
 }
 
 /* Compare the measurement with the expectation, unless an operation of gpcvm
  * changed memory or a cache in between. */
 static void note_disagreement(struct machine *m, const struct leak_page *p,
-			      const struct guess *g, struct json *j)
+			      const struct expect *g, struct json *j)
 {
 	uint64_t changes;
 	enum model_map map = model_direct_map(&m->pv.model, p->gpa, &changes);
@@ -50,7 +50,7 @@ static void note_disagreement(struct machine *m, const struct leak_page *p,
 		  p->gpa, text);
 }
 
-static void page_json(const struct leak_page *p, struct json *j)
+static void leak_page_json(const struct leak_page *p, struct json *j)
 {
 	json_hex(j, "gpa", p->gpa);
 	json_str(j, "leak", leak_state_name(p->state));
@@ -62,7 +62,7 @@ static void page_json(const struct leak_page *p, struct json *j)
 		json_bool(j, "restored", p->restored);
 }
 
-static void result_json(const struct leak_result *r, struct json *j)
+static void leak_result_json(const struct leak_result *r, struct json *j)
 {
 	json_object(j, "control");
 	json_str(j, "leak", leak_state_name(r->control));
@@ -81,16 +81,16 @@ static int leak_one(struct request *rq)
 {
 	struct leak_page page = { .gpa = rq->arg[0] };
 	struct leak_result res;
-	struct guess guess;
+	struct expect expect;
 
-	guess_all(rq->m, &page, 1, &guess);
+	expect_all(rq->m, &page, 1, &expect);
 	if (leak_measure(rq, &page, 1, &res))
 		return -1;
 	if (rq->page)
 		json_str(&rq->reply, "name", rq->page->name);
-	page_json(&page, &rq->reply);
-	note_disagreement(rq->m, &page, &guess, &rq->reply);
-	result_json(&res, &rq->reply);
+	leak_page_json(&page, &rq->reply);
+	note_disagreement(rq->m, &page, &expect, &rq->reply);
+	leak_result_json(&res, &rq->reply);
 	return 0;
 }
 
@@ -98,7 +98,7 @@ static int leak_off(struct request *rq)
 {
 	struct leak_page page = { .gpa = rq->arg[0], .found = leak_watch_off };
 	struct leak_result res;
-	struct guess guess;
+	struct expect expect;
 
 	if (leak_measure(rq, &page, 1, &res))
 		return -1;
@@ -108,11 +108,11 @@ static int leak_off(struct request *rq)
 			"%s was not switched off: the leak check before it "
 			"gave %s: %s",
 			rq->page->name, leak_state_name(page.state), page.why);
-	guess_all(rq->m, &page, 1, &guess);
+	expect_all(rq->m, &page, 1, &expect);
 	json_str(&rq->reply, "name", rq->page->name);
-	page_json(&page, &rq->reply);
-	note_disagreement(rq->m, &page, &guess, &rq->reply);
-	result_json(&res, &rq->reply);
+	leak_page_json(&page, &rq->reply);
+	note_disagreement(rq->m, &page, &expect, &rq->reply);
+	leak_result_json(&res, &rq->reply);
 	return 0;
 }
 
@@ -159,18 +159,18 @@ static int leak_all(struct request *rq)
 	unsigned int most = rq->m->pv.nr + 1, n, nr = 0;
 	struct row *rows = calloc(most, sizeof(*rows));
 	struct leak_page *pages = calloc(most, sizeof(*pages));
-	struct guess *guesses = calloc(most, sizeof(*guesses));
+	struct expect *expects = calloc(most, sizeof(*expects));
 	enum leak_state worst = LEAK_ABSENT;
 	struct json *j = &rq->reply;
 	struct leak_result res;
 	int r = -1;
 
-	if (!rows || !pages || !guesses) {
+	if (!rows || !pages || !expects) {
 		err_os(&rq->err, ENOMEM, "memory for %u pages", most);
 		goto out;
 	}
 	n = list_pages(rq->m, rows, pages, &nr);
-	guess_all(rq->m, pages, nr, guesses);
+	expect_all(rq->m, pages, nr, expects);
 	r = leak_measure(rq, pages, nr, &res);
 	if (r)
 		goto out;
@@ -180,18 +180,18 @@ static int leak_all(struct request *rq)
 
 		json_object(j, NULL);
 		json_str(j, "name", rows[i].name);
-		page_json(p, j);
-		note_disagreement(rq->m, p, &guesses[rows[i].page], j);
+		leak_page_json(p, j);
+		note_disagreement(rq->m, p, &expects[rows[i].page], j);
 		json_object_end(j);
 		worst = p->state > worst ? p->state : worst;
 	}
 	json_array_end(j);
 	json_str(j, "leak", leak_state_name(worst));
-	result_json(&res, j);
+	leak_result_json(&res, j);
 out:
 	free(rows);
 	free(pages);
-	free(guesses);
+	free(expects);
 	return r;
 }
 

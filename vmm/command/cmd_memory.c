@@ -57,7 +57,7 @@ int cmd_attr(struct request *rq)
 	return 0;
 }
 
-static int prefault(struct request *rq, struct vcpu *v)
+static int prefault_on_vcpu(struct request *rq, struct vcpu *v)
 {
 	if (operate_prefault(rq->m, v, rq->arg[0], rq->arg[1],
 			     &rq->job.cancelled, &rq->err))
@@ -74,7 +74,7 @@ int cmd_prefault(struct request *rq)
 	    request_pages(rq, 1, &rq->arg[0], &rq->arg[1]) ||
 	    operate_can_prefault(rq->m, &rq->err))
 		return -1;
-	return request_on_vcpu(rq, vcpu, JOB_HOST, prefault, NULL);
+	return request_on_vcpu(rq, vcpu, JOB_HOST, prefault_on_vcpu, NULL);
 }
 
 static const char *const slot_words[] = { "delete", "restore", "move",

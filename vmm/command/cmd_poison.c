@@ -11,7 +11,8 @@
 /* How often to retry when memory changes during the search. */
 #define TRIES 3
 
-static void reply(struct request *rq, uint64_t gpa, const struct poisoned *done)
+static void poison_json(struct request *rq, uint64_t gpa,
+			const struct poisoned *done)
 {
 	struct machine *m = rq->m;
 
@@ -89,7 +90,7 @@ static int poison_private(struct request *rq)
 	if (r)
 		return -1;
 	rq->s->poisoned++;
-	reply(rq, gpa, &done);
+	poison_json(rq, gpa, &done);
 	return 0;
 }
 
@@ -118,6 +119,6 @@ int cmd_poison(struct request *rq)
 	if (memory_poison(&m->memory, gpa, rq->s->poisoner, &done, &rq->err))
 		return -1;
 	rq->s->poisoned++;
-	reply(rq, gpa, &done);
+	poison_json(rq, gpa, &done);
 	return 0;
 }

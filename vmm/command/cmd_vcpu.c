@@ -7,7 +7,7 @@
 #include "command/handlers.h"
 #include "kvm/kvm.h"
 
-static int regs(struct request *rq, struct vcpu *v)
+static int regs_job(struct request *rq, struct vcpu *v)
 {
 	struct json *j = &rq->reply;
 	struct kvm_regs r;
@@ -41,14 +41,14 @@ static int regs(struct request *rq, struct vcpu *v)
 
 /* A job runs between two KVM_RUNs: the vCPU has left the guest and, with the
  * flag set, does not enter it again. */
-static int paused(struct request *rq, struct vcpu *v)
+static int pause_job(struct request *rq, struct vcpu *v)
 {
 	json_num(&rq->reply, "vcpu", v->index);
 	json_str(&rq->reply, "state", rq->arg[0] ? "paused" : "resumed");
 	return 0;
 }
 
-static int pin(struct request *rq, unsigned int vcpu)
+static int vcpu_pin_to(struct request *rq, unsigned int vcpu)
 {
 	uint64_t cpu;
 	int r;
@@ -77,12 +77,12 @@ int cmd_vcpu(struct request *rq)
 	if (request_vcpu(rq, 0, &vcpu))
 		return -1;
 	if (!strcmp(what, "pin"))
-		return pin(rq, vcpu);
+		return vcpu_pin_to(rq, vcpu);
 	if (rq->argc != 2)
 		return err_usage(&rq->err, "vcpu %u %.32s takes no argument",
 				 vcpu, what);
 	if (!strcmp(what, "regs"))
-		return request_on_vcpu(rq, vcpu, JOB_HOST, regs, NULL);
+		return request_on_vcpu(rq, vcpu, JOB_HOST, regs_job, NULL);
 	if (strcmp(what, "pause") && strcmp(what, "resume"))
 		return err_usage(
 			&rq->err,
@@ -91,5 +91,5 @@ int cmd_vcpu(struct request *rq)
 			vcpu, what);
 	rq->arg[0] = what[0] == 'p';
 	vcpu_pause(&rq->m->vcpus[vcpu], rq->arg[0]);
-	return request_on_vcpu(rq, vcpu, JOB_HOST, paused, NULL);
+	return request_on_vcpu(rq, vcpu, JOB_HOST, pause_job, NULL);
 }

@@ -4,7 +4,7 @@
 #include "command/handlers.h"
 #include "storm/storm.h"
 
-static const struct command rows[] = {
+static const struct command command_rows[] = {
 	{ "help", "[CMD]", "list the commands, or describe one", NULL, 0, 1,
 	  cmd_help },
 	{ "status", "", "show the machine: memory, slots, vCPUs, time", NULL, 0,
@@ -119,4 +119,5 @@ static const struct command rows[] = {
 	  0, 1, cmd_quit },
 };
 
-const struct command_table commands = { rows, ARRAY_SIZE(rows) };
+const struct command_table commands = { command_rows,
+					ARRAY_SIZE(command_rows) };

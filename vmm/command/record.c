@@ -42,7 +42,7 @@ static bool is_storm(const struct request *rq)
 
 /* ---- entries ------------------------------------------------------------ */
 
-static void fill_up(struct record *r, struct machine *m)
+static void mark_full(struct record *r, struct machine *m)
 {
 	if (r->full)
 		return;
@@ -55,8 +55,8 @@ static void fill_up(struct record *r, struct machine *m)
 }
 
 /* Reserve space for @bytes and @stmts; false if there is none. */
-static bool room(struct record *r, struct machine *m, size_t bytes,
-		 unsigned int stmts)
+static bool reserve_space(struct record *r, struct machine *m, size_t bytes,
+			  unsigned int stmts)
 {
 	if (!r->full && r->bytes + bytes < MAX_BYTES &&
 	    r->stmts + stmts < MAX_STMTS) {
@@ -64,7 +64,7 @@ static bool room(struct record *r, struct machine *m, size_t bytes,
 		r->stmts += stmts;
 		return true;
 	}
-	fill_up(r, m);
+	mark_full(r, m);
 	return false;
 }
 
@@ -84,8 +84,8 @@ static struct record_entry *add_entry(struct record *r, struct machine *m,
 		}
 	}
 	if (!line || !e)
-		fill_up(r, m);
-	if (!line || !e || !room(r, m, strlen(line) + 1, stmts)) {
+		mark_full(r, m);
+	if (!line || !e || !reserve_space(r, m, strlen(line) + 1, stmts)) {
 		free(line);
 		return NULL;
 	}
@@ -131,7 +131,7 @@ static void note_kernel(struct record *r, struct machine *m)
 
 /* Return the request as a line, with blanks and quotes normalized, or NULL
  * without memory. *length: offset of the second argument. */
-static char *line_of(struct request *rq, size_t *length)
+static char *recorded_line(struct request *rq, size_t *length)
 {
 	char *name = (char *)rq->cmd->name, *line = NULL;
 
@@ -170,7 +170,7 @@ static void record_begin(struct request *rq)
 	if (!r || only_looks(rq))
 		return;
 	note_kernel(r, rq->m);
-	e = add_entry(r, rq->m, line_of(rq, &at), is_storm(rq) ? 5 : 1);
+	e = add_entry(r, rq->m, recorded_line(rq, &at), is_storm(rq) ? 5 : 1);
 	if (!e)
 		return;
 	e->open = true;
@@ -211,7 +211,7 @@ static bool take_word(void *arg, const struct json_read *value)
 	return false;
 }
 
-static bool member(struct request *rq, const char *path, struct word *w)
+static bool reply_member(struct request *rq, const char *path, struct word *w)
 {
 	const char *text = json_text(&rq->reply);
 
@@ -242,7 +242,7 @@ static bool expect_page(void *arg, const struct json_read *value)
 	return true;
 }
 
-static bool note_it(void *arg, const struct json_read *value)
+static bool set_flag(void *arg, const struct json_read *value)
 {
 	(void)value;
 	*(bool *)arg = true;
@@ -251,24 +251,24 @@ static bool note_it(void *arg, const struct json_read *value)
 
 /* Add expectations for the members of the reply that a
  * replay must reproduce. */
-static void expectations(struct request *rq, FILE *out)
+static void add_expectations(struct request *rq, FILE *out)
 {
 	bool disagrees = false;
 	struct word w;
 
-	if (!member(rq, "cmd", &w))
+	if (!reply_member(rq, "cmd", &w))
 		return;
-	field_each_named(rq->reply.buf, rq->reply.len, "disagreement", note_it,
+	field_each_named(rq->reply.buf, rq->reply.len, "disagreement", set_flag,
 			 &disagrees);
 	if (disagrees)
 		fputs("expect-disagreement\n", out);
-	if (member(rq, "verdict", &w)) {
+	if (reply_member(rq, "verdict", &w)) {
 		fprintf(out, "expect verdict = %s\n", w.text);
 		if (strcmp(w.text, "fresh") != 0)
 			field_each(rq->reply.buf, rq->reply.len, "pages.*",
 				   expect_page, out);
 	}
-	if (member(rq, "leak", &w) && strcmp(w.text, "unknown") != 0)
+	if (reply_member(rq, "leak", &w) && strcmp(w.text, "unknown") != 0)
 		fprintf(out, "expect leak = %s\n", w.text);
 }
 
@@ -278,7 +278,8 @@ static void complete_storm(struct record_entry *e, struct request *rq)
 {
 	struct word end, ns;
 
-	if (!member(rq, "ended_by", &end) || !member(rq, "run_ns", &ns))
+	if (!reply_member(rq, "ended_by", &end) ||
+	    !reply_member(rq, "run_ns", &ns))
 		return;
 	e->ran = true;
 	if (!strcmp(end.text, "client") || !strcmp(end.text, "machine"))
@@ -307,15 +308,15 @@ static void note_needs(struct record *r, const struct request *rq,
 	if (!result && !strcmp(rq->cmd->name, "vcpu")) {
 		struct word cpu;
 
-		if (member((struct request *)rq, "cpu", &cpu) &&
+		if (reply_member((struct request *)rq, "cpu", &cpu) &&
 		    strtoull(cpu.text, NULL, 10) >= r->cpus)
 			r->cpus = strtoull(cpu.text, NULL, 10) + 1;
 	}
 }
 
 /* Record the error, or that nobody waits for the result. */
-static void failed(struct request *rq, struct record_entry *e,
-		   const struct err *why, FILE *out)
+static void record_failure(struct request *rq, struct record_entry *e,
+			   const struct err *why, FILE *out)
 {
 	if (rq->m->ending)
 		e->why = strdup("interrupted by the machine's end");
@@ -348,18 +349,18 @@ static void record_end(struct request *rq, int result, const struct err *why)
 	note_needs(r, rq, e, result, why);
 	out = open_memstream(&e->expect, &size);
 	if (!out) {
-		fill_up(r, rq->m);
+		mark_full(r, rq->m);
 		return;
 	}
 	if (result < 0)
-		failed(rq, e, why, out);
+		record_failure(rq, e, why, out);
 	else
-		expectations(rq, out);
+		add_expectations(rq, out);
 	fclose(out);
 	for (const char *p = e->expect; p && *p; p++)
 		lines += *p == '\n';
 	/* Space for it was not reserved, but one line per reply is. */
-	if (!room(r, rq->m, size, lines) && lines > 1) {
+	if (!reserve_space(r, rq->m, size, lines) && lines > 1) {
 		free(e->expect);
 		e->expect = NULL;
 	}

@@ -75,7 +75,7 @@ struct vm_line {
 };
 
 /* Options that do not describe the machine. */
-static bool left_out(const char *name)
+static bool is_omitted(const char *name)
 {
 	static const char *const names[] = { "control", "quiet", "dump-dtb",
 					     "scenario" };
@@ -90,7 +90,7 @@ static void put_option(void *arg, const char *name, const char *value)
 {
 	struct vm_line *l = arg;
 
-	if (left_out(name))
+	if (is_omitted(name))
 		return;
 	l->words += value && !l->one_word ? 2 : 1;
 	fprintf(l->f, " --%s", name);
@@ -202,7 +202,8 @@ static void put_needs(FILE *f, const struct record *r, const struct machine *m)
 	fputc('\n', f);
 }
 
-static void put_head(FILE *f, const struct record *r, const struct machine *m)
+static void put_preamble(FILE *f, const struct record *r,
+			 const struct machine *m)
 {
 	struct utsname u;
 
@@ -303,7 +304,7 @@ static int put_storm(FILE *f, const struct record_entry *e, unsigned int left)
 }
 
 /* Write how the machine ended, as an expectation if the recording ends it. */
-static void put_end(FILE *f, const struct machine *m)
+static void put_machine_end(FILE *f, const struct machine *m)
 {
 	if (m->status >= STATUS_SIGNAL)
 		fprintf(f, "# The machine was terminated: %s.\n", m->reason);
@@ -329,7 +330,7 @@ static int put_body(FILE *f, const struct record *r, const struct machine *m)
 	if (r->full)
 		fputs("# Truncated here: gpcvm play accepts no more.\n", f);
 	else if (m->ending)
-		put_end(f, m);
+		put_machine_end(f, m);
 	return 0;
 }
 
@@ -345,7 +346,7 @@ static int fill_file(int fd, const struct record *r, const struct machine *m)
 		close(fd);
 		return en;
 	}
-	put_head(f, r, m);
+	put_preamble(f, r, m);
 	if (put_body(f, r, m))
 		en = ENOMEM;
 	if (fflush(f) || fsync(fd))

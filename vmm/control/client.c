@@ -40,7 +40,7 @@ static void free_request(struct control *ctl, struct request *rq)
 
 /* Called by request.c when a pending request is
  * complete, even without a client. */
-static void finished(struct request *rq)
+static void client_finished(struct request *rq)
 {
 	struct client *cl = rq->owner;
 
@@ -55,7 +55,7 @@ static void finished(struct request *rq)
 	client_update(cl);
 }
 
-static void subscribe(void *owner, bool on)
+static void client_subscribe(void *owner, bool on)
 {
 	struct client *cl = owner;
 
@@ -63,7 +63,8 @@ static void subscribe(void *owner, bool on)
 	cl->seen = events_last(&cl->ctl->m->events);
 }
 
-static const struct request_client ops = { finished, subscribe };
+static const struct request_client client_ops = { client_finished,
+						  client_subscribe };
 
 static void refuse_line(struct client *cl, const char *message)
 {
@@ -94,7 +95,7 @@ static void run_line(struct client *cl, const char *line, size_t len)
 	}
 	memcpy(rq->line, line, len);
 	rq->owner = cl;
-	rq->client = &ops;
+	rq->client = &client_ops;
 	r = request_run(rq, len);
 	if (r == REQUEST_PENDING || r == REQUEST_PARTS) {
 		cl->busy = rq;
@@ -124,7 +125,7 @@ static void take_parts(struct client *cl)
 
 /* Take one line from the buffer and run it; return false if
  * there is none to run now. */
-static bool next_line(struct client *cl, size_t *at)
+static bool run_next_line(struct client *cl, size_t *at)
 {
 	const char *start = cl->in + *at;
 	size_t left = cl->in_len - *at;
@@ -165,7 +166,7 @@ static void run_lines(struct client *cl)
 		if (cl->parts)
 			take_parts(cl);
 	} while (!cl->busy && !cl->broken && client_has_room(cl) &&
-		 !ending(cl) && next_line(cl, &at));
+		 !ending(cl) && run_next_line(cl, &at));
 	if (at) {
 		cl->in_len -= at;
 		memmove(cl->in, cl->in + at, cl->in_len);

@@ -100,7 +100,7 @@ void client_send_events(struct client *cl)
 	}
 }
 
-static void put_in(struct client *cl)
+static void eager_add(struct client *cl)
 {
 	cl->next_eager = cl->ctl->eager;
 	cl->back_eager = &cl->ctl->eager;
@@ -109,7 +109,7 @@ static void put_in(struct client *cl)
 	cl->ctl->eager = cl;
 }
 
-static void take_out(struct client *cl)
+static void eager_remove(struct client *cl)
 {
 	*cl->back_eager = cl->next_eager;
 	if (cl->next_eager)
@@ -124,9 +124,9 @@ void client_set_eager(struct client *cl, bool on)
 	bool any = ctl->eager;
 
 	if (on && !cl->back_eager)
-		put_in(cl);
+		eager_add(cl);
 	else if (!on && cl->back_eager)
-		take_out(cl);
+		eager_remove(cl);
 	if (any != !!ctl->eager)
 		events_arm(ev, !any);
 	/* There are events from before it was armed, or that did not fit. Let

@@ -37,7 +37,7 @@ static void on_events(void *arg, uint32_t bits)
 
 /* Send an error reply to a connection that does not
  * become a client, and close it. */
-static void turn_away(int fd, const struct err *e)
+static void refuse_connection(int fd, const struct err *e)
 {
 	struct json j;
 	const char *text;
@@ -61,12 +61,12 @@ static void admit(struct control *ctl, int fd)
 	if (socket_check_peer(fd, ctl->s->starter, &e)) {
 		event_add(&ctl->m->events, EVENT_CONTROL,
 			  "connection refused: %s", e.msg);
-		turn_away(fd, &e);
+		refuse_connection(fd, &e);
 	} else if (ctl->nr >= ctl->max) {
 		err_state(&e, "too many connections: %u clients", ctl->nr);
-		turn_away(fd, &e);
+		refuse_connection(fd, &e);
 	} else if (client_add(ctl, fd, &e)) {
-		turn_away(fd, &e);
+		refuse_connection(fd, &e);
 	}
 }
 
@@ -96,7 +96,7 @@ static bool refuse_for_files(struct control *ctl, int why)
 	fd = accept_one(ctl);
 	if (fd >= 0) {
 		err_os(&e, why, "no file descriptor for another client");
-		turn_away(fd, &e);
+		refuse_connection(fd, &e);
 	}
 	open_reserve(ctl);
 	return fd >= 0;

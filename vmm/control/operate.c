@@ -39,7 +39,7 @@ static int prefault_some(struct memory *m, struct vcpu *v, uint64_t *gpa,
 	return vcpu_take_bus(v) ? -EHWPOISON : r;
 }
 
-static uint64_t changes(struct memory *m)
+static uint64_t memory_changes(struct memory *m)
 {
 	return m->changes;
 }
@@ -54,28 +54,29 @@ static int prefault_failed(struct machine *m, uint64_t gpa, int os_errno,
 			     reason, sizeof(reason));
 	return err_kvm(e, os_errno,
 		       "KVM_PRE_FAULT_MEMORY at gpa 0x%" PRIx64 " (%s)", gpa,
-		       changes(mem) == since ? reason
-					     : "memory changed meanwhile");
+		       memory_changes(mem) == since
+			       ? reason
+			       : "memory changed meanwhile");
 }
 
 int operate_prefault(struct machine *m, struct vcpu *v, uint64_t gpa,
-		     uint64_t len, const _Atomic bool *give_up, struct err *e)
+		     uint64_t len, const _Atomic bool *cancel, struct err *e)
 {
 	/* The kernel handles a part at a time and reports its progress. */
 	while (len) {
-		uint64_t now = changes(&m->memory);
+		uint64_t now = memory_changes(&m->memory);
 		int r = prefault_some(&m->memory, v, &gpa, &len);
 
 		if (r < 0 && r != -EINTR && r != -EAGAIN)
 			return prefault_failed(m, gpa, -r, now, e);
-		if (len && (*give_up || v->stop))
+		if (len && (*cancel || v->stop))
 			return err_state(e, "cancelled at gpa 0x%" PRIx64, gpa);
 	}
 	return 0;
 }
 
 int operate_touch(struct vcpu *v, uint64_t gpa, uint64_t len, bool write,
-		  const _Atomic bool *give_up, uint64_t *pages, struct err *e)
+		  const _Atomic bool *cancel, uint64_t *pages, struct err *e)
 {
 	*pages = 0;
 	for (uint64_t at = 0, n; at < len; at += n) {
@@ -86,7 +87,7 @@ int operate_touch(struct vcpu *v, uint64_t gpa, uint64_t len, bool write,
 		if (agent_do(v, &op, e))
 			return -1;
 		*pages += op.out[1];
-		if (at + n < len && *give_up)
+		if (at + n < len && *cancel)
 			return err_state(e, "cancelled at gpa 0x%" PRIx64,
 					 gpa + at);
 	}

@@ -11,11 +11,11 @@
 
 /* Fail (unsupported) without KVM_PRE_FAULT_MEMORY. */
 int operate_can_prefault(struct machine *m, struct err *e);
-/* Run in a JOB_HOST job of @v. Cancelled between two parts by *@give_up. */
+/* Run in a JOB_HOST job of @v. Cancelled between two parts by *@cancel. */
 int operate_prefault(struct machine *m, struct vcpu *v, uint64_t gpa,
-		     uint64_t len, const _Atomic bool *give_up, struct err *e);
+		     uint64_t len, const _Atomic bool *cancel, struct err *e);
 /* Access each page once, in a JOB_AGENT job of @v. Cancelled in the same way. */
 int operate_touch(struct vcpu *v, uint64_t gpa, uint64_t len, bool write,
-		  const _Atomic bool *give_up, uint64_t *pages, struct err *e);
+		  const _Atomic bool *cancel, uint64_t *pages, struct err *e);
 
 #endif

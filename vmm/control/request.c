@@ -49,7 +49,7 @@ void request_refuse(struct json *reply, const struct err *e)
 	reply_error(reply, NULL, e);
 }
 
-static int conclude(struct request *rq, const char *cmd, int r)
+static int finish_reply(struct request *rq, const char *cmd, int r)
 {
 	if (r < 0) {
 		reply_error(&rq->reply, cmd, &rq->err);
@@ -62,7 +62,7 @@ static int conclude(struct request *rq, const char *cmd, int r)
 
 /* ---- running a request -------------------------------------------------- */
 
-static int lookup(struct request *rq, const char *word)
+static int find_command(struct request *rq, const char *word)
 {
 	const struct command *c = command_find(rq->s->commands, word);
 
@@ -75,7 +75,7 @@ static int lookup(struct request *rq, const char *word)
 			 (int)c->max, &rq->err);
 }
 
-static int parse(struct request *rq, size_t len, const char **word)
+static int parse_request(struct request *rq, size_t len, const char **word)
 {
 	char *words[LINE_MAX_WORDS];
 	int n;
@@ -96,7 +96,7 @@ static int parse(struct request *rq, size_t len, const char **word)
 	*word = words[0];
 	rq->argc = n - 1;
 	memcpy(rq->argv, words + 1, (size_t)(n - 1) * sizeof(*words));
-	return lookup(rq, words[0]);
+	return find_command(rq, words[0]);
 }
 
 static void begin_reply(struct request *rq)
@@ -115,7 +115,7 @@ static void end_watched(struct request *rq, int r, const struct err *why)
 
 static int reply_whole(struct request *rq, const char *word, int r)
 {
-	conclude(rq, word, r);
+	finish_reply(rq, word, r);
 	end_watched(rq, r, &rq->err);
 	return r;
 }
@@ -127,13 +127,13 @@ int request_run(struct request *rq, size_t len)
 	const char *word = NULL;
 	int r;
 
-	/* parse() modifies the line */
+	/* parse_request() modifies the line */
 	rq->text_len = len < sizeof(rq->text) ? len : sizeof(rq->text);
 	memcpy(rq->text, rq->line, rq->text_len);
 	rq->start_ns = now_ns();
 	rq->cmd = NULL;
 	rq->then = NULL;
-	r = parse(rq, len, &word);
+	r = parse_request(rq, len, &word);
 	rq->recorded = 0;
 	if (!r) {
 		if (w->begin)
@@ -232,7 +232,7 @@ int request_on_vcpu(struct request *rq, unsigned int vcpu, enum job_kind kind,
 	return REQUEST_PENDING;
 }
 
-static void *thread_main(void *arg)
+static void *request_thread(void *arg)
 {
 	struct request *rq = arg;
 
@@ -260,7 +260,7 @@ int request_on_thread(struct request *rq, enum sandbox_kind sandbox,
 	begin_pending(rq, then);
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, THREAD_STACK);
-	r = pthread_create(&rq->thread, &attr, thread_main, rq);
+	r = pthread_create(&rq->thread, &attr, request_thread, rq);
 	pthread_attr_destroy(&attr);
 	if (!r)
 		return REQUEST_PENDING;
@@ -269,7 +269,7 @@ int request_on_thread(struct request *rq, enum sandbox_kind sandbox,
 	return err_os(&rq->err, r, "creating a thread for %s", rq->cmd->name);
 }
 
-bool request_given_up(const struct request *rq)
+bool request_cancelled(const struct request *rq)
 {
 	return rq->job.cancelled || rq->m->ending;
 }
@@ -307,7 +307,7 @@ int request_not_run(struct machine *m, struct vcpu *v, const struct patience *p,
 }
 
 /* The thread is about to exit. */
-static void join(struct request *rq)
+static void join_thread(struct request *rq)
 {
 	if (rq->on_thread)
 		pthread_join(rq->thread, NULL);
@@ -315,11 +315,11 @@ static void join(struct request *rq)
 }
 
 /* After the job or thread: reply, or continue with rq->then. */
-static void complete(struct request *rq)
+static void complete_request(struct request *rq)
 {
 	int r;
 
-	join(rq);
+	join_thread(rq);
 	r = rq->ran ? rq->result
 		    : request_not_run(rq->m, rq->vcpu, &rq->patience, &rq->err);
 	if (!r && rq->then && rq->owner)
@@ -331,7 +331,7 @@ static void complete(struct request *rq)
 		event_add_request(&rq->m->events, rq->text, rq->text_len,
 				  err_kind_name(rq->err.kind));
 	if (rq->owner)
-		conclude(rq, rq->cmd->name, r);
+		finish_reply(rq, rq->cmd->name, r);
 	end_watched(rq, r, &rq->err);
 	rq->client->finished(rq);
 }
@@ -345,7 +345,7 @@ static void on_done(void *arg, uint32_t events)
 	(void)events;
 	if (read(p->done_fd, &n, sizeof(n)) < 0)
 		return;
-	/* Unlink them first: complete() may add some again. */
+	/* Unlink them first: complete_request() may add some again. */
 	while ((rq = *at)) {
 		if (rq->over) {
 			*at = rq->next;
@@ -357,13 +357,13 @@ static void on_done(void *arg, uint32_t events)
 	}
 	while ((rq = over)) {
 		over = rq->next;
-		complete(rq);
+		complete_request(rq);
 	}
 }
 
 /* A vCPU (or the thread, see @rq->stuck_why) hangs in the kernel. Reply with
  * the error, but keep the request for the job that still points to it. */
-static void detach(struct request *rq)
+static void detach_request(struct request *rq)
 {
 	struct request *stand_in = calloc(1, sizeof(*stand_in));
 
@@ -381,7 +381,7 @@ static void detach(struct request *rq)
 			  rq->vcpu->index, rq->patience.doing);
 	end_watched(rq, -1, &stand_in->err);
 	rq->owner = NULL;
-	conclude(stand_in, rq->cmd->name, -1);
+	finish_reply(stand_in, rq->cmd->name, -1);
 	stand_in->client->finished(stand_in);
 }
 
@@ -391,13 +391,13 @@ static void check_deadline(struct request *rq)
 		return;
 	if (rq->on_thread) { /* the thread watches its own jobs */
 		if (rq->stuck == STUCK_YES && rq->owner)
-			detach(rq);
+			detach_request(rq);
 		return;
 	}
 	if (patience_job(&rq->patience, rq->vcpu, &rq->job, false) ==
 		    PATIENCE_STUCK &&
 	    rq->owner)
-		detach(rq);
+		detach_request(rq);
 }
 
 static void on_tick(void *arg, uint32_t events)
@@ -466,7 +466,7 @@ void pending_free(struct pending *p)
 	/* The vCPUs and threads are joined: every job has ended. */
 	while ((rq = p->first)) {
 		p->first = rq->next;
-		complete(rq);
+		complete_request(rq);
 	}
 	if (p->done_fd >= 0)
 		close(p->done_fd);

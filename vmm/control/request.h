@@ -135,12 +135,12 @@ int request_on_vcpu(struct request *rq, unsigned int vcpu, enum job_kind kind,
 /*
  * For long operations: run @fn on a thread of its own, under the filter
  * @sandbox, then @then (may be NULL) on the main thread. @fn fills in rq->reply
- * or rq->err like a handler and returns early if request_given_up().
+ * or rq->err like a handler and returns early if request_cancelled().
  */
 int request_on_thread(struct request *rq, enum sandbox_kind sandbox,
 		      command_fn fn, command_fn then);
 /* On that thread: has the client gone, or does the machine end? */
-bool request_given_up(const struct request *rq);
+bool request_cancelled(const struct request *rq);
 /*
  * On that thread: run @fn in a JOB_AGENT job on the first vCPU that serves, and
  * wait. If that fails, try the next vCPU: @fn must be able to continue where it
@@ -151,11 +151,11 @@ int request_ask_agent(struct request *rq, request_agent_fn fn, void *arg,
 		      bool must);
 /*
  * On that thread, or one that it has started and waits for: run @fn on @v, and
- * wait. *@give_up (NULL: none) cancels it until it starts.
+ * wait. *@cancel (NULL: none) cancels it until it starts.
  */
 int request_ask_vcpu(struct request *rq, struct vcpu *v, enum job_kind kind,
-		     request_agent_fn fn, void *arg,
-		     const _Atomic bool *give_up, struct err *e);
+		     request_agent_fn fn, void *arg, const _Atomic bool *cancel,
+		     struct err *e);
 /* On the same thread: reply with @why at once (the first call counts), without
  * waiting for the request to end. */
 void request_stuck(struct request *rq, const struct err *why);

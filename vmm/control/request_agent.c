@@ -53,11 +53,11 @@ static bool wait_tick(struct asked *a)
 /* The job lives on this thread's stack, so keep waiting even if the client was
  * told that the vCPU hangs. */
 static void watch_asked(struct request *rq, struct asked *a, struct vcpu *v,
-			const _Atomic bool *give_up)
+			const _Atomic bool *cancel)
 {
 	struct err why;
 
-	if (patience_job(&a->patience, v, &a->job, give_up && *give_up) !=
+	if (patience_job(&a->patience, v, &a->job, cancel && *cancel) !=
 	    PATIENCE_STUCK)
 		return;
 	err_state(&why, "vCPU %u does not return from the kernel: %s", v->index,
@@ -66,8 +66,8 @@ static void watch_asked(struct request *rq, struct asked *a, struct vcpu *v,
 }
 
 int request_ask_vcpu(struct request *rq, struct vcpu *v, enum job_kind kind,
-		     request_agent_fn fn, void *arg,
-		     const _Atomic bool *give_up, struct err *e)
+		     request_agent_fn fn, void *arg, const _Atomic bool *cancel,
+		     struct err *e)
 {
 	struct asked a = {
 		.job = { .kind = kind,
@@ -85,7 +85,7 @@ int request_ask_vcpu(struct request *rq, struct vcpu *v, enum job_kind kind,
 	pthread_cond_init(&a.cond, NULL);
 	vcpu_submit(v, &a.job);
 	while (!wait_tick(&a))
-		watch_asked(rq, &a, v, give_up);
+		watch_asked(rq, &a, v, cancel);
 	pthread_cond_destroy(&a.cond);
 	pthread_mutex_destroy(&a.lock);
 	return a.ran ? a.result : request_not_run(rq->m, v, &a.patience, e);
@@ -94,16 +94,16 @@ int request_ask_vcpu(struct request *rq, struct vcpu *v, enum job_kind kind,
 int request_ask_agent(struct request *rq, request_agent_fn fn, void *arg,
 		      bool must)
 {
-	const _Atomic bool *give_up = must ? NULL : &rq->job.cancelled;
+	const _Atomic bool *cancel = must ? NULL : &rq->job.cancelled;
 	struct err first;
 
 	for (unsigned int i = 0; i < rq->m->nr_vcpus; i++) {
 		if (!request_ask_vcpu(rq, &rq->m->vcpus[i], JOB_AGENT, fn, arg,
-				      give_up, &rq->err))
+				      cancel, &rq->err))
 			return 0;
 		if (!i)
 			first = rq->err;
-		if (rq->m->ending || (!must && request_given_up(rq)))
+		if (rq->m->ending || (!must && request_cancelled(rq)))
 			break;
 	}
 	rq->err = first;

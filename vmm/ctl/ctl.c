@@ -91,7 +91,7 @@ static int parse_options(int argc, char **argv, struct ctl_options *o,
 }
 
 /* Print the lines received. Returns true if one is an error reply. */
-static bool print_lines(struct ctl_link *l)
+static bool print_replies(struct ctl_link *l)
 {
 	bool failed = false;
 	const char *line;
@@ -109,13 +109,13 @@ static bool print_lines(struct ctl_link *l)
 }
 
 /* Read and print what has arrived. Returns -1 without memory. */
-static int receive(struct ctl_link *l, bool *failed)
+static int receive_replies(struct ctl_link *l, bool *failed)
 {
 	if (link_fill(l)) {
 		warn("%s", link_trouble(l));
 		return -1;
 	}
-	*failed |= print_lines(l);
+	*failed |= print_replies(l);
 	return 0;
 }
 
@@ -125,10 +125,10 @@ static int run_one(struct ctl_link *l, const struct ctl_request *q,
 	struct pollfd p = { .fd = l->fd, .events = POLLIN };
 	int lost = link_send(l, q);
 
-	*failed |= print_lines(l);
+	*failed |= print_replies(l);
 	while (!lost && l->waiting && !l->closed) {
 		poll(&p, 1, -1);
-		if (receive(l, failed))
+		if (receive_replies(l, failed))
 			return CTL_LOST;
 	}
 	return lost || l->waiting ? ctl_closed(l) : CTL_OK;
@@ -191,7 +191,7 @@ static void read_input(struct input *in)
 }
 
 /* Return the next line. At end of file it may lack the newline. */
-static const char *next_line(struct input *in, size_t *n)
+static const char *next_input_line(struct input *in, size_t *n)
 {
 	char *line = in->buf + in->start;
 	char *newline = memchr(line, '\n', in->len - in->start);
@@ -212,14 +212,14 @@ static int send_next(struct ctl_link *l, struct input *in)
 	struct err e;
 	size_t n;
 
-	while (!l->waiting && (line = next_line(in, &n))) {
+	while (!l->waiting && (line = next_input_line(in, &n))) {
 		int ret = request_line(line, n, &q, &e);
 
 		if (ret < 0) {
 			warn("standard input, line %lu: %s", in->line, e.msg);
 			in->failed = true;
 		} else if (ret > 0 && link_send(l, &q)) {
-			in->failed |= print_lines(l);
+			in->failed |= print_replies(l);
 			return ctl_closed(l);
 		}
 	}
@@ -250,7 +250,7 @@ static int run_input(struct ctl_link *l)
 		poll(p, 2, -1);
 		if (p[1].revents)
 			read_input(&in);
-		if (p[0].revents && receive(l, &in.failed))
+		if (p[0].revents && receive_replies(l, &in.failed))
 			return CTL_LOST;
 	}
 }

@@ -19,7 +19,7 @@ static int add_text(struct ctl_request *q, const char *s, size_t n,
 }
 
 /* A newline would split the request in two. */
-static int check_bytes(const char *s, size_t n, struct err *e)
+static int check_no_newline(const char *s, size_t n, struct err *e)
 {
 	const char *bad = memchr(s, '\n', n);
 
@@ -79,7 +79,7 @@ int request_join(int argc, char *const *argv, int *at, struct ctl_request *q,
 		return err_usage(e, "no command before the \";\" at word %d",
 				 first + 1);
 	for (int i = first; i < last; i++)
-		if (check_bytes(argv[i], strlen(argv[i]), e))
+		if (check_no_newline(argv[i], strlen(argv[i]), e))
 			return -1;
 	if (last == first + 1) {
 		if (!argv[first][strspn(argv[first], " \t")])
@@ -109,7 +109,7 @@ int request_line(const char *line, size_t n, struct ctl_request *q,
 		blanks++;
 	if (blanks == n || line[blanks] == '#')
 		return 0;
-	if (check_bytes(line, n, e) || add_text(q, line, n, e))
+	if (check_no_newline(line, n, e) || add_text(q, line, n, e))
 		return -1;
 	return 1;
 }

@@ -132,7 +132,7 @@ pid_t link_peer(const struct ctl_link *l)
 	return peer.pid;
 }
 
-static int make_room(struct ctl_link *l)
+static int grow_buffer(struct ctl_link *l)
 {
 	size_t cap = l->cap ? l->cap : (size_t)4 * READ_BYTES;
 	char *buf;
@@ -166,7 +166,7 @@ int link_fill(struct ctl_link *l)
 		l->too_long = l->closed = true;
 		return -1;
 	}
-	if (make_room(l))
+	if (grow_buffer(l))
 		return -1;
 	n = recv(l->fd, l->buf + l->len, l->cap - l->len, MSG_DONTWAIT);
 	if (n > 0)

@@ -21,8 +21,8 @@ static size_t widest_key(struct json_read r)
 	return widest;
 }
 
-static void put_nested(FILE *out, struct json_read r, size_t indent,
-		       size_t width);
+static void put_nested_lines(FILE *out, struct json_read r, size_t indent,
+			     size_t width);
 
 /* Print a member after its indentation. */
 static void put_member(FILE *out, const struct json_read *key,
@@ -33,7 +33,7 @@ static void put_member(FILE *out, const struct json_read *key,
 
 	if (!render_is_flat(value)) {
 		fputs(":\n", out);
-		put_nested(out, *value, indent + STEP, width);
+		put_nested_lines(out, *value, indent + STEP, width);
 		return;
 	}
 	render_blanks(out, n < column ? column - n + STEP : STEP);
@@ -76,13 +76,13 @@ static void put_element(FILE *out, const struct json_read *value, size_t indent,
 		put_members(out, *value, indent + STEP, true, width);
 	} else {
 		fputs("-\n", out);
-		put_nested(out, *value, indent + STEP, width);
+		put_nested_lines(out, *value, indent + STEP, width);
 	}
 }
 
 /* Print the contents of the object or array that @r has entered. */
-static void put_nested(FILE *out, struct json_read r, size_t indent,
-		       size_t width)
+static void put_nested_lines(FILE *out, struct json_read r, size_t indent,
+			     size_t width)
 {
 	if (r.last == JSON_OBJECT) {
 		put_members(out, r, indent, false, width);

@@ -109,7 +109,7 @@ static void put_field(struct line *l, const struct json_read *key,
 	l->column += need;
 }
 
-static void put_str(struct line *l, const char *s)
+static void put_text(struct line *l, const char *s)
 {
 	fputs(s, l->out);
 	l->column += strlen(s);
@@ -121,7 +121,7 @@ static void put_value(struct line *l, const struct json_read *value)
 }
 
 /* Print "error (kind, errno): message". */
-static void put_error(struct line *l, const struct head *h)
+static void put_reply_error(struct line *l, const struct head *h)
 {
 	struct json_read kind = { 0 }, name = { 0 }, message = { 0 };
 	struct json_read r = h->error;
@@ -144,37 +144,37 @@ static void put_error(struct line *l, const struct head *h)
 	}
 	if (name.last != JSON_STRING)
 		name.len = 0;
-	put_str(l, "error");
+	put_text(l, "error");
 	if (kind.len || name.len)
-		put_str(l, " (");
+		put_text(l, " (");
 	if (kind.len)
 		put_value(l, &kind);
 	if (kind.len && name.len)
-		put_str(l, ", ");
+		put_text(l, ", ");
 	if (name.len)
 		put_value(l, &name);
-	put_str(l, kind.len || name.len ? "): " : ": ");
+	put_text(l, kind.len || name.len ? "): " : ": ");
 	if (message.len)
 		put_value(l, &message);
 	else
-		put_str(l, "(no message)");
+		put_text(l, "(no message)");
 }
 
-static void put_head(struct line *l, const struct head *h)
+static void put_reply_head(struct line *l, const struct head *h)
 {
 	if (h->kind == REPLY_FAILED) {
-		put_error(l, h);
+		put_reply_error(l, h);
 	} else {
-		put_str(l, h->kind == REPLY_OK ? "ok" : "*");
+		put_text(l, h->kind == REPLY_OK ? "ok" : "*");
 		if (h->name.len) {
-			put_str(l, " ");
+			put_text(l, " ");
 			put_value(l, &h->name);
 		}
 	}
 	if (h->ns.len) {
-		put_str(l, "  ");
+		put_text(l, "  ");
 		put_value(l, &h->ns);
-		put_str(l, " ns");
+		put_text(l, " ns");
 	}
 }
 
@@ -198,7 +198,7 @@ void reply_render(FILE *out, const char *line, size_t n, size_t width)
 		fputc('\n', out);
 		return;
 	}
-	put_head(&l, &h);
+	put_reply_head(&l, &h);
 	json_read_init(&r, line, n);
 	json_read_next(&r);
 	while (json_read_next(&r) == JSON_KEY) {

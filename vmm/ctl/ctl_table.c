@@ -62,7 +62,7 @@ static bool measure_row(struct table *t, struct json_read *r)
 	return true;
 }
 
-static bool measure(struct table *t, struct json_read r)
+static bool measure_table(struct table *t, struct json_read r)
 {
 	enum json_token token;
 	size_t total = t->indent;
@@ -182,7 +182,7 @@ bool render_table(FILE *out, const struct json_read *array, size_t indent,
 	struct table t = { .indent = indent, .width = width };
 	struct json_read r = *array;
 
-	if (!measure(&t, r))
+	if (!measure_table(&t, r))
 		return false;
 	put_row(out, &t, NULL);
 	while (json_read_next(&r) == JSON_OBJECT) {

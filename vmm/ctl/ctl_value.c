@@ -12,7 +12,7 @@ void render_blanks(FILE *out, size_t n)
 
 /* Print a character, escaped if it is a control character, and return its
  * width. U+0080 to U+009F count as well: terminals take U+009B for ESC [. */
-static size_t put_char(FILE *out, const char *c, size_t n)
+static size_t put_visible(FILE *out, const char *c, size_t n)
 {
 	static const char from[] = "\n\t\r\b\f";
 	static const char to[] = "ntrbf";
@@ -34,7 +34,7 @@ static size_t put_char(FILE *out, const char *c, size_t n)
 	return 1;
 }
 
-static size_t put_text(FILE *out, const char *text, size_t len)
+static size_t put_json_text(FILE *out, const char *text, size_t len)
 {
 	const char *at = text;
 	size_t width = 0;
@@ -42,13 +42,13 @@ static size_t put_text(FILE *out, const char *text, size_t len)
 	size_t n;
 
 	while ((n = json_read_char(&at, text + len, c)))
-		width += put_char(out, c, n);
+		width += put_visible(out, c, n);
 	return width;
 }
 
 size_t render_key(FILE *out, const struct json_read *r)
 {
-	return put_text(out, r->text, r->len);
+	return put_json_text(out, r->text, r->len);
 }
 
 static bool wants_quotes(const struct json_read *r)
@@ -64,8 +64,8 @@ size_t render_raw(FILE *out, const char *p, const char *end)
 	while (p < end) {
 		size_t n = utf8_len(p, (size_t)(end - p));
 
-		width += n ? put_char(out, p, n)
-			   : put_char(out, "\xef\xbf\xbd", 3);
+		width += n ? put_visible(out, p, n)
+			   : put_visible(out, "\xef\xbf\xbd", 3);
 		p += n ? n : 1;
 	}
 	return width;
@@ -85,7 +85,7 @@ bool render_is_flat(const struct json_read *value)
 	return t == JSON_ARRAY_END;
 }
 
-static size_t put_nested(FILE *out, const struct json_read *value)
+static size_t put_nested_value(FILE *out, const struct json_read *value)
 {
 	struct json_read r = *value;
 	size_t width = 0;
@@ -96,7 +96,7 @@ static size_t put_nested(FILE *out, const struct json_read *value)
 	}
 	while (json_read_next(&r) >= JSON_STRING) {
 		if (width)
-			width += put_char(out, ",", 1);
+			width += put_visible(out, ",", 1);
 		width += render_value(out, &r, VALUE_BARE);
 	}
 	return width;
@@ -110,10 +110,10 @@ size_t render_value(FILE *out, const struct json_read *r,
 	switch (r->last) {
 	case JSON_STRING:
 		if (style == VALUE_BARE || !wants_quotes(r))
-			return put_text(out, r->text, r->len);
+			return put_json_text(out, r->text, r->len);
 		if (out)
 			fputc('"', out);
-		width = put_text(out, r->text, r->len);
+		width = put_json_text(out, r->text, r->len);
 		if (out)
 			fputc('"', out);
 		return width + 2;
@@ -123,8 +123,8 @@ size_t render_value(FILE *out, const struct json_read *r,
 		return 1;
 	case JSON_OBJECT:
 	case JSON_ARRAY:
-		return put_nested(out, r);
+		return put_nested_value(out, r);
 	default:
-		return put_text(out, r->text, r->len);
+		return put_json_text(out, r->text, r->len);
 	}
 }

@@ -145,7 +145,7 @@ static int take_turn(struct request *rq, struct leak_turn *t)
 
 		pthread_cond_clockwait(&l->cond, &l->lock, CLOCK_MONOTONIC,
 				       &ts);
-		if (request_given_up(rq)) {
+		if (request_cancelled(rq)) {
 			leave_queue(l, t);
 			r = err_state(&rq->err, "given up before its turn");
 			break;
@@ -294,7 +294,7 @@ static void judge_page(struct measurement *r, struct leak_page *p)
 
 static bool given_up(void *arg)
 {
-	return request_given_up(arg);
+	return request_cancelled(arg);
 }
 
 static unsigned int list_secrets(struct measurement *r)

@@ -85,7 +85,7 @@ static int wait_begun(struct request *rq, const struct watcher *t,
 						 "the page went before it was "
 						 "switched off");
 			i++;
-		} else if (request_given_up(rq) || now_ns() > end) {
+		} else if (request_cancelled(rq) || now_ns() > end) {
 			return err_state(&rq->err,
 					 "CPU %d did not come to read the page",
 					 t[i].cpu);

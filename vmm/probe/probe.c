@@ -46,7 +46,7 @@ static void fill_rows(struct probe *p, const struct probe_ctx *c,
 }
 
 /* A single row cannot refer to another: copy the reason from that row. */
-static void resolve(struct probe_row *r, const struct probe_ctx *c)
+static void resolve_reference(struct probe_row *r, const struct probe_ctx *c)
 {
 	char *see = strstr(r->detail, SEE_ROW);
 	struct probe other = { 0 };
@@ -73,7 +73,7 @@ static int run_probe(struct probe *p, const char *dev, const char *only,
 		gmem_offer_get(c.kvm, NULL, &c.offer);
 	fill_rows(p, &c, only);
 	if (only && p->nr)
-		resolve(&p->rows[0], &c);
+		resolve_reference(&p->rows[0], &c);
 	if (c.kvm < 0) {
 		p->family = "unknown";
 		if (e)
@@ -156,7 +156,7 @@ static int print_json(const struct probe *p, const struct err *e)
 	return r;
 }
 
-static void usage(FILE *f)
+static void probe_usage(FILE *f)
 {
 	fprintf(f,
 		"Usage: gpcvm probe [--json] [--device PATH]\n"
@@ -199,7 +199,7 @@ static int wrong_usage(char **argv, int got)
 }
 
 /* Return -1 to continue, or the exit status. */
-static int parse(int argc, char **argv, struct probe_options *o)
+static int parse_probe_options(int argc, char **argv, struct probe_options *o)
 {
 	enum { JSON = 256, DEVICE, HELP, VERSION };
 	static const struct option longs[] = {
@@ -222,7 +222,7 @@ static int parse(int argc, char **argv, struct probe_options *o)
 			o->dev = optarg;
 			break;
 		case HELP:
-			usage(stdout);
+			probe_usage(stdout);
 			return 0;
 		case VERSION:
 			puts("gpcvm " GPCVM_VERSION);
@@ -246,7 +246,7 @@ static int parse(int argc, char **argv, struct probe_options *o)
 int probe_main(int argc, char **argv)
 {
 	struct probe_options o = { .dev = default_dev };
-	int status = parse(argc, argv, &o);
+	int status = parse_probe_options(argc, argv, &o);
 	struct err e = { 0 };
 	struct probe p;
 

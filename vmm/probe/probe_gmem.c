@@ -18,7 +18,7 @@
 #define FLAG_SETS (1U << FLAG_BITS)
 #define VM_TYPES  9
 
-static unsigned int cap_mask(const struct probe_ctx *c, long cap)
+static unsigned int ask_mask(const struct probe_ctx *c, long cap)
 {
 	int r = kvm_check_extension(c->kvm, cap);
 
@@ -35,8 +35,8 @@ static void row_family(const struct probe_ctx *c, struct probe_row *r)
 		gmem_family_texts[o->family]);
 	if (!any)
 		row_why(r, "cap 234 is %u, cap 244 is 0x%x: %s",
-			cap_mask(c, GPC_CAP_GUEST_MEMFD),
-			cap_mask(c, GPC_CAP_GUEST_MEMFD_FLAGS),
+			ask_mask(c, GPC_CAP_GUEST_MEMFD),
+			ask_mask(c, GPC_CAP_GUEST_MEMFD_FLAGS),
 			host_advice_here(LACK_GMEM));
 }
 
@@ -56,7 +56,7 @@ static int plain_gmem(const struct probe_ctx *c, unsigned long type)
 
 static void row_guest_memfd(const struct probe_ctx *c, struct probe_row *r)
 {
-	unsigned int cap = cap_mask(c, GPC_CAP_GUEST_MEMFD);
+	unsigned int cap = ask_mask(c, GPC_CAP_GUEST_MEMFD);
 	int plain = plain_gmem(c, GPC_VM_DEFAULT);
 	int sw = plain_gmem(c, GPC_VM_SW_PROTECTED);
 	bool any = plain == 0 || sw == 0;
@@ -141,7 +141,7 @@ static void add_sets(char *buf, size_t size, unsigned int taken)
 
 static void row_flags(const struct probe_ctx *c, struct probe_row *r)
 {
-	unsigned int mask = cap_mask(c, GPC_CAP_GUEST_MEMFD_FLAGS);
+	unsigned int mask = ask_mask(c, GPC_CAP_GUEST_MEMFD_FLAGS);
 	unsigned int type, taken, all = 0;
 	char seen[sizeof(r->value)] = "";
 	int vm, err = 0;
@@ -275,7 +275,7 @@ static void row_attributes(const struct probe_ctx *c, struct probe_row *r)
 	row_use(r, "`attr`; gmem-private");
 	if (scratch_vm_create(&v, c->kvm, GPC_VM_SW_PROTECTED, &e) < 0) {
 		row_fail(r, &e, "no VM of type 1; cap 233 reports 0x%x",
-			 cap_mask(c, GPC_CAP_MEMORY_ATTRIBUTES));
+			 ask_mask(c, GPC_CAP_MEMORY_ATTRIBUTES));
 		row_why(r, "%s: %s", e.msg, host_advice_here(LACK_PRIVATE));
 		return;
 	}
@@ -301,7 +301,7 @@ static void row_prefault(const struct probe_ctx *c, struct probe_row *r)
 	int got;
 
 	row_use(r, "`prefault`");
-	if (!cap_mask(c, GPC_CAP_PRE_FAULT_MEMORY)) {
+	if (!ask_mask(c, GPC_CAP_PRE_FAULT_MEMORY)) {
 		row_set(r, PROBE_NO, false, "cap 236 is 0");
 		row_why(r, "%s", host_advice_here(LACK_PRE_FAULT));
 		return;
@@ -324,7 +324,7 @@ static void row_prefault(const struct probe_ctx *c, struct probe_row *r)
 
 static void row_fault_info(const struct probe_ctx *c, struct probe_row *r)
 {
-	unsigned int cap = cap_mask(c, GPC_CAP_MEMORY_FAULT_INFO);
+	unsigned int cap = ask_mask(c, GPC_CAP_MEMORY_FAULT_INFO);
 
 	row_use(r, "gpa of memory faults");
 	row_set(r, cap ? PROBE_YES : PROBE_NO, false, "cap 232 is %u", cap);
@@ -332,7 +332,7 @@ static void row_fault_info(const struct probe_ctx *c, struct probe_row *r)
 		row_why(r, "needs 6.8+");
 }
 
-static const struct probe_def defs[] = {
+static const struct probe_def gmem_rows[] = {
 	{ "family", true, row_family },
 	{ "guest-memfd", true, row_guest_memfd },
 	{ "gmem-flags", true, row_flags },
@@ -343,5 +343,5 @@ static const struct probe_def defs[] = {
 	{ "memory-fault-info", true, row_fault_info },
 };
 
-const struct probe_group probe_gmem = { "guest memory", defs,
-					ARRAY_SIZE(defs) };
+const struct probe_group probe_gmem = { "guest memory", gmem_rows,
+					ARRAY_SIZE(gmem_rows) };

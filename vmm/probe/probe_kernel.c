@@ -227,7 +227,7 @@ static void row_guest_linux(const struct probe_ctx *c, struct probe_row *r)
 		row_set(r, PROBE_NO, true, "%s", why);
 }
 
-static const struct probe_def defs[] = {
+static const struct probe_def kernel_rows[] = {
 	{ "kernel", false, row_kernel },
 	{ "kvm", false, row_kvm },
 	{ "vendor-module", false, row_vendor },
@@ -240,4 +240,5 @@ static const struct probe_def defs[] = {
 	{ "guest-linux", false, row_guest_linux },
 };
 
-const struct probe_group probe_kernel = { "kernel", defs, ARRAY_SIZE(defs) };
+const struct probe_group probe_kernel = { "kernel", kernel_rows,
+					  ARRAY_SIZE(kernel_rows) };

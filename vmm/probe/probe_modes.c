@@ -10,8 +10,8 @@
 
 static const char prefix[] = "mode-";
 
-static void judge(struct probe_row *r, int got, const struct err *e,
-		  const char *seen)
+static void judge_mode(struct probe_row *r, int got, const struct err *e,
+		       const char *seen)
 {
 	if (got == 0)
 		row_set(r, PROBE_YES, true, "%s", seen);
@@ -30,7 +30,7 @@ static void row_anon(const struct probe_ctx *c, struct probe_row *r)
 	    scratch_vm_anon(&v, &e) == 0 &&
 	    scratch_vm_vcpu(&v, c->kvm, &e) == 0)
 		got = scratch_vm_hlt(&v, &e);
-	judge(r, got, &e, "a vCPU ran from it");
+	judge_mode(r, got, &e, "a vCPU ran from it");
 	scratch_vm_close(&v);
 }
 
@@ -45,7 +45,7 @@ static void gmem_mode(const struct probe_ctx *c, struct probe_row *r,
 	    scratch_vm_gmem(&v, c->offer.shared_flags | more, true, &e) == 0 &&
 	    scratch_vm_vcpu(&v, c->kvm, &e) == 0)
 		got = scratch_vm_hlt(&v, &e);
-	judge(r, got, &e, "a vCPU ran from it, mapped");
+	judge_mode(r, got, &e, "a vCPU ran from it, mapped");
 	scratch_vm_close(&v);
 }
 
@@ -61,13 +61,13 @@ static void private_mode(const struct probe_ctx *c, struct probe_row *r,
 	    scratch_vm_gmem(&v, flags, false, &e) == 0 &&
 	    scratch_vm_private(&v, SCRATCH_VM_PAGES * PAGE_SIZE, &e) == 0)
 		got = scratch_vm_vcpu(&v, c->kvm, &e);
-	judge(r, got, &e, "private slot and vCPU set up");
+	judge_mode(r, got, &e, "private slot and vCPU set up");
 	scratch_vm_close(&v);
 }
 
 /* Refuse what the family lacks: a trial would only return EINVAL. */
-static bool lacks(const struct probe_ctx *c, struct probe_row *r, bool private,
-		  bool no_direct_map)
+static bool family_lacks(const struct probe_ctx *c, struct probe_row *r,
+			 bool private, bool no_direct_map)
 {
 	if (private && !c->offer.private_vm)
 		row_why(r, "no SW_PROTECTED_VM with private memory: %s",
@@ -87,33 +87,33 @@ static bool lacks(const struct probe_ctx *c, struct probe_row *r, bool private,
 static void row_gmem(const struct probe_ctx *c, struct probe_row *r)
 {
 	row_use(r, "--memory gmem");
-	if (!lacks(c, r, false, false))
+	if (!family_lacks(c, r, false, false))
 		gmem_mode(c, r, 0);
 }
 
 static void row_gmem_ndm(const struct probe_ctx *c, struct probe_row *r)
 {
 	row_use(r, "--memory gmem+no-direct-map");
-	if (!lacks(c, r, false, true))
+	if (!family_lacks(c, r, false, true))
 		gmem_mode(c, r, c->offer.no_direct_map);
 }
 
 static void row_private(const struct probe_ctx *c, struct probe_row *r)
 {
 	row_use(r, "--memory gmem-private");
-	if (!lacks(c, r, true, false))
+	if (!family_lacks(c, r, true, false))
 		private_mode(c, r, 0);
 }
 
 static void row_private_ndm(const struct probe_ctx *c, struct probe_row *r)
 {
 	row_use(r, "--memory gmem-private+no-direct-map");
-	if (!lacks(c, r, true, true))
+	if (!family_lacks(c, r, true, true))
 		private_mode(c, r, c->offer.no_direct_map);
 }
 
 /* Ordered from weak to strong. auto goes backwards and stops before anon. */
-static const struct probe_def defs[] = {
+static const struct probe_def mode_rows[] = {
 	{ "mode-anon", true, row_anon },
 	{ "mode-gmem", true, row_gmem },
 	{ "mode-gmem-private", true, row_private },
@@ -121,18 +121,18 @@ static const struct probe_def defs[] = {
 	{ "mode-gmem-private+no-direct-map", true, row_private_ndm },
 };
 
-const struct probe_group probe_modes = { "memory modes", defs,
-					 ARRAY_SIZE(defs) };
+const struct probe_group probe_modes = { "memory modes", mode_rows,
+					 ARRAY_SIZE(mode_rows) };
 
 const char *probe_best_mode(const struct probe *p)
 {
 	const struct probe_row *r;
 	unsigned int i;
 
-	for (i = ARRAY_SIZE(defs) - 1; i > 0; i--) {
-		r = probe_find(p, defs[i].name);
+	for (i = ARRAY_SIZE(mode_rows) - 1; i > 0; i--) {
+		r = probe_find(p, mode_rows[i].name);
 		if (r && r->state == PROBE_YES)
-			return defs[i].name + strlen(prefix);
+			return mode_rows[i].name + strlen(prefix);
 	}
 	return NULL;
 }

@@ -11,7 +11,7 @@
 
 /* Read a bit of CPUID leaf 0x40000001 (Documentation/virt/kvm/x86/cpuid.rst):
  * 1, 0 or -errno. */
-static int feature(const struct probe_ctx *c, unsigned int bit)
+static int cpuid_feature(const struct probe_ctx *c, unsigned int bit)
 {
 	struct kvm_cpuid_table t;
 	uint32_t i;
@@ -51,7 +51,7 @@ static void row_msr(const struct probe_ctx *c, struct probe_row *r,
 		    uint32_t msr, unsigned int bit, size_t version)
 {
 	struct scratch_vm v = SCRATCH_VM_NONE;
-	int have = feature(c, bit);
+	int have = cpuid_feature(c, bit);
 	struct err e;
 
 	if (have < 0) {
@@ -120,7 +120,7 @@ static void row_private_msr(const struct probe_ctx *c, struct probe_row *r,
 	scratch_vm_close(&v);
 }
 
-static void row_private(const struct probe_ctx *c, struct probe_row *r)
+static void row_private_clock(const struct probe_ctx *c, struct probe_row *r)
 {
 	row_use(r, "clock0 in private memory");
 	row_private_msr(c, r, MSR_KVM_SYSTEM_TIME_NEW, 0);
@@ -256,15 +256,16 @@ static void row_xen(const struct probe_ctx *c, struct probe_row *r)
 	}
 }
 
-static const struct probe_def defs[] = {
+static const struct probe_def pv_rows[] = {
 	{ "kvm-clock", true, row_clock },
 	{ "set-clock", true, row_set_clock },
 	{ "master-clock", true, row_master },
 	{ "kvmclock-ctrl", true, row_ctrl },
 	{ "steal-time", true, row_steal },
-	{ "private-clock", true, row_private },
+	{ "private-clock", true, row_private_clock },
 	{ "private-steal", true, row_private_steal },
 	{ "xen", true, row_xen },
 };
 
-const struct probe_group probe_pv = { "pv pages", defs, ARRAY_SIZE(defs) };
+const struct probe_group probe_pv = { "pv pages", pv_rows,
+				      ARRAY_SIZE(pv_rows) };

@@ -18,7 +18,7 @@
 
 /* Return the rest of the line in @path that starts with @key. If NULL, errno
  * is the read error, or 0. */
-static char *line_of(const char *path, const char *key)
+static char *value_of_key(const char *path, const char *key)
 {
 	FILE *f = fopen(path, "re");
 	char *line = NULL, *found = NULL;
@@ -41,7 +41,7 @@ static char *line_of(const char *path, const char *key)
 /* Return 0 or an errno. */
 static int need_sys_admin(void)
 {
-	char *caps = line_of("/proc/self/status", "CapEff:");
+	char *caps = value_of_key("/proc/self/status", "CapEff:");
 	uint64_t mask = caps ? strtoull(caps, NULL, 16) : 0;
 	int err = caps ? EPERM : errno;
 
@@ -54,7 +54,7 @@ static void row_hwpoison(const struct probe_ctx *c, struct probe_row *r)
 {
 	static const char inject[] = "/sys/kernel/debug/hwpoison/corrupt-pfn";
 	/* Present only with CONFIG_MEMORY_FAILURE: fs/proc/meminfo.c */
-	char *meminfo = line_of("/proc/meminfo", "HardwareCorrupted:");
+	char *meminfo = value_of_key("/proc/meminfo", "HardwareCorrupted:");
 	int unread = meminfo ? 0 : errno,
 	    admin = meminfo ? need_sys_admin() : 0;
 	int pfn = access(inject, W_OK) ? errno : 0;
@@ -231,7 +231,7 @@ static void row_delays(const struct probe_ctx *c, struct probe_row *r)
 	delays_close(&d, NULL);
 }
 
-static const struct probe_def defs[] = {
+static const struct probe_def watch_rows[] = {
 	{ "kcore", false, row_kcore },
 	{ "kmsg", false, row_kmsg },
 	{ "tracefs", false, row_tracefs },
@@ -240,5 +240,5 @@ static const struct probe_def defs[] = {
 	{ "delays", false, row_delays },
 };
 
-const struct probe_group probe_watch = { "observation", defs,
-					 ARRAY_SIZE(defs) };
+const struct probe_group probe_watch = { "observation", watch_rows,
+					 ARRAY_SIZE(watch_rows) };

@@ -21,22 +21,22 @@ static void unlock(struct model *m)
 
 /* ---- one cache ---------------------------------------------------------- */
 
-static void invalidate(struct model_cache *c)
+static void cache_invalidate(struct model_cache *c)
 {
 	c->valid = false;
 	c->loose = true;
 }
 
 /* An inactive cache is known to be inactive. */
-static void doubt(struct model_cache *c)
+static void cache_doubt(struct model_cache *c)
 {
 	c->sure = !c->active;
 }
 
 /* Apply a certain use: the state after a refresh. KVM leaves a valid cache as
  * it is, and so does this. */
-static void used(const struct model *m, const struct model_entry *n,
-		 struct model_cache *c)
+static void cache_used(const struct model *m, const struct model_entry *n,
+		       struct model_cache *c)
 {
 	struct model_target t = model_resolve(m, n, c);
 
@@ -56,7 +56,7 @@ static void used(const struct model *m, const struct model_entry *n,
 static void doubt_all(struct model_entry *n)
 {
 	for (unsigned int k = 0; k < n->nr; k++)
-		doubt(&n->cache[k]);
+		cache_doubt(&n->cache[k]);
 }
 
 /* ---- changes of memory -------------------------------------------------- */
@@ -89,8 +89,9 @@ static bool host_touched(const struct model *m, const struct model_cache *c,
 }
 
 /* Does @ch affect what KVM has cached or what the guest reads there? */
-static bool touches(const struct model *m, const struct model_entry *n,
-		    const struct model_cache *c, const struct mem_change *ch)
+static bool change_touches(const struct model *m, const struct model_entry *n,
+			   const struct model_cache *c,
+			   const struct mem_change *ch)
 {
 	if (n->by_hva && host_touched(m, c, ch))
 		return true;
@@ -100,7 +101,7 @@ static bool touches(const struct model *m, const struct model_entry *n,
 
 /* Is @c's slot present, and @c's page, if held, still
  * bound to it at @c's gpa? */
-static bool bound(const struct model *m, const struct model_cache *c)
+static bool cache_is_bound(const struct model *m, const struct model_cache *c)
 {
 	const struct mem_slot *s = memory_slot(m->memory, c->gpa);
 	uint64_t gpa;
@@ -126,13 +127,13 @@ static void lose_page(const struct model *m, const struct model_entry *n,
 	if (model_through_gmem(m, n)) {
 		/* An invalidation goes through the binding of a present slot
 		 * and reaches even caches that are already invalid. */
-		if (bound(m, c))
+		if (cache_is_bound(m, c))
 			c->held = false;
 		else if (c->held || c->loose)
-			doubt(c);
-		invalidate(c);
+			cache_doubt(c);
+		cache_invalidate(c);
 	} else if (mapped && !n->ghc) {
-		invalidate(c);
+		cache_invalidate(c);
 	}
 }
 
@@ -151,7 +152,7 @@ static void lose_slot(const struct model *m, const struct model_entry *n,
 		return;
 	if (model_through_gmem(m, n) && (c->held || c->loose))
 		c->lost = true;
-	invalidate(c);
+	cache_invalidate(c);
 }
 
 static void change_cache(const struct model *m, struct model_entry *n,
@@ -170,14 +171,14 @@ static void change_cache(const struct model *m, struct model_entry *n,
 		    !model_through_gmem(m, n))
 			lose_page(m, n, c);
 		else
-			invalidate(c);
+			cache_invalidate(c);
 		break;
 	case MEM_CLOSED:
 		lose_file(m, n, c);
 		break;
 	case MEM_CONVERTED:
 		if (model_through_gmem(m, n))
-			invalidate(c);
+			cache_invalidate(c);
 		break;
 	case MEM_SLOT_GONE:
 		lose_slot(m, n, c);
@@ -186,7 +187,7 @@ static void change_cache(const struct model *m, struct model_entry *n,
 		break;
 	}
 	if (ch->failed) /* may be half done */
-		doubt(c);
+		cache_doubt(c);
 }
 
 /* The caller holds the memory lock. */
@@ -198,7 +199,7 @@ static void change_entry(struct model *m, struct model_entry *n,
 	for (unsigned int i = 0; i < n->nr; i++) {
 		struct model_cache *c = &n->cache[i];
 
-		if (!touches(m, n, c, ch))
+		if (!change_touches(m, n, c, ch))
 			continue;
 		any = true;
 		if (ch->kind == MEM_PUNCHED)
@@ -206,14 +207,14 @@ static void change_entry(struct model *m, struct model_entry *n,
 		if (c->active && known)
 			change_cache(m, n, c, ch);
 		else
-			doubt(c);
+			cache_doubt(c);
 	}
 	n->epoch += any;
 }
 
 /* Does the punch free @p? It frees the alias only where memory is shared. */
-static bool given_back(const struct model *m, struct model_page p,
-		       const struct mem_change *ch)
+static bool is_freed(const struct model *m, struct model_page p,
+		     const struct mem_change *ch)
 {
 	uint64_t gpa;
 
@@ -235,7 +236,7 @@ static void change_bad(struct model *m, const struct mem_change *ch)
 	if (ch->kind != MEM_PUNCHED || ch->failed || m->nr_bad > MODEL_BAD)
 		return;
 	for (unsigned int i = 0; i < m->nr_bad; i++)
-		if (!given_back(m, m->bad[i], ch))
+		if (!is_freed(m, m->bad[i], ch))
 			m->bad[keep++] = m->bad[i];
 	m->nr_bad = keep;
 }
@@ -283,7 +284,7 @@ static bool model_busy(const struct model *m, const struct model_entry *n)
 		return true;
 	for (const struct mem_change *ch = m->flying; ch; ch = ch->next)
 		for (unsigned int i = 0; i < n->nr; i++)
-			if (touches(m, n, &n->cache[i], ch))
+			if (change_touches(m, n, &n->cache[i], ch))
 				return true;
 	return false;
 }
@@ -351,7 +352,7 @@ void model_switch(struct model *m, unsigned int i, uint64_t gpa, bool on,
 					   .active = on && k < n->nr,
 					   .sure = true };
 		c->has_host = model_host_page(m, c->gpa, &c->host);
-		used(m, n, c);
+		cache_used(m, n, c);
 	}
 	if (model_busy(m, n))
 		doubt_all(n);
@@ -377,7 +378,7 @@ void model_scribble(struct model *m, uint64_t gpa, uint64_t len)
 }
 
 /* End the unsettled state once the storm's last operation has ended. */
-static void settle(struct model *m)
+static void model_settle(struct model *m)
 {
 	if (!m->under_way)
 		m->unsettled = false;
@@ -394,7 +395,7 @@ void model_begin(struct model *m, unsigned int i, struct model_use *u)
 		return;
 	}
 	lock(m);
-	settle(m);
+	model_settle(m);
 	u->epoch = n->epoch;
 	u->clear = !model_busy(m, n);
 	u->expect = u->clear ? model_expect_locked(m, n) : EXPECT_UNKNOWN;
@@ -445,9 +446,9 @@ enum model_expect model_end(struct model *m, unsigned int i,
 	n->written = n->written && (u->look || !u->clear);
 	for (unsigned int k = 0; k < n->nr && !u->look; k++) {
 		if (u->clear)
-			used(m, n, &n->cache[k]);
+			cache_used(m, n, &n->cache[k]);
 		else
-			doubt(&n->cache[k]);
+			cache_doubt(&n->cache[k]);
 	}
 	m->changes++;
 	unlock(m);

@@ -3,7 +3,7 @@
 #include "base/num.h"
 #include "pv/model.h"
 
-static const char *tri(bool known, bool is)
+static const char *tristate(bool known, bool is)
 {
 	return known ? is ? "yes" : "no" : "unknown";
 }
@@ -213,8 +213,9 @@ bool model_nowhere(const struct model *m, const struct model_entry *n)
 
 /* ---- what a check finds ------------------------------------------------- */
 
-static enum model_expect one(const struct model *m, const struct model_entry *n,
-			     const struct model_cache *c)
+static enum model_expect expect_one(const struct model *m,
+				    const struct model_entry *n,
+				    const struct model_cache *c)
 {
 	struct model_page p;
 
@@ -234,7 +235,7 @@ static enum model_expect one(const struct model *m, const struct model_entry *n,
 }
 
 /* Pv pages that share bytes disturb each other. The MSRs accept any gpa. */
-static bool alone(const struct model *m, const struct model_entry *n)
+static bool overlaps_none(const struct model *m, const struct model_entry *n)
 {
 	for (unsigned int i = 0; i < m->nr; i++) {
 		const struct model_entry *o = &m->entries[i];
@@ -255,13 +256,13 @@ enum model_expect model_expect_locked(const struct model *m,
 	if (!n->on)
 		return EXPECT_ABSENT;
 	for (unsigned int i = 0; i < n->nr; i++) {
-		both[i] = one(m, n, &n->cache[i]);
+		both[i] = expect_one(m, n, &n->cache[i]);
 		if (both[i] == EXPECT_ABSENT)
 			return EXPECT_ABSENT;
 	}
 	/* KVM's caches do not cross pages: KVM rejects
 	 * such a gpa or uses no gpc. */
-	if (n->gpa & (n->align - 1) || n->scribbled || !alone(m, n))
+	if (n->gpa & (n->align - 1) || n->scribbled || !overlaps_none(m, n))
 		return EXPECT_UNKNOWN;
 	return n->nr < 2 || both[0] == both[1] ? both[0] : EXPECT_UNKNOWN;
 }
@@ -269,8 +270,8 @@ enum model_expect model_expect_locked(const struct model *m,
 /* ---- the direct map ----------------------------------------------------- */
 
 /* Is @p the file page that belongs to @c's gpa, private or not? */
-static bool is_at(const struct model *m, const struct model_cache *c,
-		  struct model_page p)
+static bool is_file_page(const struct model *m, const struct model_cache *c,
+			 struct model_page p)
 {
 	const struct mem_slot *s = memory_slot(m->memory, c->gpa);
 
@@ -279,8 +280,9 @@ static bool is_at(const struct model *m, const struct model_cache *c,
 }
 
 /* Does @c certainly hold a reference on @p? Set *maybe if it may. */
-static bool holds(const struct model *m, const struct model_entry *n,
-		  const struct model_cache *c, struct model_page p, bool *maybe)
+static bool holds_page(const struct model *m, const struct model_entry *n,
+		       const struct model_cache *c, struct model_page p,
+		       bool *maybe)
 {
 	bool held = c->held && model_same(c->page, p);
 
@@ -288,7 +290,7 @@ static bool holds(const struct model *m, const struct model_entry *n,
 		return false;
 	if (!c->sure || c->lost)
 		*maybe = true;
-	else if (c->loose && (held || is_at(m, c, p)))
+	else if (c->loose && (held || is_file_page(m, c, p)))
 		*maybe = true;
 	else
 		return held;
@@ -310,7 +312,7 @@ enum model_map model_map_locked(const struct model *m, uint64_t gpa)
 		const struct model_entry *n = &m->entries[i];
 
 		for (unsigned int k = 0; k < n->nr; k++)
-			if (holds(m, n, &n->cache[k], p, &maybe))
+			if (holds_page(m, n, &n->cache[k], p, &maybe))
 				return MODEL_MAP_PRESENT;
 	}
 	return maybe ? MODEL_MAP_UNKNOWN : MODEL_MAP_ABSENT;
@@ -363,10 +365,10 @@ static void cache_json(const struct model *m, const struct model_entry *n,
 	unsigned int refs;
 
 	json_object(j, NULL);
-	json_str(j, "active", tri(true, c->active));
-	json_str(j, "valid", tri(c->sure, c->valid));
-	json_str(j, "private", tri(c->sure, c->private));
-	json_str(j, "unmap_owed", tri(c->sure, c->held && !c->valid));
+	json_str(j, "active", tristate(true, c->active));
+	json_str(j, "valid", tristate(c->sure, c->valid));
+	json_str(j, "private", tristate(c->sure, c->private));
+	json_str(j, "unmap_owed", tristate(c->sure, c->held && !c->valid));
 	if (model_refs(m, c, &refs))
 		json_num(j, "refs", refs);
 	else
@@ -379,7 +381,7 @@ static void cache_json(const struct model *m, const struct model_entry *n,
 }
 
 /* Summarize all of its caches in a word. */
-static const char *predicted(const struct model_entry *n)
+static const char *predicted_name(const struct model_entry *n)
 {
 	const char *word = "valid";
 
@@ -400,7 +402,7 @@ void model_json(struct model *m, unsigned int i, struct json *j)
 
 	pthread_rwlock_rdlock(&m->memory->lock);
 	pthread_mutex_lock(&m->lock);
-	json_str(j, "predicted", predicted(n));
+	json_str(j, "predicted", predicted_name(n));
 	json_array(j, "model");
 	for (unsigned int k = 0; k < n->nr; k++)
 		cache_json(m, n, &n->cache[k], j);

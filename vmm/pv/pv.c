@@ -28,7 +28,7 @@ const char *pv_verdict_name(enum pv_verdict v)
 /* ---- layout ------------------------------------------------------------- */
 
 /* Distance from the start of one page to the start of the next. */
-static uint64_t room(const struct pv_kind *k, enum pv_layout layout)
+static uint64_t page_distance(const struct pv_kind *k, enum pv_layout layout)
 {
 	if (layout == PV_PACKED)
 		return k->stride;
@@ -43,7 +43,8 @@ static unsigned int kind_pages(const struct pv_kind *k, unsigned int vcpus)
 static uint64_t kind_bytes(const struct pv_kind *k, enum pv_layout layout,
 			   unsigned int vcpus)
 {
-	return align_up(kind_pages(k, vcpus) * room(k, layout), PAGE_SIZE);
+	return align_up(kind_pages(k, vcpus) * page_distance(k, layout),
+			PAGE_SIZE);
 }
 
 uint64_t pv_layout_size(const struct pv_plan *plan)
@@ -124,7 +125,8 @@ int pv_init(struct pv_vm *pv, int vm, struct memory *mem,
 		if (plan->layout == PV_SPLIT && k->split)
 			at += PAGE_SIZE - k->split;
 		for (unsigned int n = 0; n < kind_pages(k, plan->vcpus); n++)
-			init_page(pv, k, n, at + n * room(k, plan->layout));
+			init_page(pv, k, n,
+				  at + n * page_distance(k, plan->layout));
 		gpa += kind_bytes(k, plan->layout, plan->vcpus);
 	}
 	return 0;
@@ -232,7 +234,7 @@ void pv_doubt_msr(struct pv_vm *pv, unsigned int vcpu, uint32_t msr)
 }
 
 /* Does the MSR's @value match our state? */
-static bool is_at(const struct pv_page *p, uint64_t value)
+static bool matches_msr(const struct pv_page *p, uint64_t value)
 {
 	bool on = value & KVM_MSR_ENABLED;
 
@@ -247,7 +249,7 @@ void pv_settle(struct pv_page *p, struct vcpu *v)
 	if (!p->kind->msr || (!doubt && !p->vm->guests) ||
 	    kvm_get_msr(v->fd, p->kind->msr, &value) < 0)
 		return;
-	if (doubt || !is_at(p, value))
+	if (doubt || !matches_msr(p, value))
 		pv_note_msr(p->vm, v->index, p->kind->msr, value);
 }
 

@@ -28,7 +28,7 @@ static bool is_alias(const struct pv_page *p, uint64_t gpa)
 
 /* Return another pv page whose place overlaps @p at @gpa. Prefer one that is
  * on: KVM has a reason to write there. */
-static const struct pv_page *owner(const struct pv_page *p, uint64_t gpa)
+static const struct pv_page *page_owner(const struct pv_page *p, uint64_t gpa)
 {
 	const struct pv_page *off = NULL;
 
@@ -50,14 +50,14 @@ static const struct pv_page *owner(const struct pv_page *p, uint64_t gpa)
  * and the guest's own memory, which holds its copies. At the page's
  * own gpa the data counts only if the host reads another page there:
  * otherwise the guest has read it. */
-static bool may_be(const struct pv_page *p, uint64_t gpa, bool alias)
+static bool may_be_lost_write(const struct pv_page *p, uint64_t gpa, bool alias)
 {
 	const uint64_t own = p->gpa;
 	const struct pv_page *o;
 
 	if (gpa < own + p->kind->size && own < gpa + p->kind->size)
 		return alias;
-	o = owner(p, gpa);
+	o = page_owner(p, gpa);
 	return !(o && o->on) && gpa >= p->vm->own_end;
 }
 
@@ -73,7 +73,7 @@ static bool look_at_page(void *arg, uint64_t gpa, const uint8_t *bytes)
 
 	for (uint64_t at = 0; at + p->kind->size <= PAGE_SIZE; at += step) {
 		if (!p->kind->wrote(p, bytes + at) ||
-		    !may_be(p, gpa + at, alias))
+		    !may_be_lost_write(p, gpa + at, alias))
 			continue;
 		s->found = true;
 		s->gpa = gpa + at;
@@ -83,19 +83,21 @@ static bool look_at_page(void *arg, uint64_t gpa, const uint8_t *bytes)
 }
 
 /* Set *gpa to the @i-th likely place; return false after the last. */
-static bool candidate(const struct pv_page *p, unsigned int i, uint64_t *gpa)
+static bool likely_place(const struct pv_page *p, unsigned int i, uint64_t *gpa)
 {
 	*gpa = i ? p->former : p->gpa;
 	return i == 0 || (i == 1 && p->moved);
 }
 
-static void search(struct pv_page *p, struct vcpu *v, struct wrote_search *s)
+static void search_write(struct pv_page *p, struct vcpu *v,
+			 struct wrote_search *s)
 {
 	uint8_t bytes[PAGE_SIZE];
 	uint64_t pages;
 
-	for (unsigned int i = 0; !s->found && candidate(p, i, &s->gpa); i++) {
-		if (!may_be(p, s->gpa, is_alias(p, s->gpa)))
+	for (unsigned int i = 0; !s->found && likely_place(p, i, &s->gpa);
+	     i++) {
+		if (!may_be_lost_write(p, s->gpa, is_alias(p, s->gpa)))
 			continue;
 		if (p->kind->lands)
 			s->found = p->kind->lands(p, v, s->gpa);
@@ -109,9 +111,10 @@ static void search(struct pv_page *p, struct vcpu *v, struct wrote_search *s)
 }
 
 /* Return the place as a word and describe it in @text. */
-static const char *place(const struct pv_page *p, uint64_t gpa, char text[48])
+static const char *place_name(const struct pv_page *p, uint64_t gpa,
+			      char text[48])
 {
-	const struct pv_page *o = owner(p, gpa);
+	const struct pv_page *o = page_owner(p, gpa);
 
 	if (is_alias(p, gpa)) {
 		snprintf(text, 48, "the shared alias");
@@ -135,11 +138,11 @@ void pv_elsewhere(struct pv_page *p, struct vcpu *v, struct json *j,
 
 	if (!p->kind->wrote && !p->kind->lands)
 		return;
-	search(p, v, &s);
+	search_write(p, v, &s);
 	if (!s.found)
 		return;
 	json_object(j, "elsewhere");
-	json_str(j, "where", place(p, s.gpa, text));
+	json_str(j, "where", place_name(p, s.gpa, text));
 	json_hex(j, "gpa", s.gpa);
 	json_object_end(j);
 	snprintf(why + n, 160 - n, "%sthe poke wrote to %s, gpa 0x%" PRIx64,

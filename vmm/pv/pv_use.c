@@ -53,7 +53,7 @@ static void pfn_json(struct pv_page *p, struct json *j)
 			     "pfn2", "pfn2_changed", j);
 }
 
-static void append(char why[static 160], const char *text)
+static void append_why(char why[static 160], const char *text)
 {
 	size_t n = strlen(why);
 
@@ -66,9 +66,9 @@ static void add_alias(const struct pv_page *p, char why[static 160])
 {
 	if (p->by_hva && memory_is_private(p->vm->memory, p->gpa) &&
 	    !strstr(why, "alias"))
-		append(why,
-		       "KVM writes the shared alias by hva, but the gfn is "
-		       "private");
+		append_why(why,
+			   "KVM writes the shared alias by hva, but the gfn is "
+			   "private");
 }
 
 /* ---- check -------------------------------------------------------------- */
@@ -83,7 +83,7 @@ struct judged {
 	bool nowhere; /* KVM cannot have written any page */
 };
 
-static const char *after(const char *text, const char *mark)
+static const char *unless_empty(const char *text, const char *mark)
 {
 	return text[0] ? mark : "";
 }
@@ -111,8 +111,8 @@ static void compare_verdict(struct pv_page *p, const struct judged *d,
 	    (d->expect == EXPECT_UNKNOWN || !strcmp(model, guest)))
 		return;
 	snprintf(text, sizeof(text), "model: %s; guest: %s%s%s%s%s%s", model,
-		 guest, after(why, " ("), why, after(why, ")"),
-		 after(kernel, "; kernel: "), kernel);
+		 guest, unless_empty(why, " ("), why, unless_empty(why, ")"),
+		 unless_empty(kernel, "; kernel: "), kernel);
 	json_str(j, "disagreement", text);
 	if (p->vm->log)
 		event_add(p->vm->log, EVENT_MODEL, "%s: %s", p->name, text);
@@ -120,9 +120,9 @@ static void compare_verdict(struct pv_page *p, const struct judged *d,
 
 /* Have the kind judge the page. Detect a switch meanwhile, and accesses
  * that did not reach memory. */
-static int judge(struct pv_page *p, struct vcpu *v, enum pv_how how,
-		 struct json *j, enum pv_verdict *verdict, char why[static 160],
-		 struct err *e)
+static int judge_use(struct pv_page *p, struct vcpu *v, enum pv_how how,
+		     struct json *j, enum pv_verdict *verdict,
+		     char why[static 160], struct err *e)
 {
 	unsigned int changes = p->changes;
 	uint64_t mmio = v->mmio;
@@ -170,7 +170,7 @@ static int judge_alone(struct pv_page *p, struct vcpu *v, enum pv_how how,
 			model_begin_look(m, pv_index(p), &use);
 		else
 			model_begin(m, pv_index(p), &use);
-		if (judge(p, v, how, j, verdict, why, e)) {
+		if (judge_use(p, v, how, j, verdict, why, e)) {
 			model_doubt(m, pv_index(p));
 			return -1;
 		}
@@ -184,7 +184,7 @@ static int judge_alone(struct pv_page *p, struct vcpu *v, enum pv_how how,
 	if (use.clear && how != PV_LOOK && !p->found.here)
 		pv_elsewhere(p, v, j, why);
 	else if (!use.clear)
-		append(why, "its memory was changed during the check");
+		append_why(why, "its memory was changed during the check");
 	add_alias(p, why);
 	return 0;
 }

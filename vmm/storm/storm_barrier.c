@@ -54,7 +54,7 @@ static void note_round(struct storm_barrier *b)
 	b->overlapped += has_overlapped(b);
 }
 
-static void wake(struct storm_barrier *b)
+static void wake_members(struct storm_barrier *b)
 {
 	syscall(SYS_futex, &b->round, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL,
 		0);
@@ -85,7 +85,7 @@ static void begin_round(struct storm_barrier *b)
 	b->start = 0;
 	b->round++;
 	if (b->asleep)
-		wake(b);
+		wake_members(b);
 }
 
 /*
@@ -145,7 +145,7 @@ bool storm_barrier_wait(struct storm_barrier *b, unsigned int member,
 
 void storm_barrier_wake(struct storm_barrier *b)
 {
-	wake(b);
+	wake_members(b);
 }
 
 void storm_barrier_finish(struct storm_barrier *b)

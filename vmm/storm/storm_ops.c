@@ -41,8 +41,8 @@ static int parse_punch(struct storm *s, struct storm_step *st,
 	return parse_range(s, st, words, nr, true, e);
 }
 
-static int run_punch(struct storm_thread *t, const struct storm_step *st,
-		     uint64_t gpa, uint64_t len)
+static int step_punch(struct storm_thread *t, const struct storm_step *st,
+		      uint64_t gpa, uint64_t len)
 {
 	(void)st;
 	return memory_punch(&t->s->m->memory, gpa, len, &t->err);
@@ -55,8 +55,8 @@ static int parse_allocate(struct storm *s, struct storm_step *st,
 	return parse_range(s, st, words, nr, false, e);
 }
 
-static int run_allocate(struct storm_thread *t, const struct storm_step *st,
-			uint64_t gpa, uint64_t len)
+static int step_allocate(struct storm_thread *t, const struct storm_step *st,
+			 uint64_t gpa, uint64_t len)
 {
 	(void)st;
 	return memory_allocate(&t->s->m->memory, gpa, len, &t->err);
@@ -81,8 +81,8 @@ static int parse_flip(struct storm *s, struct storm_step *st,
 }
 
 /* Invert the attribute of the range's first page. */
-static int run_flip(struct storm_thread *t, const struct storm_step *st,
-		    uint64_t gpa, uint64_t len)
+static int step_flip(struct storm_thread *t, const struct storm_step *st,
+		     uint64_t gpa, uint64_t len)
 {
 	struct machine *m = t->s->m;
 	int r;
@@ -103,8 +103,8 @@ static int parse_attr(struct storm *s, struct storm_step *st,
 	return parse_attributes(s, st, words, nr - 1, e);
 }
 
-static int run_attr(struct storm_thread *t, const struct storm_step *st,
-		    uint64_t gpa, uint64_t len)
+static int step_attr(struct storm_thread *t, const struct storm_step *st,
+		     uint64_t gpa, uint64_t len)
 {
 	int r;
 
@@ -141,7 +141,7 @@ static int parse_prefault(struct storm *s, struct storm_step *st,
 	return operate_can_prefault(s->m, e);
 }
 
-static int do_prefault(void *arg, struct vcpu *v, struct err *e)
+static int prefault_job(void *arg, struct vcpu *v, struct err *e)
 {
 	const struct errand *a = arg;
 
@@ -149,10 +149,10 @@ static int do_prefault(void *arg, struct vcpu *v, struct err *e)
 				e);
 }
 
-static int run_prefault(struct storm_thread *t, const struct storm_step *st,
-			uint64_t gpa, uint64_t len)
+static int step_prefault(struct storm_thread *t, const struct storm_step *st,
+			 uint64_t gpa, uint64_t len)
 {
-	return errand(t, st, gpa, len, JOB_HOST, do_prefault);
+	return errand(t, st, gpa, len, JOB_HOST, prefault_job);
 }
 
 static int parse_touch(struct storm *s, struct storm_step *st,
@@ -168,7 +168,7 @@ static int parse_touch(struct storm *s, struct storm_step *st,
 	return request_has_agent(s->m, e);
 }
 
-static int do_touch(void *arg, struct vcpu *v, struct err *e)
+static int touch_job(void *arg, struct vcpu *v, struct err *e)
 {
 	const struct errand *a = arg;
 	uint64_t pages;
@@ -177,10 +177,10 @@ static int do_touch(void *arg, struct vcpu *v, struct err *e)
 			     &pages, e);
 }
 
-static int run_touch(struct storm_thread *t, const struct storm_step *st,
-		     uint64_t gpa, uint64_t len)
+static int step_touch(struct storm_thread *t, const struct storm_step *st,
+		      uint64_t gpa, uint64_t len)
 {
-	return errand(t, st, gpa, len, JOB_AGENT, do_touch);
+	return errand(t, st, gpa, len, JOB_AGENT, touch_job);
 }
 
 /* ---- pv pages ----------------------------------------------------------- */
@@ -196,7 +196,7 @@ static int parse_name(struct storm *s, struct storm_step *st,
 	return request_has_agent(s->m, e);
 }
 
-static int do_poke(void *arg, struct vcpu *v, struct err *e)
+static int poke_job(void *arg, struct vcpu *v, struct err *e)
 {
 	const struct errand *a = arg;
 	struct pv_page *p = a->st->pv;
@@ -207,16 +207,16 @@ static int do_poke(void *arg, struct vcpu *v, struct err *e)
 	return 0;
 }
 
-static int run_poke(struct storm_thread *t, const struct storm_step *st,
-		    uint64_t gpa, uint64_t len)
+static int step_poke(struct storm_thread *t, const struct storm_step *st,
+		     uint64_t gpa, uint64_t len)
 {
-	int r = errand(t, st, gpa, len, JOB_AGENT, do_poke);
+	int r = errand(t, st, gpa, len, JOB_AGENT, poke_job);
 
 	t->used = !r;
 	return r;
 }
 
-static int check_step(void *arg, struct vcpu *v, struct err *e)
+static int check_job(void *arg, struct vcpu *v, struct err *e)
 {
 	const struct errand *a = arg;
 
@@ -226,10 +226,10 @@ static int check_step(void *arg, struct vcpu *v, struct err *e)
 	return 0;
 }
 
-static int run_check(struct storm_thread *t, const struct storm_step *st,
-		     uint64_t gpa, uint64_t len)
+static int step_check(struct storm_thread *t, const struct storm_step *st,
+		      uint64_t gpa, uint64_t len)
 {
-	int r = errand(t, st, gpa, len, JOB_AGENT, check_step);
+	int r = errand(t, st, gpa, len, JOB_AGENT, check_job);
 
 	t->judged = !r;
 	t->used = !r;
@@ -267,7 +267,7 @@ static int parse_pv(struct storm *s, struct storm_step *st, char *const *words,
 }
 
 /* Use one job: with two, others would mostly find the page off. */
-static int do_pv(void *arg, struct vcpu *v, struct err *e)
+static int switch_job(void *arg, struct vcpu *v, struct err *e)
 {
 	const struct errand *a = arg;
 	const struct storm_step *st = a->st;
@@ -278,10 +278,10 @@ static int do_pv(void *arg, struct vcpu *v, struct err *e)
 	return pv_switch(st->pv, v, &away, e) ?: pv_switch(st->pv, v, &back, e);
 }
 
-static int run_pv(struct storm_thread *t, const struct storm_step *st,
-		  uint64_t gpa, uint64_t len)
+static int step_pv(struct storm_thread *t, const struct storm_step *st,
+		   uint64_t gpa, uint64_t len)
 {
-	return errand(t, st, gpa, len, pv_switch_job(st->pv), do_pv);
+	return errand(t, st, gpa, len, pv_switch_job(st->pv), switch_job);
 }
 
 /* ---- slots -------------------------------------------------------------- */
@@ -312,8 +312,8 @@ static int parse_slot(struct storm *s, struct storm_step *st,
 	return memory_slot_check(&s->m->memory, st->slot, st->slot_there, e);
 }
 
-static int run_slot(struct storm_thread *t, const struct storm_step *st,
-		    uint64_t gpa, uint64_t len)
+static int step_slot(struct storm_thread *t, const struct storm_step *st,
+		     uint64_t gpa, uint64_t len)
 {
 	struct machine *m = t->s->m;
 	struct err *e = &t->err;
@@ -337,27 +337,27 @@ static int run_slot(struct storm_thread *t, const struct storm_step *st,
 /* Slots are restored first, then attributes, then pv pages, which need both. */
 const struct storm_op storm_ops[] = {
 	{ "slot", "N [move GPA]", "delete and restore, or move there and back",
-	  1, 3, false, false, parse_slot, run_slot, storm_undo_slot },
+	  1, 3, false, false, parse_slot, step_slot, storm_undo_slot },
 	{ "flip", "GPA [LEN] [page]",
 	  "convert to private if the first page is shared, and vice versa", 1,
-	  3, false, false, parse_flip, run_flip, storm_undo_attrs },
+	  3, false, false, parse_flip, step_flip, storm_undo_attrs },
 	{ "attr", "GPA [LEN] private|shared", "set the attribute", 2, 3, false,
-	  false, parse_attr, run_attr, storm_undo_attrs },
+	  false, parse_attr, step_attr, storm_undo_attrs },
 	{ "pv", "NAME [move GPA]", "off and on, or move there and back", 1, 3,
-	  true, false, parse_pv, run_pv, storm_undo_pv },
+	  true, false, parse_pv, step_pv, storm_undo_pv },
 	{ "punch", "GPA [LEN] [page]", "free pages", 1, 3, false, false,
-	  parse_punch, run_punch, NULL },
+	  parse_punch, step_punch, NULL },
 	{ "allocate", "GPA [LEN] [page]", "allocate pages", 1, 3, false, false,
-	  parse_allocate, run_allocate, NULL },
+	  parse_allocate, step_allocate, NULL },
 	{ "prefault", "VCPU GPA [LEN]", "map pages for the guest", 2, 3, true,
-	  false, parse_prefault, run_prefault, NULL },
+	  false, parse_prefault, step_prefault, NULL },
 	{ "touch", "VCPU GPA [LEN] [read|write] [page]",
 	  "have the guest access each page once (default: read)", 2, 5, true,
-	  true, parse_touch, run_touch, NULL },
+	  true, parse_touch, step_touch, NULL },
 	{ "poke", "NAME", "make the kernel use that page's cache", 1, 1, true,
-	  true, parse_name, run_poke, NULL },
+	  true, parse_name, step_poke, NULL },
 	{ "check", "NAME", "poke, have the guest read the page, and judge it",
-	  1, 1, true, true, parse_name, run_check, NULL },
+	  1, 1, true, true, parse_name, step_check, NULL },
 };
 
 const unsigned int storm_ops_nr = ARRAY_SIZE(storm_ops);

@@ -15,7 +15,7 @@ struct words {
 	int nr;
 };
 
-static const char *next(struct words *w)
+static const char *next_word(struct words *w)
 {
 	if (!w->nr)
 		return NULL;
@@ -65,7 +65,7 @@ static int parse_seconds(const char *word, uint64_t *ns, struct err *e)
 
 static int parse_length(struct storm *s, struct words *w, struct err *e)
 {
-	const char *how = next(w), *much = next(w), *seed;
+	const char *how = next_word(w), *much = next_word(w), *seed;
 
 	if (!how || (strcmp(how, "for") != 0 && strcmp(how, "count") != 0))
 		return err_usage(
@@ -82,8 +82,8 @@ static int parse_length(struct storm *s, struct words *w, struct err *e)
 		return -1;
 	if (!next_is(w, "seed"))
 		return 0;
-	next(w);
-	seed = next(w);
+	next_word(w);
+	seed = next_word(w);
 	if (!seed)
 		return err_usage(e, "missing argument: seed N");
 	return num_parse(seed, "the seed", &s->seed, e);
@@ -99,7 +99,7 @@ static const struct storm_op *find_op(const char *name)
 	return NULL;
 }
 
-static void join(char *buf, size_t size, char *const *words, int nr)
+static void join_words(char *buf, size_t size, char *const *words, int nr)
 {
 	size_t len = 0;
 
@@ -126,7 +126,7 @@ static int parse_op(struct storm *s, char *const *words, int nr, struct err *e)
 			"unknown storm operation '%.32s': 'storm help' lists "
 			"all",
 			words[0]);
-	join(st->text, sizeof(st->text), words, nr);
+	join_words(st->text, sizeof(st->text), words, nr);
 
 	/* Before parse(): storm_free() frees what it allocates. */
 	s->nr_steps++;
@@ -167,7 +167,7 @@ static int parse_steps(struct storm *s, struct words *w, struct err *e)
 		char *words[LINE_MAX_WORDS];
 		int n = 0;
 
-		for (comma = false; !comma && !ends_worker(w); next(w)) {
+		for (comma = false; !comma && !ends_worker(w); next_word(w)) {
 			comma = take_comma(*w->at);
 			if (**w->at)
 				words[n++] = *w->at;
@@ -190,8 +190,8 @@ static int parse_threads(struct storm *s, struct words *w, struct err *e)
 	/* No operation's name starts with an x and a digit. */
 	if (w->nr && w->at[0][0] == 'x' && w->at[0][1] >= '0' &&
 	    w->at[0][1] <= '9' &&
-	    num_parse_range(next(w) + 1, "x: the threads", 1, STORM_THREADS, &n,
-			    e))
+	    num_parse_range(next_word(w) + 1, "x: the threads", 1,
+			    STORM_THREADS, &n, e))
 		return -1;
 	if (s->nr_threads + n > STORM_THREADS)
 		return err_range(e,
@@ -215,7 +215,7 @@ static int parse_worker(struct storm *s, struct words *w, bool joined,
 		return -1;
 	k->any = next_is(w, "any");
 	if (k->any)
-		next(w);
+		next_word(w);
 	if (parse_steps(s, w, e))
 		return -1;
 	s->nr_workers++;
@@ -223,7 +223,7 @@ static int parse_worker(struct storm *s, struct words *w, bool joined,
 }
 
 /* Put workers joined by & into one group. */
-static void group(struct storm *s)
+static void group_workers(struct storm *s)
 {
 	for (unsigned int i = 1; i < s->nr_workers; i++) {
 		struct storm_worker *k = &s->workers[i];
@@ -254,8 +254,8 @@ int storm_parse(struct storm *s, char *const *words, int nr, struct err *e)
 		if (parse_worker(s, &w, joined, e))
 			return -1;
 		joined = next_is(&w, "&");
-	} while (next(&w));
-	group(s);
+	} while (next_word(&w));
+	group_workers(s);
 	return 0;
 }
 

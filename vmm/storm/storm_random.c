@@ -6,7 +6,7 @@
 
 /* splitmix64 (Steele, Lea, Flood: Fast splittable pseudorandom number
  * generators, 2014). */
-static uint64_t next(uint64_t *state)
+static uint64_t splitmix64_next(uint64_t *state)
 {
 	uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
 
@@ -20,18 +20,19 @@ void storm_seed(struct storm_thread *t, uint64_t seed, unsigned int thread)
 	uint64_t state = seed;
 
 	/* With seed + thread, neighbouring threads would share their draws. */
-	t->random = next(&state) ^ (thread + 1) * UINT64_C(0xd1342543de82ef95);
+	t->random = splitmix64_next(&state) ^
+		    (thread + 1) * UINT64_C(0xd1342543de82ef95);
 	t->order = UINT64_C(0xcbf29ce484222325);
 }
 
 /* 0..@n-1; 1 <= @n < 2^32. */
 static uint64_t storm_draw(struct storm_thread *t, uint64_t n)
 {
-	return (next(&t->random) >> 32) * n >> 32;
+	return (splitmix64_next(&t->random) >> 32) * n >> 32;
 }
 
 /* FNV-1a over words. */
-static void note(struct storm_thread *t, uint64_t word)
+static void hash_order(struct storm_thread *t, uint64_t word)
 {
 	t->order = (t->order ^ word) * UINT64_C(0x100000001b3);
 }
@@ -40,7 +41,7 @@ unsigned int storm_pick(struct storm_thread *t, unsigned int turn)
 {
 	if (t->w->any)
 		turn = (unsigned int)storm_draw(t, t->w->nr_steps);
-	note(t, turn);
+	hash_order(t, turn);
 	return turn;
 }
 
@@ -54,6 +55,6 @@ uint64_t storm_place(struct storm_thread *t, const struct storm_step *st,
 		return gpa;
 	gpa += storm_draw(t, st->len / PAGE_SIZE) * PAGE_SIZE;
 	*len = PAGE_SIZE;
-	note(t, gpa);
+	hash_order(t, gpa);
 	return gpa;
 }

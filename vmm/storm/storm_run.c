@@ -178,7 +178,7 @@ static bool wait_for_go(struct storm *s)
 	return s->go == STORM_GO;
 }
 
-static void *thread_main(void *arg)
+static void *worker_main(void *arg)
 {
 	struct storm_thread *t = arg;
 	struct storm *s = t->s;
@@ -196,7 +196,7 @@ static void *thread_main(void *arg)
 
 /* ---- start -------------------------------------------------------------- */
 
-static unsigned int cpus(void)
+static unsigned int count_cpus(void)
 {
 	cpu_set_t set;
 
@@ -244,7 +244,7 @@ static bool may_stay(struct storm *s, struct storm_worker *w)
 
 static int make_threads(struct storm *s, struct err *e)
 {
-	bool crowded = s->nr_threads > cpus();
+	bool crowded = s->nr_threads > count_cpus();
 
 	s->threads = aligned_alloc(__alignof__(struct storm_thread),
 				   s->nr_threads * sizeof(*s->threads));
@@ -292,7 +292,7 @@ static int start_threads(struct storm *s, struct err *e)
 	for (unsigned int i = 0; i < s->nr_threads && !r; i++) {
 		struct storm_thread *t = &s->threads[i];
 
-		r = pthread_create(&t->thread, &attr, thread_main, t);
+		r = pthread_create(&t->thread, &attr, worker_main, t);
 		t->started = !r;
 		if (!r) {
 			pthread_mutex_lock(&s->lock);
@@ -306,7 +306,7 @@ static int start_threads(struct storm *s, struct err *e)
 		 : 0;
 }
 
-static void let_go(struct storm *s, bool go)
+static void release_threads(struct storm *s, bool go)
 {
 	pthread_mutex_lock(&s->lock);
 	s->began = tsc_mark();
@@ -367,7 +367,7 @@ static void wait_for_end(struct storm *s)
 }
 
 /* Report an operation that does not return from the kernel. */
-static void tell_stuck(struct storm *s)
+static void report_stuck(struct storm *s)
 {
 	struct err e;
 
@@ -396,7 +396,7 @@ static void join_threads(struct storm *s)
 		sleep_until(s, now + TICK_NS);
 		now = now_ns();
 		if (now > since + BACK_NS)
-			tell_stuck(s);
+			report_stuck(s);
 	}
 	pthread_mutex_unlock(&s->lock);
 	s->ended_ns = now_ns();
@@ -430,7 +430,7 @@ int storm_run(struct storm *s)
 		if (!r)
 			storm_spread(s);
 		model_suspend(&s->m->pv.model);
-		let_go(s, !r);
+		release_threads(s, !r);
 		if (!r)
 			wait_for_end(s);
 		join_threads(s);

@@ -9,7 +9,7 @@
 #include "storm/storm.h"
 
 /* Return the thread that runs the rounds of @t. */
-static pthread_t doer(const struct storm_thread *t)
+static pthread_t round_thread(const struct storm_thread *t)
 {
 	return t->w->stays ? t->s->m->vcpus[t->w->vcpu].thread : t->thread;
 }
@@ -17,7 +17,8 @@ static pthread_t doer(const struct storm_thread *t)
 static bool wants_cpu(struct storm_thread *t)
 {
 	return t->barrier && !t->barrier->crowded &&
-	       !pthread_getaffinity_np(doer(t), sizeof(t->was), &t->was);
+	       !pthread_getaffinity_np(round_thread(t), sizeof(t->was),
+				       &t->was);
 }
 
 static void take_cpu(struct storm_thread *t, cpu_set_t *used)
@@ -28,7 +29,8 @@ static void take_cpu(struct storm_thread *t, cpu_set_t *used)
 		CPU_SET(cpu, used);
 		CPU_ZERO(&t->own);
 		CPU_SET(cpu, &t->own);
-		if (!pthread_setaffinity_np(doer(t), sizeof(t->own), &t->own))
+		if (!pthread_setaffinity_np(round_thread(t), sizeof(t->own),
+					    &t->own))
 			return;
 	}
 	t->spread = false;
@@ -63,9 +65,10 @@ void storm_gather(struct storm *s)
 
 		/* Skip a vCPU that was pinned meanwhile. */
 		if (t->spread && t->w->stays &&
-		    !pthread_getaffinity_np(doer(t), sizeof(now), &now) &&
+		    !pthread_getaffinity_np(round_thread(t), sizeof(now),
+					    &now) &&
 		    CPU_EQUAL(&now, &t->own))
-			pthread_setaffinity_np(doer(t), sizeof(t->was),
+			pthread_setaffinity_np(round_thread(t), sizeof(t->was),
 					       &t->was);
 	}
 }

@@ -71,7 +71,7 @@ void storm_note(struct storm_thread *t, struct storm_count *c, int r)
 	t->at = now;
 }
 
-static void merge(struct storm_count *sum, const struct storm_count *c)
+static void merge_counts(struct storm_count *sum, const struct storm_count *c)
 {
 	if (!sum->failed && c->failed)
 		memcpy(sum->first, c->first, sizeof(sum->first));
@@ -136,7 +136,7 @@ static void pfns_json(const struct storm_count *c, struct json *j)
 	json_num(j, "pfn_unknown", c->pfn_unknown);
 }
 
-static uint64_t ns(double ticks, double tick)
+static uint64_t ticks_to_ns(double ticks, double tick)
 {
 	return (uint64_t)(ticks * tick + 0.5);
 }
@@ -149,9 +149,11 @@ static void percentiles_json(const struct hist *h, double tick,
 			json_null(j, names[i]);
 		return;
 	}
-	json_num(j, names[0], ns((double)hist_percentile(h, 50), tick));
-	json_num(j, names[1], ns((double)hist_percentile(h, 99), tick));
-	json_num(j, names[2], ns((double)h->max, tick));
+	json_num(j, names[0],
+		 ticks_to_ns((double)hist_percentile(h, 50), tick));
+	json_num(j, names[1],
+		 ticks_to_ns((double)hist_percentile(h, 99), tick));
+	json_num(j, names[2], ticks_to_ns((double)h->max, tick));
 }
 
 static void step_json(const struct storm *s, const struct storm_worker *w,
@@ -164,7 +166,7 @@ static void step_json(const struct storm *s, const struct storm_worker *w,
 
 	memset(sum, 0, sizeof(*sum));
 	for (unsigned int i = 0; i < w->threads; i++)
-		merge(sum, &s->threads[w->thread + i].counts[index]);
+		merge_counts(sum, &s->threads[w->thread + i].counts[index]);
 	json_object(j, NULL);
 	json_str(j, "op", st->op->name);
 	json_str(j, "text", st->text);

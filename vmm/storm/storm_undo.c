@@ -97,7 +97,7 @@ int storm_undo_slot(struct storm *s, const struct storm_step *st, struct err *e)
 
 /* ---- pv pages ----------------------------------------------------------- */
 
-static bool at_home(const struct storm_step *st)
+static bool pv_at_home(const struct storm_step *st)
 {
 	struct pv_where now = pv_now(st->pv);
 
@@ -105,12 +105,12 @@ static bool at_home(const struct storm_step *st)
 	       now.gpa == st->home.gpa && now.by_hva == st->home.by_hva;
 }
 
-static int go_home(void *arg, struct vcpu *v, struct err *e)
+static int pv_go_home(void *arg, struct vcpu *v, struct err *e)
 {
 	const struct storm_step *st = arg;
 
 	pv_settle(st->pv, v);
-	return at_home(st) ? 0 : pv_switch(st->pv, v, &st->home, e);
+	return pv_at_home(st) ? 0 : pv_switch(st->pv, v, &st->home, e);
 }
 
 int storm_undo_pv(struct storm *s, const struct storm_step *st, struct err *e)
@@ -118,8 +118,9 @@ int storm_undo_pv(struct storm *s, const struct storm_step *st, struct err *e)
 	struct storm_step copy = *st;
 
 	/* Do not wait for a vCPU, which may be paused, without need. */
-	if (at_home(st))
+	if (pv_at_home(st))
 		return 0;
 	return request_ask_vcpu(s->rq, &s->m->vcpus[st->pv->vcpu],
-				pv_switch_job(st->pv), go_home, &copy, NULL, e);
+				pv_switch_job(st->pv), pv_go_home, &copy, NULL,
+				e);
 }
