@@ -73,22 +73,20 @@ int pvclock_set(struct pv_vm *pv, uint64_t *set, struct err *e)
 
 int pvclock_from(struct pv_vm *pv, uint64_t *from, struct err *e)
 {
-	struct kvm_clock_data d = { 0 };
-	int r = kvm_get_clock(pv->vm, &d);
+	struct kvm_clock_data d;
 
-	if (r < 0)
-		return err_kvm(e, -r, "KVM_GET_CLOCK");
+	if (pv_get_clock(pv, &d, e))
+		return -1;
 	*from = d.clock > SLACK_NS ? d.clock - SLACK_NS : 0;
 	return 0;
 }
 
 int pvclock_limit(struct pv_vm *pv, uint64_t *limit, struct err *e)
 {
-	struct kvm_clock_data d = { 0 };
-	int r = kvm_get_clock(pv->vm, &d);
+	struct kvm_clock_data d;
 
-	if (r < 0)
-		return err_kvm(e, -r, "KVM_GET_CLOCK");
+	if (pv_get_clock(pv, &d, e))
+		return -1;
 	*limit = d.clock + SLACK_NS;
 	return 0;
 }
@@ -190,11 +188,10 @@ bool pvclock_wrote(const struct pv_page *p, const uint8_t *bytes)
 static int read_clock(struct pv_vm *pv, uint64_t *clock, bool *stable,
 		      struct err *e)
 {
-	struct kvm_clock_data d = { 0 };
-	int r = kvm_get_clock(pv->vm, &d);
+	struct kvm_clock_data d;
 
-	if (r < 0)
-		return err_kvm(e, -r, "KVM_GET_CLOCK");
+	if (pv_get_clock(pv, &d, e))
+		return -1;
 	*clock = d.clock;
 	*stable = d.flags & KVM_CLOCK_TSC_STABLE;
 	return 0;

@@ -35,12 +35,6 @@ static void scribble(struct request *rq)
 	model_scribble(&rq->m->pv.model, rq->arg[0], rq->arg[1]);
 }
 
-static void range_json(struct request *rq)
-{
-	json_hex(&rq->reply, "gpa", rq->arg[0]);
-	json_hex(&rq->reply, "len", rq->arg[1]);
-}
-
 /* ---- read, write -------------------------------------------------------- */
 
 static int prepare_read(struct request *rq)
@@ -73,7 +67,7 @@ static int run_read(struct request *rq, struct vcpu *v)
 			return -1;
 		memcpy(buf + at, &op.out[1], n);
 	}
-	range_json(rq);
+	reply_range(rq, rq->arg[0], rq->arg[1]);
 	json_bytes(&rq->reply, "data", buf, rq->arg[1]);
 	if (rq->arg[1] <= sizeof(value)) {
 		memcpy(&value, buf, rq->arg[1]);
@@ -112,7 +106,7 @@ static int run_write(struct request *rq, struct vcpu *v)
 	if (agent_do(v, &op, &rq->err))
 		return -1;
 	scribble(rq);
-	range_json(rq);
+	reply_range(rq, rq->arg[0], rq->arg[1]);
 	json_hex(&rq->reply, "value", rq->arg[2]);
 	return 0;
 }
@@ -162,7 +156,7 @@ static int run_fill(struct request *rq, struct vcpu *v)
 	if (run_chunks(rq, v, &op, &ignored))
 		return -1;
 	scribble(rq);
-	range_json(rq);
+	reply_range(rq, rq->arg[0], rq->arg[1]);
 	return 0;
 }
 
@@ -181,7 +175,7 @@ static int run_hash(struct request *rq, struct vcpu *v)
 
 	if (run_chunks(rq, v, &op, NULL))
 		return -1;
-	range_json(rq);
+	reply_range(rq, rq->arg[0], rq->arg[1]);
 	json_hex(&rq->reply, "hash", op.out[1]);
 	return 0;
 }
@@ -211,7 +205,7 @@ static int run_touch(struct request *rq, struct vcpu *v)
 	if (operate_touch(v, rq->arg[0], rq->arg[1], rq->arg[2],
 			  &rq->job.cancelled, &pages, &rq->err))
 		return -1;
-	range_json(rq);
+	reply_range(rq, rq->arg[0], rq->arg[1]);
 	json_num(&rq->reply, "pages", pages);
 	return 0;
 }
@@ -248,7 +242,7 @@ static int run_canary(struct request *rq, struct vcpu *v)
 	if (rq->arg[2] == CANARY_PLANT)
 		scribble(rq);
 	s = op.out[1];
-	range_json(rq);
+	reply_range(rq, rq->arg[0], rq->arg[1]);
 	json_str(&rq->reply, "state",
 		 s < ARRAY_SIZE(states) && states[s] ? states[s] : "unknown");
 	if (s == CANARY_CHANGED)
@@ -290,7 +284,7 @@ static int run_convert(struct request *rq, struct vcpu *v)
 			"KVM_HC_MAP_GPA_RANGE returned %" PRId64
 			" to the guest ('log' has the reason if gpcvm refused)",
 			(int64_t)op.out[1]);
-	range_json(rq);
+	reply_range(rq, rq->arg[0], rq->arg[1]);
 	json_str(&rq->reply, "attribute", rq->arg[2] ? "private" : "shared");
 	return 0;
 }

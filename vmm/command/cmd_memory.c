@@ -9,12 +9,6 @@
 
 #define PEEK_MAX 4096
 
-static void range_json(struct request *rq, uint64_t gpa, uint64_t len)
-{
-	json_hex(&rq->reply, "gpa", gpa);
-	json_hex(&rq->reply, "len", len);
-}
-
 int cmd_punch(struct request *rq)
 {
 	struct machine *m = rq->m;
@@ -24,7 +18,7 @@ int cmd_punch(struct request *rq)
 	    machine_guard(m, gpa, len, &rq->err) ||
 	    memory_punch(&m->memory, gpa, len, &rq->err))
 		return -1;
-	range_json(rq, gpa, len);
+	reply_range(rq, gpa, len);
 	return 0;
 }
 
@@ -35,7 +29,7 @@ int cmd_allocate(struct request *rq)
 	if (request_pages(rq, 0, &gpa, &len) ||
 	    memory_allocate(&rq->m->memory, gpa, len, &rq->err))
 		return -1;
-	range_json(rq, gpa, len);
+	reply_range(rq, gpa, len);
 	return 0;
 }
 
@@ -52,7 +46,7 @@ int cmd_attr(struct request *rq)
 	    machine_guard(m, gpa, len, &rq->err) ||
 	    memory_set_private(&m->memory, gpa, len, private, &rq->err))
 		return -1;
-	range_json(rq, gpa, len);
+	reply_range(rq, gpa, len);
 	json_str(&rq->reply, "attribute", private ? "private" : "shared");
 	return 0;
 }
@@ -62,7 +56,7 @@ static int prefault_on_vcpu(struct request *rq, struct vcpu *v)
 	if (operate_prefault(rq->m, v, rq->arg[0], rq->arg[1],
 			     &rq->job.cancelled, &rq->err))
 		return -1;
-	range_json(rq, rq->arg[0], rq->arg[1]);
+	reply_range(rq, rq->arg[0], rq->arg[1]);
 	return 0;
 }
 
@@ -196,7 +190,7 @@ int cmd_mem(struct request *rq)
 		return -1;
 	if (memory_peek(&m->memory, gpa, buf, len, &resident, &rq->err))
 		return -1;
-	range_json(rq, gpa, len);
+	reply_range(rq, gpa, len);
 	json_str(&rq->reply, "sees",
 		 m->memory.mode == MEM_GMEM_PRIVATE ? "the shared alias"
 						    : "the guest's memory");

@@ -20,8 +20,7 @@ static void poison_json(struct request *rq, uint64_t gpa,
 		  "poisoned gpa 0x%" PRIx64 ", pfn 0x%" PRIx64
 		  ", through %s: the host loses the page until it reboots",
 		  gpa, done->pfn, done->by);
-	json_hex(&rq->reply, "gpa", gpa);
-	json_hex(&rq->reply, "len", PAGE_SIZE);
+	reply_range(rq, gpa, PAGE_SIZE);
 	if (done->pfn)
 		json_hex(&rq->reply, "pfn", done->pfn);
 	else

@@ -205,4 +205,7 @@ int request_gpa(struct request *rq, int i, uint64_t *gpa,
  * its page. LEN defaults to one page. */
 int request_pages(struct request *rq, int i, uint64_t *gpa, uint64_t *len);
 
+/* Add the fields gpa and len. */
+void reply_range(struct request *rq, uint64_t gpa, uint64_t len);
+
 #endif

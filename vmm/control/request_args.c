@@ -131,3 +131,9 @@ int request_pages(struct request *rq, int i, uint64_t *gpa, uint64_t *len)
 {
 	return arg_pages(rq->m, rq->argv + i, rq->argc - i, gpa, len, &rq->err);
 }
+
+void reply_range(struct request *rq, uint64_t gpa, uint64_t len)
+{
+	json_hex(&rq->reply, "gpa", gpa);
+	json_hex(&rq->reply, "len", len);
+}

@@ -176,6 +176,16 @@ const struct pv_page *pv_overlap(const struct pv_page *p, uint64_t gpa)
 	return NULL;
 }
 
+int pv_get_clock(const struct pv_vm *pv, struct kvm_clock_data *d,
+		 struct err *e)
+{
+	int r;
+
+	memset(d, 0, sizeof(*d));
+	r = kvm_get_clock(pv->vm, d);
+	return r < 0 ? err_kvm(e, -r, "KVM_GET_CLOCK") : 0;
+}
+
 /* ---- on and off --------------------------------------------------------- */
 
 static void set_state(struct pv_page *p, const struct pv_where *w)

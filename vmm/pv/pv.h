@@ -214,6 +214,9 @@ int pv_check(struct pv_page *p, struct vcpu *v, enum pv_how how, struct json *j,
 void pv_elsewhere(struct pv_page *p, struct vcpu *v, struct json *j,
 		  char why[static 160]);
 int pv_poke(struct pv_page *p, struct vcpu *v, struct json *j, struct err *e);
+/* Read the VM's clock. */
+int pv_get_clock(const struct pv_vm *pv, struct kvm_clock_data *d,
+		 struct err *e);
 /* Return the index of its entry in the model. */
 unsigned int pv_index(const struct pv_page *p);
 
