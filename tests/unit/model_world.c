@@ -160,8 +160,9 @@ void world_act(struct world *w, char op, uint64_t gpa)
 	}
 }
 
-/* "valid private owed 1 present fresh": the cache, the references on its page,
- * the direct map where the guest has it, and what a check would find. */
+/* Describe a cache as "valid private owed 1 present fresh": its
+ * state, the references on its page, the direct map of the guest's
+ * page, and the expected verdict. */
 const char *world_state(struct world *w, unsigned int i, unsigned int k)
 {
 	static char text[96];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The table, and what becomes of a request line before any machine is asked. */
+/* The table of commands, and request lines that need no machine. */
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 #include "host/kmsg.h"
 #include "machine/bus.h"
 
-/* DESIGN's table of the control protocol: outside clients rely on it. */
+/* The documented commands: outside clients rely on them. */
 static const char *const contract[] = {
 	"help",	  "status",   "caps",	   "gpc",  "punch", "allocate",
 	"attr",	  "prefault", "poison",	   "slot", "pv",    "poke",
@@ -122,7 +122,7 @@ static void request_of_the_greatest_length_is_run(void **state)
 	free(text);
 }
 
-/* ---- small neighbours --------------------------------------------------- */
+/* ---- small functions ---------------------------------------------------- */
 
 static void only_warnings_and_worse_are_events(void **state)
 {

@@ -10,7 +10,7 @@
 	((char *[]){ __VA_ARGS__, NULL }),                                     \
 		(int)ARRAY_SIZE(((char *[]){ __VA_ARGS__ }))
 
-/* All commands that the arguments make, joined by '|'. */
+/* Join all commands of the arguments with '|'. */
 static int join(char **argv, int argc, char *out, size_t size, struct err *e)
 {
 	static struct ctl_request q;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Looking for a write that went astray: what is found, and what must not be. */
+/* Search for a lost write: what must be found, and what must not. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -9,7 +9,7 @@
 #include "devices/tables.h"
 #include "pv/pv.h"
 
-#define OWN  (16 * PAGE_SIZE) /* the guest's own memory is below */
+#define OWN  (16 * PAGE_SIZE) /* the guest's own memory ends here */
 #define SIZE (64 * PAGE_SIZE)
 #define SET  1000
 
@@ -61,7 +61,7 @@ static void make_private(void)
 	attrs_set(&f.memory.attrs, 0, SIZE, true);
 }
 
-/* A clock that this poke wrote. */
+/* A clock written by this poke. */
 static void put_clock(uint64_t gpa, uint64_t system_time)
 {
 	const uint32_t version = 4, mul = 9;
@@ -71,7 +71,7 @@ static void put_clock(uint64_t gpa, uint64_t system_time)
 	memcpy(f.ram + gpa + 24, &mul, 4);
 }
 
-/* Where the write of clock0 is found: "alias 0x...", or "". */
+/* Return where clock0's write is found: "alias 0x...", or "". */
 static const char *found(void)
 {
 	static char text[64];
@@ -114,7 +114,7 @@ static void write_from_before_the_poke_is_not_taken_for_it(void **state)
 	assert_string_equal(found(), "");
 	put_clock(OWN, SET + 101);
 	assert_string_equal(found(), "");
-	f.pv.pages[0].found.set = 0; /* no poke at all */
+	f.pv.pages[0].found.set = 0; /* no poke */
 	put_clock(OWN, SET);
 	assert_string_equal(found(), "");
 }
@@ -126,7 +126,7 @@ static void half_written_clock_is_not_taken_for_it(void **state)
 	put_clock(OWN, SET);
 	f.ram[OWN] = 5; /* an odd version */
 	assert_string_equal(found(), "");
-	memset(f.ram + OWN, 0, 4); /* none */
+	memset(f.ram + OWN, 0, 4); /* no version */
 	assert_string_equal(found(), "");
 	put_clock(OWN, SET);
 	memset(f.ram + OWN + 24, 0, 4); /* no scale */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The model of the caches against the rules for them: for each kernel, what is
- * done in turn and what is left of the cache afterwards. */
+/* The rules of the model: for each kernel, a sequence of operations and the
+ * state of the cache after each. */
 #include <string.h>
 
 #include "model_world.h"
@@ -35,20 +35,21 @@ static void follow(enum mem_mode mode, enum gmem_family family, bool ghc,
 static void gpc_in_gmem_keeps_the_rules(void **state)
 {
 	static const struct rule rules[] = {
-		/* One reference per cache, from the refresh that resolved the
-		 * pfn; refreshing to the same pfn takes none. The reference
-		 * puts the folio back into the direct map. */
+		/* One reference per cache, taken by the refresh that resolved
+		 * the pfn. Refreshing to the same pfn takes none. The reference
+		 * restores the folio to the direct map. */
 		{ "", "valid private 1 present fresh" },
 		{ "u", "valid private 1 present fresh" },
 		{ "uu", "valid private 1 present fresh" },
-		/* Punch: invalid; given up without unmapping. What became of
-		 * the next page is unknown: KVM may have used it by itself. */
+		/* Punch: invalid; the reference is dropped without
+		 * unmapping. The next page's state is unknown: KVM may have
+		 * used the cache on its own. */
 		{ "p", "invalid private 0 unknown fresh" },
 		{ "pu", "valid private 1 present fresh" },
 		{ "pp", "invalid private 0 unknown fresh" },
 		{ "ppu", "valid private 1 present fresh" },
-		/* error_remove_folio: the same; the page stays bad until it is
-		 * punched. */
+		/* error_remove_folio: the same. The page stays
+		 * bad until it is punched. */
 		{ "e", "invalid private 0 unknown unknown" },
 		{ "eu", "invalid 0 unknown unknown" },
 		{ "ep", "invalid private 0 unknown fresh" },
@@ -59,21 +60,21 @@ static void gpc_in_gmem_keeps_the_rules(void **state)
 		{ "sxu", "valid 0 present fresh" },
 		{ "sx", "invalid private 0 present fresh" },
 		/* Attribute change: invalid; still held. The guest's page is
-		 * now the alias, which is no page of gmem. */
+		 * now the alias, which is not a gmem page. */
 		{ "s", "invalid private owed 1 present fresh" },
 		/* ... until the next refresh, which finds another pfn. */
 		{ "su", "valid 0 present fresh" },
-		/* And back before a refresh: the same pfn again, which takes
-		 * none. In between KVM may have used it. */
+		/* Back before a refresh: the same pfn, so no new reference. KVM
+		 * may have used the cache in between. */
 		{ "sS", "invalid private owed 1 unknown fresh" },
 		{ "sSu", "valid private 1 present fresh" },
 		{ "sSsSu", "valid private 1 present fresh" },
-		/* And back after it. */
+		/* Back after a refresh. */
 		{ "suS", "invalid 0 unknown fresh" },
 		{ "suSu", "valid private 1 present fresh" },
 		{ "suSus", "invalid private owed 1 present fresh" },
-		/* A punch on a cache that an attribute change already
-		 * invalidated: given up, it must not be skipped. */
+		/* A punch must also reach a cache that an attribute change has
+		 * already invalidated, and drop its reference. */
 		{ "sp", "invalid private 0 present fresh" },
 		{ "spS", "invalid private 0 unknown fresh" },
 		{ "spSu", "valid private 1 present fresh" },
@@ -85,7 +86,8 @@ static void gpc_in_gmem_keeps_the_rules(void **state)
 		{ "ps", "invalid private 0 present fresh" },
 		{ "psS", "invalid private 0 unknown fresh" },
 		{ "psu", "valid 0 present fresh" },
-		/* Deactivation in every state: dropped, or given up. */
+		/* Deactivation in each state: unmapped and
+		 * dropped, or only dropped. */
 		{ "o", "off 0 absent absent" },
 		{ "po", "off 0 absent absent" },
 		{ "so", "off 0 present absent" },
@@ -105,7 +107,7 @@ static void gpc_in_gmem_keeps_the_rules(void **state)
 		{ "op", "off 0 absent absent" },
 		{ "os", "off 0 present absent" },
 		{ "oSu", "off 0 absent absent" },
-		/* Only caches inside the range are touched. */
+		/* Only caches inside the range are affected. */
 		{ "<", "valid private 1 present fresh" },
 		{ ">", "valid private 1 present fresh" },
 		{ "<>", "valid private 1 present fresh" },
@@ -119,7 +121,7 @@ static void gpc_in_gmem_keeps_the_rules(void **state)
 		{ "duru", "valid private 1 present fresh" },
 		{ "m", "invalid private owed 1 unknown absent" },
 		{ "mu", "invalid 0 unknown absent" },
-		/* A punch that finds no binding finds no cache through it. */
+		/* A punch reaches no cache without a binding. */
 		{ "dp", "unknown ? unknown absent" },
 		{ "dpru", "valid private 1 present fresh" },
 		{ "dup", "unknown ? unknown absent" },
@@ -136,22 +138,23 @@ static void cache_of_the_alias_follows_the_alias_only(void **state)
 	static const struct rule rules[] = {
 		{ "", "valid 0 present stale" },
 		{ "u", "valid 0 present stale" },
-		/* The file's page is none of its business, nor are attributes. */
+		/* Neither the file's page nor attributes matter. */
 		{ "p", "valid 0 present stale" },
 		{ "e", "valid 0 unknown unknown" },
 		{ "ep", "valid 0 present stale" },
 		{ "x", "valid 0 unknown absent" },
 		{ "s", "valid 0 present fresh" },
 		{ "sS", "valid 0 present stale" },
-		/* Shared it is the guest's page, and the punch takes it. */
+		/* While shared, the alias is the guest's
+		 * page, and a punch frees it. */
 		{ "sp", "invalid 0 present fresh" },
 		{ "spu", "valid 0 present fresh" },
 		{ "spS", "invalid 0 present stale" },
 		{ "se", "invalid 0 unknown unknown" },
 		{ "seu", "invalid 0 unknown unknown" },
 		{ "sep", "invalid 0 present fresh" },
-		/* The alias is poisoned, the private page is not; a punch of
-		 * what is private does not reach the alias. */
+		/* The alias is poisoned, not the private page. A punch of
+		 * private memory does not reach the alias. */
 		{ "seS", "invalid 0 present unknown" },
 		{ "seSps", "invalid 0 unknown unknown" },
 		{ "sx", "valid 0 present fresh" },
@@ -218,7 +221,7 @@ static void by_hva_or_ghc_is_the_same_where_gpcs_know_gmem(void **state)
 	FOLLOW(MEM_GMEM_PRIVATE, GMEM_DIRECT_2024, false, true, rules);
 }
 
-/* ---- memory that is all shared ------------------------------------------ */
+/* ---- memory that is entirely shared ------------------------------------- */
 
 static void mapped_file_is_invalidated_as_the_host_sees_it(void **state)
 {
@@ -264,7 +267,7 @@ static void anonymous_memory_knows_no_files(void **state)
 	FOLLOW(MEM_ANON, GMEM_NONE, false, false, rules);
 }
 
-/* Nobody has seen what their caches do with such a page. */
+/* The behaviour of their caches with such a page has not been measured. */
 static void series_that_are_still_moving_are_not_guessed_at(void **unused)
 {
 	struct world w;

@@ -13,7 +13,7 @@ static void two(struct world *w)
 	model_switch(&w->model, 1, GPA + SIZE, true, false);
 }
 
-/* "Two caches, one folio": deactivating or moving one leaves the other working
+/* Two caches on one folio: deactivating or moving one leaves the other working
  * and the folio in the direct map. */
 static void packed_caches_hold_a_reference_each(void **unused)
 {
@@ -110,7 +110,7 @@ static void each_half_of_a_split_page_is_its_own(void **unused)
 	world_act(&w, '>', GPA + PAGE_SIZE);
 	assert_string_equal(world_state(&w, 0, 0),
 			    "valid private 1 present fresh");
-	/* To where one page is enough: the other cache is off. */
+	/* To a place within one page: the second cache is off. */
 	model_switch(&w.model, 0, GPA + PAGE_SIZE - SIZE, true, false);
 	assert_int_equal(w.model.entries[0].nr, 1);
 	assert_false(w.model.entries[0].cache[1].active);
@@ -128,7 +128,7 @@ static void halves_that_go_different_ways_are_not_guessed_at(void **unused)
 	assert_int_equal(world_use(&w, 0), EXPECT_UNKNOWN);
 	world_act(&w, 's', GPA + PAGE_SIZE);
 	assert_int_equal(world_use(&w, 0), EXPECT_FRESH);
-	/* One that cannot be reached is enough. */
+	/* One unreachable page is enough. */
 	model_switch(&w.model, 0, SLOT + 8 * MIB - 16, true, false);
 	assert_int_equal(world_use(&w, 0), EXPECT_ABSENT);
 	world_drop(&w);
@@ -186,7 +186,7 @@ static void cache_keeps_the_page_of_the_slot_that_was_moved_away(void **unused)
 	two(&w);
 	model_switch(&w.model, 1, MIB, true, false);
 	world_act(&w, 'm', GPA);
-	/* The page is elsewhere now, and still referenced, as far as known. */
+	/* The page is now elsewhere, and still referenced as far as known. */
 	assert_int_equal(model_map_locked(&w.model, AWAY + 8 * PAGE_SIZE),
 			 MODEL_MAP_UNKNOWN);
 	world_use(&w, 0);
@@ -200,7 +200,7 @@ static void cache_keeps_the_page_of_the_slot_that_was_moved_away(void **unused)
 	world_drop(&w);
 }
 
-/* Slot 2 goes to where slot 1 was deleted. */
+/* Move slot 2 to the place of the deleted slot 1. */
 static void take_place(struct world *w)
 {
 	struct mem_change ch = { .kind = MEM_SLOT_THERE,
@@ -240,11 +240,11 @@ cache_by_hva_stays_where_it_is_when_the_place_is_taken(void **unused)
 	c = &w.model.entries[0].cache[0];
 	take_place(&w);
 	assert_int_equal(world_use(&w, 0), EXPECT_STALE);
-	/* Not the page that KVM has. */
+	/* Another page than KVM's. */
 	world_change(&w, MEM_PUNCHED, GPA, PAGE_SIZE);
 	assert_true(c->valid && c->sure);
 	assert_int_equal(world_use(&w, 0), EXPECT_STALE);
-	/* That one again, at another gpa. */
+	/* KVM's page again, at another gpa. */
 	world_restore_slot(&w, AWAY);
 	world_change(&w, MEM_PUNCHED, AWAY + (GPA - SLOT), PAGE_SIZE);
 	assert_false(c->valid);
@@ -341,7 +341,8 @@ static enum model_expect look_at(struct world *w)
 	return model_end(&w->model, 0, &u);
 }
 
-/* What nobody has KVM use is only known where nothing has come between. */
+/* A cache that KVM is not made to use is known only if
+ * nothing else happened. */
 static void what_is_left_there_is_known_until_something_is_done(void **unused)
 {
 	struct world w;
@@ -352,7 +353,7 @@ static void what_is_left_there_is_known_until_something_is_done(void **unused)
 	assert_int_equal(look_at(&w), EXPECT_FRESH);
 	world_act(&w, 'p', GPA);
 	assert_int_equal(look_at(&w), EXPECT_UNKNOWN);
-	assert_int_equal(look_at(&w), EXPECT_UNKNOWN); /* it mends nothing */
+	assert_int_equal(look_at(&w), EXPECT_UNKNOWN); /* it repairs nothing */
 	assert_int_equal(world_use(&w, 0), EXPECT_FRESH);
 	assert_int_equal(look_at(&w), EXPECT_FRESH);
 	model_scribble(&w.model, GPA + 8, 1);
@@ -364,7 +365,7 @@ static void what_is_left_there_is_known_until_something_is_done(void **unused)
 	world_drop(&w);
 }
 
-/* A byte of which KVM keeps bits, for as long as it is the same memory. */
+/* A byte of which KVM keeps bits, as long as the memory stays the same. */
 static void bits_that_kvm_keeps_are_not_guessed_at(void **unused)
 {
 	struct world w;

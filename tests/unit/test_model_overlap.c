@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The model where things overlap in time, and what it tells. */
+/* The model with overlapping operations, and its reports. */
 #include <string.h>
 
 #include "model_world.h"
 
-/* ---- what overlaps ------------------------------------------------------ */
+/* ---- overlapping operations --------------------------------------------- */
 
 static void plain(struct world *w)
 {
@@ -126,7 +126,7 @@ static void blur_leaves_what_is_off_and_what_a_use_tells(void **unused)
 	model_blur(&w.model);
 	assert_int_equal(model_end(&w.model, 0, &u), EXPECT_UNKNOWN);
 	assert_string_equal(world_state(&w, 0, 0), "unknown ? unknown fresh");
-	/* What the other may hold is not known, either. */
+	/* The other cache's page is unknown as well. */
 	assert_string_equal(world_state(&w, 1, 0), "off ? unknown absent");
 	assert_int_equal(world_use(&w, 0), EXPECT_FRESH);
 	assert_string_equal(world_state(&w, 0, 0),
@@ -193,7 +193,7 @@ static void poison_is_not_forgotten_in_a_storm(void **unused)
 	world_drop(&w);
 }
 
-/* ---- what is told ------------------------------------------------------- */
+/* ---- reports ------------------------------------------------------------ */
 
 static bool tells(struct world *w, const char *text)
 {
@@ -263,7 +263,7 @@ static void kvm_may_write_nothing_where_no_page_is(void **unused)
 	assert_false(nowhere(&w));
 	world_act(&w, 'e', GPA);
 	assert_true(nowhere(&w));
-	world_act(&w, 'p', GPA); /* which gives it another page */
+	world_act(&w, 'p', GPA); /* replaces the page */
 	assert_false(nowhere(&w));
 	world_act(&w, 'd', GPA);
 	assert_true(nowhere(&w));
@@ -271,12 +271,13 @@ static void kvm_may_write_nothing_where_no_page_is(void **unused)
 	world_act(&w, 'x', GPA);
 	assert_true(nowhere(&w));
 	model_begin(&w.model, 0, &u);
-	world_act(&w, 's', GPA); /* meanwhile: it may have been written after */
+	world_act(&w, 's', GPA); /* meanwhile: the write may be later */
 	model_end(&w.model, 0, &u);
 	assert_false(u.nowhere);
 	assert_false(nowhere(&w));
 	world_drop(&w);
-	/* As far as private memory goes, others write the alias, always. */
+	/* With private memory, kernels of other
+	 * families always write the alias. */
 	world_make(&w, MEM_GMEM_PRIVATE, GMEM_PRIVATE, 1);
 	model_switch(&w.model, 0, GPA, true, false);
 	world_act(&w, 'x', GPA);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Whether KVM tells a preempted vCPU's guest, with a KVM made of a file. */
+/* Whether KVM reports preemptions to its guest, with a
+ * file as KVM's statistics. */
 #include <asm/kvm_para.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -11,19 +12,19 @@
 #include "vcpu/agent.h"
 
 #define BYTE	16
-/* What each spin of the guest goes through. */
+/* The effects of each spin of the guest. */
 #define TURNS	500
 #define TURN_US 100
 
 static struct {
-	uint64_t counts[2]; /* as in the file of statistics */
+	uint64_t counts[2]; /* as in the statistics file */
 	int file;
 	uint8_t *page;
 	bool sets, tells;
 	unsigned int spins;
 } kvm;
 
-/* In place of vmm/vcpu/agent.c's: the guest spins, and is preempted. */
+/* Replaces vmm/vcpu/agent.c's: the guest spins and is preempted. */
 int agent_do(struct vcpu *v, struct agent_op *op, struct err *e)
 {
 	(void)v;
@@ -130,7 +131,7 @@ static void kvm_that_tells_no_guest_is_not_judged(void **state)
 	assert_int_equal(looked(&f, why), PREEMPT_UNKNOWN);
 	assert_non_null(strstr(why, "preemption_other grows"));
 	assert_true(f.vcpu.untold);
-	/* And as soon as it does, it is. */
+	/* Once KVM reports them, it is noticed at once. */
 	kvm.tells = kvm.sets = true;
 	assert_int_equal(looked(&f, why), PREEMPT_SET);
 	assert_false(f.vcpu.untold);
@@ -157,7 +158,7 @@ static void page_that_the_host_cannot_see_is_not_judged(void **state)
 	(void)state;
 	make(&f);
 	attrs_set(&f.memory.attrs, 0, PAGE_SIZE, true);
-	kvm.sets = true; /* in the alias, for all that is known */
+	kvm.sets = true; /* possibly only in the alias */
 	assert_int_equal(looked(&f, why), PREEMPT_UNKNOWN);
 	assert_non_null(strstr(why, "cannot read"));
 	drop(&f);

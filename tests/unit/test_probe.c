@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What the probe advises, on kernels that this one is not. */
+/* The probe's advice for other kernels. */
 #include <string.h>
 
 #include "unit.h"
@@ -53,7 +53,7 @@ kernel_that_is_new_enough_is_told_what_it_is_built_without(void **state)
 	advises(LACK_MMAP, "7.3.4", "CONFIG_KVM_GUEST_MEMFD");
 }
 
-/* As in the reason of a skip, where no other row is shown. */
+/* As in the reason of a skip, which shows no other row. */
 static void row_alone_points_to_no_other(void **state)
 {
 	static struct probe all, one;

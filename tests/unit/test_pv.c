@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Where pv pages are, and what is known of them. */
+/* The layout and the state of pv pages, and checks of them. */
 #include <string.h>
 
 #include "unit.h"
@@ -21,7 +21,7 @@ struct fixture {
 	struct memory memory;
 };
 
-/* One slot, deleted, from 0 on. */
+/* Set up the pages, over one deleted slot from gpa 0 on. */
 static void make(struct fixture *f, enum pv_flavour flavour,
 		 enum pv_layout layout, unsigned int vcpus)
 {
@@ -47,7 +47,7 @@ static void drop(struct fixture *f)
 	pthread_rwlock_destroy(&f->memory.lock);
 }
 
-/* pv_find() for those that must be there. */
+/* Call pv_find() for a page that must exist. */
 static struct pv_page *page(struct fixture *f, const char *name)
 {
 	struct pv_page *p = pv_find(&f->pv, name);
@@ -102,7 +102,7 @@ static void pages_of_every_layout_lie_apart_and_in_their_room(void **state)
 static void xen_layouts_take_the_pages_they_should(void **state)
 {
 	(void)state;
-	/* shinfo, and three kinds for each vCPU */
+	/* shinfo, and three kinds per vCPU */
 	assert_int_equal(layout_size(PV_XEN, PV_SEPARATE, 2), 7 * PAGE_SIZE);
 	assert_int_equal(layout_size(PV_XEN, PV_PACKED, 2), 4 * PAGE_SIZE);
 	assert_int_equal(layout_size(PV_XEN, PV_SPLIT, 2), 9 * PAGE_SIZE);
@@ -136,7 +136,7 @@ static void vcpu_info_may_lie_where_shared_info_has_room_for_it(void **state)
 	assert_null(pv_overlap(info, shinfo->gpa + 31 * 64UL));
 	assert_ptr_equal(pv_overlap(info, shinfo->gpa + 32 * 64UL), shinfo);
 	assert_null(pv_overlap(info, shinfo->gpa + PAGE_SIZE));
-	/* The same seen from the other: it comes over a vcpu_info. */
+	/* Seen from the other page: it would overlap a vcpu_info. */
 	assert_null(pv_overlap(shinfo, info->gpa));
 	info->gpa += 31 * 64UL;
 	assert_null(pv_overlap(shinfo, info->gpa & ~(PAGE_SIZE - 1)));
@@ -166,9 +166,9 @@ static void page_that_is_off_is_in_nobodys_way(void **state)
 
 /* ---- on and off --------------------------------------------------------- */
 
-/* A kind whose KVM refuses what the test says. */
+/* A kind whose KVM fails as the test demands. */
 static unsigned int refuse_on, refuse_off;
-static struct pv_where asked[4]; /* in turn */
+static struct pv_where asked[4]; /* in order */
 static unsigned int nr_asked;
 
 static int activate(struct pv_page *p, struct vcpu *v,
@@ -289,7 +289,7 @@ static void what_the_host_sets_up_follows_no_msr(void **state)
 
 	(void)state;
 	make(&f, PV_XEN, PV_SEPARATE, 1);
-	pv_note_msr(&f.pv, 0, 0, 0); /* those have no MSR: 0 */
+	pv_note_msr(&f.pv, 0, 0, 0); /* pages without an MSR have 0 */
 	for (unsigned int i = 0; i < f.pv.nr; i++)
 		assert_true(f.pv.pages[i].on);
 	assert_int_equal(pv_switch_job(page(&f, "shinfo")), JOB_HOST);
@@ -330,7 +330,7 @@ static void check_that_spans_a_switch_judges_nothing(void **state)
 	drop(&f);
 }
 
-/* What a check of @p says, with so many punches in its way. */
+/* Check @p while that many punches interfere. Return the reply. */
 static const char *said(struct pv_page *p, struct json *j,
 			enum pv_verdict given, unsigned int punches)
 {
@@ -356,7 +356,8 @@ static void check_is_made_again_where_its_page_was_taken_away(void **state)
 	text = said(p, &j, VERDICT_STALE, 2);
 	assert_int_equal(checks, 3);
 	assert_null(
-		strstr(text, "\"seen\":1")); /* what came of it is forgotten */
+		/* The discarded tries left nothing. */
+		strstr(text, "\"seen\":1"));
 	assert_non_null(strstr(text, "\"seen\":3"));
 	assert_null(strstr(text, "meanwhile"));
 	assert_non_null(strstr(text, "\"disagreement\":\"model: fresh; guest: "
@@ -368,7 +369,7 @@ static void check_is_made_again_where_its_page_was_taken_away(void **state)
 	assert_non_null(strstr(text, "\"expected\":\"unknown\""));
 	assert_null(strstr(text, "disagreement"));
 	json_free(&j);
-	/* What was seen fresh is fresh all the same. */
+	/* A fresh verdict stays fresh. */
 	text = said(p, &j, VERDICT_FRESH, 100);
 	assert_int_equal(checks, 1);
 	assert_null(strstr(text, "disagreement"));

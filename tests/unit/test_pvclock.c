@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The fields of a clock: each that is wrong alone decides a test. */
+/* The fields of a clock: each wrong one alone changes the verdict. */
 #include <string.h>
 
 #include "unit.h"
@@ -7,7 +7,7 @@
 
 #define STABLE	0x1
 #define STOPPED 0x2
-#define KHZ	2000000 /* 2 GHz: half a nanosecond a tick */
+#define KHZ	2000000 /* 2 GHz: 0.5 ns per tick */
 #define NS	UINT64_C(5000000000)
 
 static char why[160];
@@ -19,7 +19,7 @@ struct clock {
 	uint8_t flags;
 };
 
-/* 1000 ns after it was written. */
+/* Read 1000 ns after the clock was written. */
 static struct clock good(void)
 {
 	return (struct clock){
@@ -85,7 +85,7 @@ static void stable_flag_follows_what_kvm_says_of_the_tsc(void **state)
 	t.tsc = PVCLOCK_STABLE;
 	assert_int_equal(judge(&c, &t), VERDICT_TORN);
 	assert_non_null(strstr(why, "TSC_STABLE_BIT is clear"));
-	t.tsc = PVCLOCK_UNKNOWN; /* it changed meanwhile */
+	t.tsc = PVCLOCK_UNKNOWN; /* it changed during the read */
 	assert_int_equal(judge(&c, &t), VERDICT_FRESH);
 }
 
@@ -146,7 +146,8 @@ static void scale_of_another_tsc_is_torn(void **state)
 	c = good();
 	c.shift = -128;
 	assert_int_equal(judge(&c, &t), VERDICT_TORN);
-	/* The same scale said in another way; and one that is off by a bit. */
+	/* The same scale as another mul and shift, and
+	 * one that is slightly off. */
 	c = good();
 	c.mul /= 2;
 	c.shift = 1;
@@ -180,7 +181,7 @@ static void time_that_the_guest_makes_of_it_is_kvms(void **state)
 	struct clock c = good();
 
 	(void)state;
-	c.tsc += 0x100000000000; /* the guest has moved its TSC */
+	c.tsc += 0x100000000000; /* the guest has changed its TSC */
 	assert_int_equal(judge(&c, &t), VERDICT_TORN);
 	assert_non_null(strstr(why, "ahead of KVM_GET_CLOCK"));
 	c = good();
@@ -190,7 +191,7 @@ static void time_that_the_guest_makes_of_it_is_kvms(void **state)
 	c = good();
 	c.system_time += 2000000;
 	assert_int_equal(judge(&c, &t), VERDICT_TORN);
-	/* Long after it was written it may be off a little more. */
+	/* Long after it was written, the clock may be off a little more. */
 	c = good();
 	c.tsc_timestamp -= UINT64_C(300) * KHZ * 1000;
 	c.mul += c.mul / 4000;
@@ -198,7 +199,7 @@ static void time_that_the_guest_makes_of_it_is_kvms(void **state)
 	assert_int_equal(judge(&c, &t), VERDICT_FRESH);
 }
 
-/* The TSCs of two CPUs may be a few ticks apart. */
+/* The TSCs of two CPUs may differ by a few ticks. */
 static void time_a_little_before_it_was_written_is_not_far_ahead(void **state)
 {
 	const struct pvclock_truth t = truth();

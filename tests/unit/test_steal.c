@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The judge of steal time, with a guest that answers what the test says. */
+/* The judge of steal time, with a guest that answers as the test demands. */
 #include <string.h>
 
 #include "unit.h"
@@ -7,7 +7,7 @@
 #include "devices/pv_steal.h"
 #include "pv/pv.h"
 
-/* In place of those of vmm/vcpu/agent.c; agent_call() is below. */
+/* Replace those of vmm/vcpu/agent.c. agent_call() is below. */
 int agent_do(struct vcpu *v, struct agent_op *op, struct err *e)
 {
 	return agent_call(v, op, e);
@@ -23,7 +23,7 @@ void agent_fault_text(const struct agent_op *op, char *buf, unsigned int len)
 static uint32_t left;
 static char why[160];
 
-/* Two readings; the first one left a version there. */
+/* Two reads; the guest wrote a version after the first one. */
 static enum pv_verdict judge(uint64_t status, uint64_t steal1,
 			     uint64_t version2, uint64_t steal2)
 {
@@ -62,7 +62,7 @@ static void page_of_zeros_is_stale(void **state)
 	assert_non_null(strstr(why, "zeros"));
 }
 
-/* One that KVM counted up somewhere else, and another that is luck. */
+/* A version that KVM counted elsewhere, and one that fits by chance. */
 static void
 version_that_does_not_follow_from_what_was_left_is_torn(void **state)
 {
@@ -96,7 +96,7 @@ static void page_that_faults_is_absent(void **state)
 
 /* ---- the amount --------------------------------------------------------- */
 
-/* Steal time grew by @grown, the thread waited between @least and @most. */
+/* The steal time grew by @grown while the thread waited @least to @most. */
 static enum pv_verdict grew(uint64_t grown, uint64_t least, uint64_t most)
 {
 	const struct agent_op first = { .out = { ST_OK, 4, 1000 } };
@@ -156,7 +156,7 @@ static void what_kvm_left_is_even_and_not_preempted(void **state)
 
 /* ---- a check ------------------------------------------------------------ */
 
-/* A guest whose KVM adds so much to the version on each KVM_RUN. */
+/* A guest whose KVM adds @step to the version on each KVM_RUN. */
 static uint32_t version, step;
 static uint64_t preempted;
 
@@ -203,7 +203,7 @@ static void check_leaves_another_even_version_each_time(void **state)
 	assert_int_equal(check(), VERDICT_STALE);
 }
 
-/* The guest itself never finds it set. */
+/* The guest itself never reads it as set. */
 static void preempted_while_the_guest_reads_it_is_torn(void **state)
 {
 	(void)state;

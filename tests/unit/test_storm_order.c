@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* In which order a thread of a storm does what; and that rounds of several
- * start together. */
+/* The order of a storm thread's operations, and the common start of rounds. */
 #include <sched.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,7 +17,7 @@ static const struct storm_step step = { .gpa = 0x400000,
 					.len = RANGE,
 					.page = true };
 
-/* What @n draws of a thread come to. */
+/* Hash @n draws of a thread. */
 static uint64_t order(uint64_t seed, unsigned int thread, unsigned int n)
 {
 	struct storm_thread t = { .w = &worker };
@@ -37,7 +36,7 @@ static void one_seed_gives_each_thread_one_order(void **state)
 	(void)state;
 	assert_true(order(7, 0, 1000) == order(7, 0, 1000));
 	assert_true(order(7, 63, 1000) == order(7, 63, 1000));
-	/* On any machine: a recording is to be replayed elsewhere. */
+	/* The same on any machine: a recording is replayed elsewhere. */
 	assert_true(order(1, 0, 100) == UINT64_C(0x7416a08c6870844e));
 }
 
@@ -101,7 +100,7 @@ static struct storm_barrier barrier;
 static _Atomic unsigned int at[MEMBERS], ahead;
 static _Atomic bool stop;
 
-/* Nobody may be two rounds from anybody. */
+/* No member may be two rounds ahead of another. */
 static void *member(void *arg)
 {
 	unsigned int me = (unsigned int)(uintptr_t)arg;
@@ -155,7 +154,7 @@ static void no_round_begins_before_all_are_there(void **state)
 	}
 }
 
-/* Rounds in which two are at work, from and to; a 0: it failed. */
+/* Rounds of two members with their working times; 0: a failure. */
 static void
 rounds_count_as_overlapped_where_all_are_at_work_at_once(void **state)
 {
@@ -170,7 +169,7 @@ rounds_count_as_overlapped_where_all_are_at_work_at_once(void **state)
 		{ { 10, 20 }, { 20, 30 }, false },
 		{ { 10, 20 }, { 0, 30 }, false },
 		{ { 10, 0 }, { 30, 0 }, false },
-		/* The counter passes its end. */
+		/* The counter wraps. */
 		{ { UINT64_MAX - 5, 3 }, { 10, 12 }, true },
 		{ { UINT64_MAX - 5, 3 }, { 2, 12 }, false },
 	};
@@ -226,6 +225,6 @@ int main(void)
 		cmocka_unit_test(who_waits_in_vain_is_released_by_stop),
 	};
 
-	alarm(300); /* a barrier that is broken may never open */
+	alarm(300); /* a broken barrier may never open */
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What is a storm and what is not, before anything starts. */
+/* Parse storms, valid and invalid, without starting any. */
 #include <stdio.h>
 #include <string.h>
 
@@ -16,7 +16,8 @@ static struct machine m;
 static struct storm s;
 static char line[LINE_MAX_BYTES + 1];
 
-/* Slot 0 is the guest's own, slot 1 the rest, slot 2 elsewhere; two vCPUs. */
+/* Slot 0 holds the guest's own memory, slot 1 is free,
+ * slot 2 deleted; two vCPUs. */
 static int set_up(void **state)
 {
 	(void)state;
@@ -79,7 +80,7 @@ static void good(const char *text, unsigned int workers, unsigned int threads,
 	assert_int_equal(s.nr_groups, groups);
 }
 
-/* Refused, and the message has @word. */
+/* Expect a failure with @word in its message. */
 static void bad(const char *text, enum err_kind kind, const char *word)
 {
 	struct err e = { .msg = "" };
@@ -92,7 +93,7 @@ static void bad(const char *text, enum err_kind kind, const char *word)
 	storm_free(&s);
 }
 
-/* ---- what is ------------------------------------------------------------ */
+/* ---- valid -------------------------------------------------------------- */
 
 static void length_and_seed_are_taken(void **state)
 {
@@ -179,7 +180,7 @@ static void attributes_are_remembered_within_the_range_only(void **state)
 	storm_free(&s);
 }
 
-/* ---- what is not -------------------------------------------------------- */
+/* ---- invalid ------------------------------------------------------------ */
 
 static void bad_lengths_are_refused(void **state)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The judges of Xen's pages: each condition alone decides a test. */
+/* The judges of Xen's pages: each condition alone changes the verdict. */
 #include <string.h>
 
 #include "unit.h"
@@ -91,7 +91,7 @@ static void events_that_arrive_are_fresh(void **state)
 	(void)state;
 	assert_int_equal(shinfo(&s), VERDICT_FRESH);
 	assert_string_equal(why, "");
-	s.second.out[2] = 1; /* a masked one becomes pending as well */
+	s.second.out[2] = 1; /* a masked event becomes pending as well */
 	assert_int_equal(shinfo(&s), VERDICT_FRESH);
 }
 
@@ -103,7 +103,7 @@ static void event_whose_bit_stays_clear_is_stale(void **state)
 	s.second.out[1] = 0;
 	assert_int_equal(shinfo(&s), VERDICT_STALE);
 	assert_non_null(strstr(why, "port 128 was sent"));
-	s.second.out[1] = 2; /* the bit of another port */
+	s.second.out[1] = 2; /* another port's bit */
 	assert_int_equal(shinfo(&s), VERDICT_STALE);
 }
 
@@ -112,7 +112,7 @@ static void event_lost_before_the_guest_looked_is_stale(void **state)
 	struct shinfo s = arrived();
 
 	(void)state;
-	s.first.out[1] = 2; /* the second's, from long ago */
+	s.first.out[1] = 2; /* the second port's, from long ago */
 	assert_int_equal(shinfo(&s), VERDICT_STALE);
 	assert_non_null(strstr(why, "port 64"));
 }
@@ -159,7 +159,7 @@ static void ports_come_again_last_of_all_and_never_zero(void **state)
 
 static void ports_close_by_are_in_different_words(void **state)
 {
-	struct pv_vm pv = { .events = 4000 }; /* and across the wrap */
+	struct pv_vm pv = { .events = 4000 }; /* also across the wrap */
 	unsigned int last[63];
 
 	(void)state;
@@ -230,7 +230,7 @@ static void event_that_never_came_is_stale(void **state)
 	assert_non_null(strstr(why, "bit 3"));
 }
 
-/* The first one's bit may have been there before. */
+/* The first event's bit may be older. */
 static void second_event_that_never_came_is_stale(void **state)
 {
 	struct vcpuinfo v = delivered();
@@ -248,7 +248,7 @@ static void event_without_upcall_is_torn(void **state)
 	(void)state;
 	for (int i = 0; i < 2; i++) {
 		v = delivered();
-		v.events[i].op.out[2] = 0x100; /* the mask is no upcall */
+		v.events[i].op.out[2] = 0x100; /* the mask byte is no upcall */
 		assert_int_equal(vcpuinfo(&v, VERDICT_FRESH), VERDICT_TORN);
 	}
 }
@@ -299,7 +299,7 @@ static void runstate_from_the_poke_on_is_fresh(void **state)
 	assert_int_equal(runstate(0, SET, 600, 100, 200, 100), VERDICT_FRESH);
 	assert_int_equal(runstate(0, LIMIT, 500, 500, 500, 500), VERDICT_FRESH);
 	assert_string_equal(why, "");
-	/* The kernel's sum is one of 64 bits, too. */
+	/* The kernel's sum is 64 bits wide, too. */
 	assert_int_equal(runstate(0, SET, ~UINT64_C(0), SET + 1, 0, 0),
 			 VERDICT_FRESH);
 }
@@ -324,9 +324,9 @@ static void runstate_whose_times_do_not_add_up_is_torn(void **state)
 	assert_int_equal(runstate(0, SET, SET, 1, 0, 0), VERDICT_TORN);
 	assert_int_equal(runstate(0, SET, SET, 0, 1, 0), VERDICT_TORN);
 	assert_int_equal(runstate(0, SET, SET, 0, 0, 1), VERDICT_TORN);
-	/* Across two pages: the second one was never written. */
+	/* Across two pages: the second one was never written ... */
 	assert_int_equal(runstate(0, SET, 0, 0, 0, 0), VERDICT_TORN);
-	/* ... or is the only one that was. */
+	/* ... or is the only one that was written. */
 	assert_int_equal(runstate(0, 0, SET, 0, 0, 0), VERDICT_TORN);
 }
 
@@ -357,7 +357,7 @@ static void runstate_that_could_not_be_read_is_never_fresh(void **state)
 			 VERDICT_UNSUPPORTED);
 }
 
-/* ---- what was written elsewhere ------------------------------------------ */
+/* ---- writes found elsewhere ---------------------------------------------- */
 
 static bool wrote(const struct pv_kind *kind, const uint64_t *words)
 {
@@ -383,14 +383,14 @@ static void runstate_elsewhere_is_known_by_its_time_and_sum(void **state)
 
 static void vcpu_info_elsewhere_is_known_by_its_clock(void **state)
 {
-	/* The clock is its second half: version, tsc, time, scale. */
+	/* The clock is the second half: version, tsc, time, scale. */
 	uint64_t words[] = { 1, ~UINT64_C(0), 0, 0, 4, 77, SET, 9 };
 
 	(void)state;
 	assert_true(wrote(&pv_vcpuinfo_kind, words));
 	words[6] = SET - 1;
 	assert_false(wrote(&pv_vcpuinfo_kind, words));
-	words[2] = SET; /* where a clock alone would have it */
+	words[2] = SET; /* where a lone clock would have it */
 	assert_false(wrote(&pv_vcpuinfo_kind, words));
 }
 

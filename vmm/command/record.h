@@ -46,7 +46,7 @@ struct record {
 	uint64_t cpus; /* minimum number of CPUs */
 };
 
-/* What a command needs of the kernel in addition to the machine. */
+/* A command that needs more of the kernel than the machine does. */
 struct record_need {
 	/* @word: among its arguments; may be NULL */
 	const char *command, *word;

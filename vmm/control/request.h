@@ -106,7 +106,7 @@ int request_run(struct request *rq, size_t line_len);
 int request_part(struct request *rq);
 /* Write an error reply to input that is not a request. */
 void request_refuse(struct json *reply, const struct err *e);
-/* Cancel a request for whose reply nobody waits. */
+/* Cancel a request whose client has gone. */
 void request_abandon(struct request *rq);
 
 /* The pending requests of a session. Main thread. */

@@ -24,6 +24,11 @@ struct reply {
 /* Determine the kind of @line (gpcvm-control(7)). */
 void reply_classify(const char *line, size_t n, struct reply *r);
 
+/* Print the line as received. gpcvm's lines have no control characters
+ * (json.c). In those of another, possibly hostile peer, they are escaped and
+ * invalid UTF-8 is replaced. */
+void reply_print(FILE *out, const char *line, size_t n);
+
 /*
  * Format a reply or event as text that ends with a newline:
  *
@@ -35,10 +40,6 @@ void reply_classify(const char *line, size_t n, struct reply *r);
  * wrapped at @width (0: never) where possible. Control characters are escaped:
  * they may come from the guest, and a terminal would interpret them.
  */
-/* Print the line as received. gpcvm's lines have no control characters
- * (json.c). In those of another, possibly hostile peer, they are escaped and
- * invalid UTF-8 is replaced. */
-void reply_print(FILE *out, const char *line, size_t n);
 void reply_render(FILE *out, const char *line, size_t n, size_t width);
 
 /* Shared by ctl_*.c. Widths are in characters. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What gpcvm expects of KVM's caches, derived from its own operations on memory
- * and pv pages. The model follows a correct kernel of the running kernel's
- * family. It makes no verdict: it is only compared with what the guest read and
- * what is measured.
+ * A model of KVM's caches: gpcvm derives their expected state from its own
+ * operations on memory and pv pages. The model follows a correct kernel of the
+ * running kernel's family. It makes no verdict: it is only compared with what
+ * the guest read and with measurements.
  *
  *                  punch, error_remove_folio,   attribute    slot deleted
  *                  last close of the file       change

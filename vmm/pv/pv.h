@@ -91,11 +91,11 @@ struct pv_kind {
 	bool (*lands)(struct pv_page *p, struct vcpu *v, uint64_t gpa);
 };
 
-/* What the last check found besides its verdict. vCPU thread only. */
+/* The result of the last check besides its verdict. vCPU thread only. */
 struct pv_found {
 	bool reached;	     /* every access of the guest was to memory */
 	uint64_t set, limit; /* bounds of the VM clock during the check */
-	/* What KVM's tracepoints recorded, or "", and whether that differs
+	/* The records of KVM's tracepoints, or "", and whether they differ
 	 * from what the guest read. */
 	char kernel[112];
 	bool differs;
