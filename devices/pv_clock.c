@@ -7,20 +7,6 @@
 #include "devices/devices.h"
 #include "devices/pvclock.h"
 
-static int clock_check(struct pv_page *p, struct vcpu *v, struct json *j,
-		       enum pv_verdict *verdict, char why[static 160],
-		       struct err *e)
-{
-	return pvclock_check(p, v, p->gpa, j, verdict, why, e);
-}
-
-static int clock_look(struct pv_page *p, struct vcpu *v, struct json *j,
-		      enum pv_verdict *verdict, char why[static 160],
-		      struct err *e)
-{
-	return pvclock_look(p, v, p->gpa, j, verdict, why, e);
-}
-
 const struct pv_kind pv_clock_kind = {
 	.name = "clock",
 	.compatible = "gpcvm,kvm-clock",
@@ -32,7 +18,7 @@ const struct pv_kind pv_clock_kind = {
 	.kept = PVCLOCK_FLAGS,
 	.msr = MSR_KVM_SYSTEM_TIME_NEW,
 	.poke = pvclock_poke,
-	.check = clock_check,
-	.look = clock_look,
+	.check = pvclock_check,
+	.look = pvclock_look,
 	.wrote = pvclock_wrote,
 };

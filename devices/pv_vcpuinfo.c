@@ -14,8 +14,6 @@
 #include "devices/pv_vcpuinfo.h"
 #include "devices/pvclock.h"
 
-#define TIME 32 /* offset of the clock in struct vcpu_info */
-
 static int vcpuinfo_activate(struct pv_page *p, struct vcpu *v,
 			     const struct pv_where *to, struct err *e)
 {
@@ -130,7 +128,7 @@ static int vcpuinfo_check(struct pv_page *p, struct vcpu *v, struct json *j,
 	struct vcpuinfo_event events[2];
 
 	if (xen_event_raise(p->vm, v, &events[0].ev, e) ||
-	    pvclock_check(p, v, gpa + TIME, j, verdict, why, e) ||
+	    pvclock_check(p, v, j, verdict, why, e) ||
 	    take_event(v, gpa, &events[0], e) ||
 	    xen_event_raise(p->vm, v, &events[1].ev, e) ||
 	    take_event(v, gpa, &events[1], e))
@@ -138,21 +136,6 @@ static int vcpuinfo_check(struct pv_page *p, struct vcpu *v, struct json *j,
 	*verdict = vcpuinfo_judge(*verdict, events, why);
 	upcall_json(&events[1], j);
 	return 0;
-}
-
-/* Without events, only the clock can be judged. */
-static int vcpuinfo_look(struct pv_page *p, struct vcpu *v, struct json *j,
-			 enum pv_verdict *verdict, char why[static 160],
-			 struct err *e)
-{
-	uint64_t gpa = p->gpa;
-
-	return pvclock_look(p, v, gpa + TIME, j, verdict, why, e);
-}
-
-static bool vcpuinfo_wrote(const struct pv_page *p, const uint8_t *bytes)
-{
-	return pvclock_wrote(p, bytes + TIME);
 }
 
 const struct pv_kind pv_vcpuinfo_kind = {
@@ -165,9 +148,10 @@ const struct pv_kind pv_vcpuinfo_kind = {
 	.size = 64, /* struct vcpu_info */
 	.stride = 64,
 	.align = 64,
+	.clock = 32, /* time, in struct vcpu_info */
 	.activate = vcpuinfo_activate,
 	.poke = vcpuinfo_poke,
 	.check = vcpuinfo_check,
-	.look = vcpuinfo_look,
-	.wrote = vcpuinfo_wrote,
+	.look = pvclock_look, /* no events: only the clock can be judged */
+	.wrote = pvclock_wrote,
 };

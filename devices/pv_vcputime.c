@@ -21,20 +21,6 @@ static int vcputime_activate(struct pv_page *p, struct vcpu *v,
 		     : 0;
 }
 
-static int vcputime_check(struct pv_page *p, struct vcpu *v, struct json *j,
-			  enum pv_verdict *verdict, char why[static 160],
-			  struct err *e)
-{
-	return pvclock_check(p, v, p->gpa, j, verdict, why, e);
-}
-
-static int vcputime_look(struct pv_page *p, struct vcpu *v, struct json *j,
-			 enum pv_verdict *verdict, char why[static 160],
-			 struct err *e)
-{
-	return pvclock_look(p, v, p->gpa, j, verdict, why, e);
-}
-
 const struct pv_kind pv_vcputime_kind = {
 	.name = "vcputime",
 	.compatible = "gpcvm,xen-vcpu-time-info",
@@ -46,7 +32,7 @@ const struct pv_kind pv_vcputime_kind = {
 	.kept = PVCLOCK_FLAGS,
 	.activate = vcputime_activate,
 	.poke = pvclock_poke,
-	.check = vcputime_check,
-	.look = vcputime_look,
+	.check = pvclock_check,
+	.look = pvclock_look,
 	.wrote = pvclock_wrote,
 };

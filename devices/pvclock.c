@@ -171,12 +171,18 @@ static void ask_kernel(struct pv_page *p, const struct vcpu *v,
 
 /* ---- poke and read ------------------------------------------------------ */
 
+static uint64_t clock_gpa(const struct pv_page *p)
+{
+	return p->gpa + p->kind->clock;
+}
+
 /* Match version, scale and a time within the poke's bounds. */
 bool pvclock_wrote(const struct pv_page *p, const uint8_t *bytes)
 {
 	uint64_t system_time;
 	uint32_t version, mul;
 
+	bytes += p->kind->clock;
 	memcpy(&version, bytes, sizeof(version));
 	memcpy(&system_time, bytes + 16, sizeof(system_time));
 	memcpy(&mul, bytes + 24, sizeof(mul));
@@ -249,11 +255,10 @@ static int read_poked(struct pv_page *p, struct vcpu *v, struct agent_op *op,
 						    : read_both(p, v, op, t, e);
 }
 
-int pvclock_check(struct pv_page *p, struct vcpu *v, uint64_t gpa,
-		  struct json *j, enum pv_verdict *verdict,
-		  char why[static 160], struct err *e)
+int pvclock_check(struct pv_page *p, struct vcpu *v, struct json *j,
+		  enum pv_verdict *verdict, char why[static 160], struct err *e)
 {
-	struct agent_op op = { .op = OP_CLOCK, .in = { gpa } };
+	struct agent_op op = { .op = OP_CLOCK, .in = { clock_gpa(p) } };
 	struct pv_found *f = &p->found;
 	struct pvclock_truth t;
 	struct trace_mark mark;
@@ -277,11 +282,10 @@ int pvclock_check(struct pv_page *p, struct vcpu *v, uint64_t gpa,
 	return 0;
 }
 
-int pvclock_look(struct pv_page *p, struct vcpu *v, uint64_t gpa,
-		 struct json *j, enum pv_verdict *verdict, char why[static 160],
-		 struct err *e)
+int pvclock_look(struct pv_page *p, struct vcpu *v, struct json *j,
+		 enum pv_verdict *verdict, char why[static 160], struct err *e)
 {
-	struct agent_op op = { .op = OP_CLOCK, .in = { gpa } };
+	struct agent_op op = { .op = OP_CLOCK, .in = { clock_gpa(p) } };
 	struct pvclock_truth t;
 
 	if (read_both(p, v, &op, &t, e))

@@ -23,15 +23,13 @@ int pvclock_limit(struct pv_vm *pv, uint64_t *limit, struct err *e);
 /* A kind's poke: set the clock and run the vCPU once. */
 int pvclock_poke(struct pv_page *p, struct vcpu *v, struct json *j,
 		 struct err *e);
-/* A kind's check, for a struct pvclock_vcpu_time_info at @gpa. */
-int pvclock_check(struct pv_page *p, struct vcpu *v, uint64_t gpa,
-		  struct json *j, enum pv_verdict *verdict,
-		  char why[static 160], struct err *e);
-
+/* A kind's check, of the clock at the kind's offset. */
+int pvclock_check(struct pv_page *p, struct vcpu *v, struct json *j,
+		  enum pv_verdict *verdict, char why[static 160],
+		  struct err *e);
 /* A kind's look, which leaves the VM's clock unchanged. */
-int pvclock_look(struct pv_page *p, struct vcpu *v, uint64_t gpa,
-		 struct json *j, enum pv_verdict *verdict, char why[static 160],
-		 struct err *e);
+int pvclock_look(struct pv_page *p, struct vcpu *v, struct json *j,
+		 enum pv_verdict *verdict, char why[static 160], struct err *e);
 
 /* KVM's own information on the VM's clock, to judge each field by. */
 struct pvclock_truth {
@@ -55,7 +53,7 @@ bool pvclock_is_stopped(const struct agent_op *op);
 /* Judge @op, OP_CLOCK's answer, after the clock was set to @set. */
 enum pv_verdict pvclock_judge(const struct agent_op *op, uint64_t set,
 			      uint64_t limit, char why[static 160]);
-/* A kind's @wrote, for a struct pvclock_vcpu_time_info at @bytes. */
+/* A kind's @wrote, for a page at @bytes. */
 bool pvclock_wrote(const struct pv_page *p, const uint8_t *bytes);
 /* Compare @records of KVM's tracepoint with what the guest read in @op, if
  * that is @fresh. Fill in @found and add the member "kernel" to @j. @nr < 0:

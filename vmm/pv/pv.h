@@ -55,7 +55,8 @@ struct pv_kind {
 	uint32_t split;
 	/* Leading bytes that KVM leaves to pages of other kinds. */
 	uint32_t lead;
-	uint32_t kept; /* offset of a byte that KVM updates in part; 0: none */
+	uint32_t kept;	/* offset of a byte that KVM updates in part; 0: none */
+	uint32_t clock; /* offset of a struct pvclock_vcpu_time_info */
 
 	/* The guest activates the page by writing gpa | 1 to this MSR
 	 * of its vCPU. If 0, the host calls @activate, in a job on
