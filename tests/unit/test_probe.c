@@ -59,10 +59,10 @@ static void row_alone_points_to_no_other(void **state)
 	static struct probe all, one;
 
 	(void)state;
-	assert_int_equal(probe_run(&all, "/nonexistent", NULL), -1);
+	assert_int_equal(probe_run(&all, "/nonexistent", NULL, NULL), -1);
 	assert_true(all.nr > 20);
 	for (unsigned int i = 0; i < all.nr; i++) {
-		probe_run_row(&one, "/nonexistent", all.rows[i].name, NULL);
+		probe_run(&one, "/nonexistent", all.rows[i].name, NULL);
 		assert_int_equal(one.nr, 1);
 		if (strstr(one.rows[0].detail, SEE_ROW))
 			fail_msg("%s: %s", all.rows[i].name,

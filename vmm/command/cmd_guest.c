@@ -442,11 +442,8 @@ static int list_guest_ops(struct request *rq)
 {
 	json_array(&rq->reply, "ops");
 	for (unsigned int i = 0; i < ARRAY_SIZE(guest_ops); i++) {
-		json_object(&rq->reply, NULL);
-		json_str(&rq->reply, "name", guest_ops[i].name);
-		json_str(&rq->reply, "args", guest_ops[i].args);
-		json_str(&rq->reply, "help", guest_ops[i].help);
-		json_object_end(&rq->reply);
+		reply_help(rq, guest_ops[i].name, guest_ops[i].args,
+			   guest_ops[i].help);
 	}
 	json_array_end(&rq->reply);
 	return 0;

@@ -14,15 +14,6 @@
 #include "keeper/keeper.h"
 #include "probe/probe.h"
 
-static void help_row(const struct command *c, struct json *j)
-{
-	json_object(j, NULL);
-	json_str(j, "name", c->name);
-	json_str(j, "args", c->args);
-	json_str(j, "help", c->help);
-	json_object_end(j);
-}
-
 int cmd_help(struct request *rq)
 {
 	const struct command_table *t = rq->s->commands;
@@ -31,7 +22,8 @@ int cmd_help(struct request *rq)
 	if (!rq->argc) {
 		json_array(&rq->reply, "commands");
 		for (unsigned int i = 0; i < t->nr; i++)
-			help_row(&t->rows[i], &rq->reply);
+			reply_help(rq, t->rows[i].name, t->rows[i].args,
+				   t->rows[i].help);
 		json_array_end(&rq->reply);
 		return 0;
 	}

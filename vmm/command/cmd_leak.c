@@ -79,37 +79,26 @@ static void leak_result_json(const struct leak_result *r, struct json *j)
 
 static int leak_one(struct request *rq)
 {
-	struct leak_page page = { .gpa = rq->arg[0] };
+	const bool off = rq->arg[1];
+	struct leak_page page = { .gpa = rq->arg[0],
+				  .found = off ? leak_watch_off : NULL };
 	struct leak_result res;
 	struct expect expect;
 
-	expect_all(rq->m, &page, 1, &expect);
+	if (!off)
+		expect_all(rq->m, &page, 1, &expect);
 	if (leak_measure(rq, &page, 1, &res))
 		return -1;
-	if (rq->page)
-		json_str(&rq->reply, "name", rq->page->name);
-	leak_page_json(&page, &rq->reply);
-	note_disagreement(rq->m, &page, &expect, &rq->reply);
-	leak_result_json(&res, &rq->reply);
-	return 0;
-}
-
-static int leak_off(struct request *rq)
-{
-	struct leak_page page = { .gpa = rq->arg[0], .found = leak_watch_off };
-	struct leak_result res;
-	struct expect expect;
-
-	if (leak_measure(rq, &page, 1, &res))
-		return -1;
-	if (rq->page->on)
+	if (off && rq->page->on)
 		return err_state(
 			&rq->err,
 			"%s was not switched off: the leak check before it "
 			"gave %s: %s",
 			rq->page->name, leak_state_name(page.state), page.why);
-	expect_all(rq->m, &page, 1, &expect);
-	json_str(&rq->reply, "name", rq->page->name);
+	if (off)
+		expect_all(rq->m, &page, 1, &expect);
+	if (rq->page)
+		json_str(&rq->reply, "name", rq->page->name);
 	leak_page_json(&page, &rq->reply);
 	note_disagreement(rq->m, &page, &expect, &rq->reply);
 	leak_result_json(&res, &rq->reply);
@@ -224,6 +213,6 @@ int cmd_leak(struct request *rq)
 	    machine_guard(m, rq->arg[0], PAGE_SIZE, &rq->err) ||
 	    leak_check(rq->s->leak, &rq->err))
 		return -1;
-	return request_on_thread(rq, SANDBOX_THREAD, off ? leak_off : leak_one,
-				 NULL);
+	rq->arg[1] = off;
+	return request_on_thread(rq, SANDBOX_THREAD, leak_one, NULL);
 }

@@ -205,6 +205,9 @@ int request_gpa(struct request *rq, int i, uint64_t *gpa,
  * its page. LEN defaults to one page. */
 int request_pages(struct request *rq, int i, uint64_t *gpa, uint64_t *len);
 
+/* Add an object that describes a command or operation. */
+void reply_help(struct request *rq, const char *name, const char *args,
+		const char *help);
 /* Add the fields gpa and len. */
 void reply_range(struct request *rq, uint64_t gpa, uint64_t len);
 

@@ -132,6 +132,16 @@ int request_pages(struct request *rq, int i, uint64_t *gpa, uint64_t *len)
 	return arg_pages(rq->m, rq->argv + i, rq->argc - i, gpa, len, &rq->err);
 }
 
+void reply_help(struct request *rq, const char *name, const char *args,
+		const char *help)
+{
+	json_object(&rq->reply, NULL);
+	json_str(&rq->reply, "name", name);
+	json_str(&rq->reply, "args", args);
+	json_str(&rq->reply, "help", help);
+	json_object_end(&rq->reply);
+}
+
 void reply_range(struct request *rq, uint64_t gpa, uint64_t len)
 {
 	json_hex(&rq->reply, "gpa", gpa);

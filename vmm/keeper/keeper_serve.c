@@ -148,7 +148,7 @@ static void serve(struct server *s, const struct keeper_request *rq)
 				     e);
 		break;
 	case KEEPER_PROBE:
-		r = probe_run(&reply->probe, s->cfg->device, e);
+		r = probe_run(&reply->probe, s->cfg->device, NULL, e);
 		break;
 	case KEEPER_DELAY_SET:
 	case KEEPER_DELAY_GET:

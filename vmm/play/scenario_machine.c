@@ -41,7 +41,7 @@ int run_need(struct branch *b, const struct stmt *s)
 			continue; /* the parser has looked */
 		/* Without KVM the row says so. */
 		if (n.what <= NEED_NOT)
-			(void)probe_run_row(&probe, "/dev/kvm", n.row, NULL);
+			(void)probe_run(&probe, "/dev/kvm", n.row, NULL);
 		if (!need_holds(&n, &h, why))
 			return skip(b, s, why);
 	}
@@ -62,7 +62,7 @@ static void suggest_need(struct branch *b, const struct config *cfg)
 	if (!cfg->mem_auto) {
 		snprintf(n.row, sizeof(n.row), "mode-%s",
 			 mem_mode_name(cfg->mode, cfg->no_direct_map));
-		(void)probe_run_row(&probe, "/dev/kvm", n.row, NULL);
+		(void)probe_run(&probe, "/dev/kvm", n.row, NULL);
 		if (!need_holds(&n, &h, why))
 			branch_note(b,
 				    "  to skip it where that is missing: "
@@ -71,7 +71,7 @@ static void suggest_need(struct branch *b, const struct config *cfg)
 	}
 	if (cfg->flavour == PV_XEN) {
 		snprintf(n.row, sizeof(n.row), "xen");
-		(void)probe_run_row(&probe, "/dev/kvm", n.row, NULL);
+		(void)probe_run(&probe, "/dev/kvm", n.row, NULL);
 		if (!need_holds(&n, &h, why))
 			branch_note(b, "  to skip it where that is missing: "
 				       "need xen");

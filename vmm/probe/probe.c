@@ -61,8 +61,7 @@ static void resolve_reference(struct probe_row *r, const struct probe_ctx *c)
 		*other.rows[0].detail ? ": " : "", other.rows[0].detail);
 }
 
-static int run_probe(struct probe *p, const char *dev, const char *only,
-		     struct err *e)
+int probe_run(struct probe *p, const char *dev, const char *only, struct err *e)
 {
 	struct err why = { 0 };
 	struct probe_ctx c = { .dev = dev, .why = &why };
@@ -84,17 +83,6 @@ static int run_probe(struct probe *p, const char *dev, const char *only,
 	p->family = gmem_family_names[c.offer.family];
 	p->best_mode = probe_best_mode(p);
 	return 0;
-}
-
-int probe_run(struct probe *p, const char *dev, struct err *e)
-{
-	return run_probe(p, dev, NULL, e);
-}
-
-int probe_run_row(struct probe *p, const char *dev, const char *row,
-		  struct err *e)
-{
-	return run_probe(p, dev, row, e);
 }
 
 void probe_json(const struct probe *p, struct json *j)
@@ -251,7 +239,7 @@ int probe_main(int argc, char **argv)
 	struct probe p;
 
 	if (status < 0) {
-		status = probe_run(&p, o.dev, &e) < 0 ? 1 : 0;
+		status = probe_run(&p, o.dev, NULL, &e) < 0 ? 1 : 0;
 		if (!o.json)
 			probe_print(stdout, &p, status ? &e : NULL);
 		else if (print_json(&p, status ? &e : NULL) < 0)

@@ -33,13 +33,11 @@ struct probe {
 	const char *best_mode; /* the mode --memory auto takes; NULL: none */
 };
 
-/* Fill in all rows of @p. If @dev cannot be opened, return -1 and the reason,
- * with the rows filled in that do not need KVM. */
-int probe_run(struct probe *p, const char *dev, struct err *e);
-/* Fill in only the row of that name, if there is one: trying all takes a while.
- * Does not determine what depends on several rows. */
-int probe_run_row(struct probe *p, const char *dev, const char *row,
-		  struct err *e);
+/* Fill in all rows of @p, or only the row named @only: trying all takes a while.
+ * If @dev cannot be opened, return -1 and the reason, with the rows filled in
+ * that do not need KVM. @p->best_mode depends on several rows. */
+int probe_run(struct probe *p, const char *dev, const char *only,
+	      struct err *e);
 /* Add members to an object that the caller has opened. */
 void probe_json(const struct probe *p, struct json *j);
 /* Run `gpcvm probe [--json] [--device PATH]` and return the exit status. */

@@ -107,8 +107,7 @@ static void compare_verdict(struct pv_page *p, const struct judged *d,
 		model = "KVM cannot write the page";
 	if (verdict == VERDICT_UNSUPPORTED)
 		return;
-	if (!p->found.differs && !nowhere &&
-	    (d->expect == EXPECT_UNKNOWN || !strcmp(model, guest)))
+	if (!p->found.differs && !nowhere && p->found.as_expected)
 		return;
 	snprintf(text, sizeof(text), "model: %s; guest: %s%s%s%s%s%s", model,
 		 guest, unless_empty(why, " ("), why, unless_empty(why, ")"),

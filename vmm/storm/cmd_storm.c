@@ -16,11 +16,8 @@ static int list_ops(struct request *rq)
 {
 	json_array(&rq->reply, "ops");
 	for (unsigned int i = 0; i < storm_ops_nr; i++) {
-		json_object(&rq->reply, NULL);
-		json_str(&rq->reply, "name", storm_ops[i].name);
-		json_str(&rq->reply, "args", storm_ops[i].args);
-		json_str(&rq->reply, "help", storm_ops[i].help);
-		json_object_end(&rq->reply);
+		reply_help(rq, storm_ops[i].name, storm_ops[i].args,
+			   storm_ops[i].help);
 	}
 	json_array_end(&rq->reply);
 	return 0;

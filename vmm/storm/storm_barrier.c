@@ -36,7 +36,7 @@ static bool has_overlapped(struct storm_barrier *b)
 
 /* Add the distance between the first and the last
  * start of the finished round. */
-static void note_round(struct storm_barrier *b)
+void storm_barrier_finish(struct storm_barrier *b)
 {
 	uint64_t first = b->begun[0], last = b->begun[0];
 
@@ -54,7 +54,7 @@ static void note_round(struct storm_barrier *b)
 	b->overlapped += has_overlapped(b);
 }
 
-static void wake_members(struct storm_barrier *b)
+void storm_barrier_wake(struct storm_barrier *b)
 {
 	syscall(SYS_futex, &b->round, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL,
 		0);
@@ -73,7 +73,7 @@ static void sleep_in(struct storm_barrier *b, uint32_t round)
 
 static void begin_round(struct storm_barrier *b)
 {
-	note_round(b);
+	storm_barrier_finish(b);
 	/* Return to full patience now and then: the load may have changed. */
 	if (!b->late || b->rounds % PATIENCE_ANEW == 0)
 		b->patience = PATIENCE_MAX;
@@ -85,7 +85,7 @@ static void begin_round(struct storm_barrier *b)
 	b->start = 0;
 	b->round++;
 	if (b->asleep)
-		wake_members(b);
+		storm_barrier_wake(b);
 }
 
 /*
@@ -141,14 +141,4 @@ bool storm_barrier_wait(struct storm_barrier *b, unsigned int member,
 	line_up(b, stop);
 	b->begun[member] = tsc();
 	return true;
-}
-
-void storm_barrier_wake(struct storm_barrier *b)
-{
-	wake_members(b);
-}
-
-void storm_barrier_finish(struct storm_barrier *b)
-{
-	note_round(b);
 }
