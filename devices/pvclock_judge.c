@@ -46,7 +46,7 @@ bool pvclock_is_stopped(const struct agent_op *op)
 }
 
 /* Convert @ticks to ns. KVM's shifts are below 32 (kvm_get_time_scale). */
-static __int128 scale(const struct agent_op *op, __int128 ticks)
+static __int128 scale_ticks(const struct agent_op *op, __int128 ticks)
 {
 	const int shift = shift_of(op);
 
@@ -68,7 +68,7 @@ uint64_t pvclock_now(const struct agent_op *op)
 
 	/* Signed: the TSCs of two CPUs may differ a little. */
 	if (has_scale(op))
-		now += scale(op, (int64_t)(op->out[5] - op->out[2]));
+		now += scale_ticks(op, (int64_t)(op->out[5] - op->out[2]));
 	if (now < 0)
 		return 0;
 	return now > UINT64_MAX ? UINT64_MAX : (uint64_t)now;
@@ -83,7 +83,7 @@ static bool scale_is_right(const struct agent_op *op,
 		return false;
 	if (!t->khz)
 		return true;
-	ms = scale(op, t->khz); /* this many ticks are a millisecond */
+	ms = scale_ticks(op, t->khz); /* this many ticks are a millisecond */
 	if (t->tsc != PVCLOCK_STABLE)
 		return ms > KHZ_PER_NS / SCALE_FACTOR &&
 		       ms < KHZ_PER_NS * SCALE_FACTOR;

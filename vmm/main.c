@@ -53,7 +53,7 @@ static void main_usage(FILE *to)
 	      to);
 }
 
-static int version(void)
+static int print_version(void)
 {
 	puts("gpcvm " GPCVM_VERSION);
 	return STATUS_OK;
@@ -96,14 +96,14 @@ int main(int argc, char **argv)
 	for (unsigned int i = 0; i < ARRAY_SIZE(subcommands); i++)
 		if (!strcmp(argv[1], subcommands[i].name))
 			return argc == 3 && !strcmp(argv[2], "--version")
-				       ? version()
+				       ? print_version()
 				       : run_subcommand(i, argc - 1, argv + 1);
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "help")) {
 		main_usage(stdout);
 		return STATUS_OK;
 	}
 	if (!strcmp(argv[1], "--version"))
-		return version();
+		return print_version();
 	warn("unknown subcommand '%s': gpcvm --help lists them", argv[1]);
 	return STATUS_USAGE;
 }

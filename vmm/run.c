@@ -268,7 +268,8 @@ static void tear_down(struct run *r, int status)
 }
 
 /* Fork the keeper first, while the process is small. */
-static int create(struct run *r, const struct config *cfg, struct err *e)
+static int create_machine(struct run *r, const struct config *cfg,
+			  struct err *e)
 {
 	if (cfg->control && keeper_start(&r->keeper, cfg, e))
 		return -1;
@@ -309,7 +310,7 @@ int run_main(int argc, char **argv)
 	raise_file_limit();
 	/* Avoid glibc's arena of 64 MiB of address space per thread. */
 	mallopt(M_ARENA_MAX, 1);
-	if (create(&r, &cfg, &e) ||
+	if (create_machine(&r, &cfg, &e) ||
 	    (cfg.dump_dtb ? dump_dtb(&r, &e) : bring_up(&r, &e))) {
 		if (r.signal_fd >= 0) /* signals no longer interrupt a write */
 			out_start(cfg.vcpus);

@@ -8,7 +8,7 @@
 #include "vcpu/agent.h"
 
 /* Return the part of @diff that exceeds @slack in either direction. */
-static int64_t beyond(int64_t diff, uint64_t slack)
+static int64_t excess(int64_t diff, uint64_t slack)
 {
 	if (diff > (int64_t)slack)
 		return diff - (int64_t)slack;
@@ -26,7 +26,7 @@ static void against_first(struct session *s, int64_t ahead, uint64_t slack,
 	if (!b->there)
 		*b = (struct time_base){ true, ahead, slack };
 	t->unsure = slack + b->slack;
-	t->drift = beyond(ahead - b->ahead, t->unsure);
+	t->drift = excess(ahead - b->ahead, t->unsure);
 	pthread_mutex_unlock(&s->m->pv.clock_lock);
 }
 

@@ -8,7 +8,7 @@
 
 #include "control/client.h"
 
-static bool ending(const struct client *cl)
+static bool machine_ending(const struct client *cl)
 {
 	return cl->ctl->m->ending;
 }
@@ -166,7 +166,7 @@ static void run_lines(struct client *cl)
 		if (cl->parts)
 			take_parts(cl);
 	} while (!cl->busy && !cl->broken && client_has_room(cl) &&
-		 !ending(cl) && run_next_line(cl, &at));
+		 !machine_ending(cl) && run_next_line(cl, &at));
 	if (at) {
 		cl->in_len -= at;
 		memmove(cl->in, cl->in + at, cl->in_len);
@@ -229,7 +229,7 @@ static bool has_work(const struct client *cl)
 		return false;
 	if (cl->parts)
 		return true;
-	return cl->in_len && !cl->busy && !ending(cl) &&
+	return cl->in_len && !cl->busy && !machine_ending(cl) &&
 	       (cl->eof || memchr(cl->in, '\n', cl->in_len));
 }
 

@@ -53,7 +53,7 @@ static void refuse_connection(int fd, const struct err *e)
 	close(fd);
 }
 
-static void admit(struct control *ctl, int fd)
+static void admit_connection(struct control *ctl, int fd)
 {
 	struct err e;
 
@@ -136,7 +136,7 @@ static void on_accept(void *arg, uint32_t events)
 
 	(void)events;
 	if (fd >= 0)
-		admit(ctl, fd);
+		admit_connection(ctl, fd);
 	else if (why == EAGAIN || why == EINTR || why == ECONNABORTED)
 		return; /* the peer is gone */
 	else if ((why != EMFILE && why != ENFILE) ||

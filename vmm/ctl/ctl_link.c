@@ -247,10 +247,10 @@ const char *link_line(struct ctl_link *l, size_t *n)
 	return line;
 }
 
-int link_wait(struct ctl_link *l, int halt)
+int link_wait(struct ctl_link *l, int cancel)
 {
 	struct pollfd p[] = { { .fd = l->fd, .events = POLLIN },
-			      { .fd = halt, .events = POLLIN } };
+			      { .fd = cancel, .events = POLLIN } };
 
 	while (l->seen >= l->len ||
 	       !memchr(l->buf + l->seen, '\n', l->len - l->seen)) {

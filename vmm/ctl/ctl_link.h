@@ -46,9 +46,9 @@ int link_fill(struct ctl_link *l);
 int link_lost(const struct ctl_link *l, struct err *e);
 const char *link_trouble(const struct ctl_link *l);
 
-/* Wait for the next line, or until @halt (an fd; -1: none) is readable. Returns
+/* Wait for the next line, or until @cancel (an fd; -1: none) is readable. Returns
  * 0, 1 for the latter, or -1 if no line will come, or as link_fill(). */
-int link_wait(struct ctl_link *l, int halt);
+int link_wait(struct ctl_link *l, int cancel);
 
 /* Return the next complete line, NUL-terminated without its newline, or NULL.
  * Valid until the next link_fill() or link_send(). */

@@ -10,7 +10,7 @@
 #define VALUES 46 /* wider values do not move the column of the uses */
 
 /* Print @text at the current column @col, and wrap to that column. */
-static void wrapped(FILE *f, size_t col, const char *text)
+static void print_wrapped(FILE *f, size_t col, const char *text)
 {
 	size_t room = WIDTH - col, n;
 
@@ -34,7 +34,7 @@ struct columns {
 	size_t name, value;
 };
 
-static struct columns columns(const struct probe_row *r, unsigned int nr)
+static struct columns column_widths(const struct probe_row *r, unsigned int nr)
 {
 	struct columns w = { 0, 0 };
 	size_t n;
@@ -75,10 +75,10 @@ static void print_row(FILE *f, const struct probe_row *r, struct columns w)
 	if (r->state == PROBE_YES && *r->use && use + strlen(r->use) <= WIDTH)
 		fprintf(f, "%-*s%s\n", (int)(use - value), r->value, r->use);
 	else
-		wrapped(f, value, r->value);
+		print_wrapped(f, value, r->value);
 	if (*r->detail) {
 		fprintf(f, "%*s", BELOW, "");
-		wrapped(f, BELOW, r->detail);
+		print_wrapped(f, BELOW, r->detail);
 	}
 }
 
@@ -97,7 +97,7 @@ static void print_nothing(FILE *f, const struct probe *p, const struct err *e)
 		row_add(why, sizeof(why), "gmem: %s; gmem-private: %s",
 			gmem->detail, private->detail);
 	fputs(head, f);
-	wrapped(f, sizeof(head) - 1, why);
+	print_wrapped(f, sizeof(head) - 1, why);
 }
 
 void probe_print(FILE *f, const struct probe *p, const struct err *e)
@@ -109,7 +109,7 @@ void probe_print(FILE *f, const struct probe *p, const struct err *e)
 
 	for (i = 0; (g = probe_group(i)); i++) {
 		fprintf(f, "%s\n", g->title);
-		w = columns(r, g->nr);
+		w = column_widths(r, g->nr);
 		for (j = 0; j < g->nr; j++)
 			print_row(f, r++, w);
 		putc('\n', f);

@@ -7,18 +7,6 @@
 #include "base/num.h"
 #include "pv/model.h"
 
-static void lock(struct model *m)
-{
-	pthread_rwlock_rdlock(&m->memory->lock);
-	pthread_mutex_lock(&m->lock);
-}
-
-static void unlock(struct model *m)
-{
-	pthread_mutex_unlock(&m->lock);
-	pthread_rwlock_unlock(&m->memory->lock);
-}
-
 /* ---- one cache ---------------------------------------------------------- */
 
 static void cache_invalidate(struct model_cache *c)
@@ -333,7 +321,7 @@ void model_switch(struct model *m, unsigned int i, uint64_t gpa, bool on,
 	struct model_entry *n = &m->entries[i];
 	uint64_t first = gpa & ~(PAGE_SIZE - 1);
 
-	lock(m);
+	model_lock(m);
 	/* A new activation does not clear what KVM keeps. */
 	n->scribbled = n->scribbled && n->kept && n->gpa == gpa;
 	n->written = false;
@@ -357,7 +345,7 @@ void model_switch(struct model *m, unsigned int i, uint64_t gpa, bool on,
 	if (model_busy(m, n))
 		doubt_all(n);
 	m->changes++;
-	unlock(m);
+	model_unlock(m);
 }
 
 void model_scribble(struct model *m, uint64_t gpa, uint64_t len)
@@ -394,14 +382,14 @@ void model_begin(struct model *m, unsigned int i, struct model_use *u)
 		*u = (struct model_use){ .expect = EXPECT_UNKNOWN };
 		return;
 	}
-	lock(m);
+	model_lock(m);
 	model_settle(m);
 	u->epoch = n->epoch;
 	u->clear = !model_busy(m, n);
 	u->expect = u->clear ? model_expect_locked(m, n) : EXPECT_UNKNOWN;
 	u->nowhere = u->clear && model_nowhere(m, n);
 	u->look = false;
-	unlock(m);
+	model_unlock(m);
 }
 
 /* KVM may have written a page at any time, or never. Expect fresh only if a
@@ -423,11 +411,11 @@ static enum model_expect expect_left(const struct model_entry *n,
 void model_begin_look(struct model *m, unsigned int i, struct model_use *u)
 {
 	model_begin(m, i, u);
-	lock(m);
+	model_lock(m);
 	u->expect = expect_left(&m->entries[i], u->expect);
 	u->nowhere = false;
 	u->look = true;
-	unlock(m);
+	model_unlock(m);
 }
 
 enum model_expect model_end(struct model *m, unsigned int i,
@@ -440,7 +428,7 @@ enum model_expect model_end(struct model *m, unsigned int i,
 		u->clear = u->nowhere = false;
 		return EXPECT_UNKNOWN;
 	}
-	lock(m);
+	model_lock(m);
 	u->clear = u->clear && u->epoch == n->epoch && !model_busy(m, n);
 	u->nowhere = u->nowhere && u->clear;
 	n->written = n->written && (u->look || !u->clear);
@@ -451,7 +439,7 @@ enum model_expect model_end(struct model *m, unsigned int i,
 			cache_doubt(&n->cache[k]);
 	}
 	m->changes++;
-	unlock(m);
+	model_unlock(m);
 	return u->clear ? u->expect : EXPECT_UNKNOWN;
 }
 

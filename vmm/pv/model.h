@@ -183,7 +183,10 @@ struct model_target {
 	struct model_page page;
 };
 
-/* The callers hold both locks. */
+/* Take and release both locks. */
+void model_lock(struct model *m);
+void model_unlock(struct model *m);
+/* The callers of these hold both. */
 bool model_same(struct model_page a, struct model_page b);
 /* Does KVM resolve private gfns through gmem for this kind of cache? */
 bool model_through_gmem(const struct model *m, const struct model_entry *n);

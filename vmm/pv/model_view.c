@@ -3,6 +3,18 @@
 #include "base/num.h"
 #include "pv/model.h"
 
+void model_lock(struct model *m)
+{
+	pthread_rwlock_rdlock(&m->memory->lock);
+	pthread_mutex_lock(&m->lock);
+}
+
+void model_unlock(struct model *m)
+{
+	pthread_mutex_unlock(&m->lock);
+	pthread_rwlock_unlock(&m->memory->lock);
+}
+
 static const char *tristate(bool known, bool is)
 {
 	return known ? is ? "yes" : "no" : "unknown";
@@ -350,12 +362,10 @@ enum model_map model_direct_map(struct model *m, uint64_t gpa,
 {
 	enum model_map r;
 
-	pthread_rwlock_rdlock(&m->memory->lock);
-	pthread_mutex_lock(&m->lock);
+	model_lock(m);
 	r = model_map_locked(m, gpa);
 	*changes = m->changes;
-	pthread_mutex_unlock(&m->lock);
-	pthread_rwlock_unlock(&m->memory->lock);
+	model_unlock(m);
 	return r;
 }
 
@@ -400,13 +410,11 @@ void model_json(struct model *m, unsigned int i, struct json *j)
 {
 	const struct model_entry *n = &m->entries[i];
 
-	pthread_rwlock_rdlock(&m->memory->lock);
-	pthread_mutex_lock(&m->lock);
+	model_lock(m);
 	json_str(j, "predicted", predicted_name(n));
 	json_array(j, "model");
 	for (unsigned int k = 0; k < n->nr; k++)
 		cache_json(m, n, &n->cache[k], j);
-	pthread_mutex_unlock(&m->lock);
-	pthread_rwlock_unlock(&m->memory->lock);
+	model_unlock(m);
 	json_array_end(j);
 }

@@ -122,9 +122,9 @@ struct errand {
 	uint64_t gpa, len;
 };
 
-static int errand(struct storm_thread *t, const struct storm_step *st,
-		  uint64_t gpa, uint64_t len, enum job_kind kind,
-		  request_agent_fn fn)
+static int run_errand(struct storm_thread *t, const struct storm_step *st,
+		      uint64_t gpa, uint64_t len, enum job_kind kind,
+		      request_agent_fn fn)
 {
 	struct errand a = { t, st, gpa, len };
 
@@ -152,7 +152,7 @@ static int prefault_job(void *arg, struct vcpu *v, struct err *e)
 static int step_prefault(struct storm_thread *t, const struct storm_step *st,
 			 uint64_t gpa, uint64_t len)
 {
-	return errand(t, st, gpa, len, JOB_HOST, prefault_job);
+	return run_errand(t, st, gpa, len, JOB_HOST, prefault_job);
 }
 
 static int parse_touch(struct storm *s, struct storm_step *st,
@@ -180,7 +180,7 @@ static int touch_job(void *arg, struct vcpu *v, struct err *e)
 static int step_touch(struct storm_thread *t, const struct storm_step *st,
 		      uint64_t gpa, uint64_t len)
 {
-	return errand(t, st, gpa, len, JOB_AGENT, touch_job);
+	return run_errand(t, st, gpa, len, JOB_AGENT, touch_job);
 }
 
 /* ---- pv pages ----------------------------------------------------------- */
@@ -210,7 +210,7 @@ static int poke_job(void *arg, struct vcpu *v, struct err *e)
 static int step_poke(struct storm_thread *t, const struct storm_step *st,
 		     uint64_t gpa, uint64_t len)
 {
-	int r = errand(t, st, gpa, len, JOB_AGENT, poke_job);
+	int r = run_errand(t, st, gpa, len, JOB_AGENT, poke_job);
 
 	t->used = !r;
 	return r;
@@ -229,7 +229,7 @@ static int check_job(void *arg, struct vcpu *v, struct err *e)
 static int step_check(struct storm_thread *t, const struct storm_step *st,
 		      uint64_t gpa, uint64_t len)
 {
-	int r = errand(t, st, gpa, len, JOB_AGENT, check_job);
+	int r = run_errand(t, st, gpa, len, JOB_AGENT, check_job);
 
 	t->judged = !r;
 	t->used = !r;
@@ -281,7 +281,7 @@ static int switch_job(void *arg, struct vcpu *v, struct err *e)
 static int step_pv(struct storm_thread *t, const struct storm_step *st,
 		   uint64_t gpa, uint64_t len)
 {
-	return errand(t, st, gpa, len, pv_switch_job(st->pv), switch_job);
+	return run_errand(t, st, gpa, len, pv_switch_job(st->pv), switch_job);
 }
 
 /* ---- slots -------------------------------------------------------------- */
