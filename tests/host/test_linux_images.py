@@ -29,11 +29,11 @@ def bad(*rows, args=()):
 
 good = li.bzimage()
 test_a_bzimage_that_is_cut_off_is_refused = bad(
-    (good[:-1], "cut off", "the protected-mode part"),
-    (good[:1024], "cut off", "the protected-mode part"),
-    (good[:0x210], "cut off", "the setup header"),
-    (li.bzimage(syssize=0xffffffff), "cut off", "the protected-mode part"),
-    (li.bzimage(setup_sects=200), "cut off", "the protected-mode part"))
+    (good[:-1], "truncated", "the protected-mode part"),
+    (good[:1024], "truncated", "the protected-mode part"),
+    (good[:0x210], "truncated", "the setup header"),
+    (li.bzimage(syssize=0xffffffff), "truncated", "the protected-mode part"),
+    (li.bzimage(setup_sects=200), "truncated", "the protected-mode part"))
 test_a_bzimage_with_a_wrong_magic_is_refused = bad(
     (li.bzimage(header=0x53726449), "unrecognised kernel image", "bzImage"),
     (b"MZ" + li.bzimage(header=0)[2:], "an EFI program", "bzImage"),
@@ -55,12 +55,12 @@ test_a_bzimage_that_does_not_fit_is_refused = bad(
      "not in the guest's RAM"),
     (li.bzimage(kernel_alignment=0x1001), "kernel_alignment 0x1001"))
 test_an_elf_file_that_is_cut_off_is_refused = bad(
-    (li.elf64()[:PAGE + 100], "cut off", "segment 0"),
-    (li.elf64()[:500], "cut off", "the notes"),
-    (li.elf64()[:100], "cut off", "program header 0"),
-    (li.elf64()[:40], "cut off", "the ELF header"),
-    (li.elf64(phoff=1 << 63), "cut off", "program headers"),
-    (li.elf64(note_len=1 << 40), "cut off", "the notes"))
+    (li.elf64()[:PAGE + 100], "truncated", "segment 0"),
+    (li.elf64()[:500], "truncated", "the notes"),
+    (li.elf64()[:100], "truncated", "program header 0"),
+    (li.elf64()[:40], "truncated", "the ELF header"),
+    (li.elf64(phoff=1 << 63), "truncated", "program headers"),
+    (li.elf64(note_len=1 << 40), "truncated", "the notes"))
 test_an_elf_file_without_a_pvh_note_is_refused = bad(
     (li.elf64(notes=None), "without a PVH note", "CONFIG_PVH"),
     (li.elf64(notes=li.note(kind=17)), "without a PVH note", "CONFIG_PVH"),
@@ -115,7 +115,7 @@ def test_an_initrd_that_does_not_fit_is_refused(lab):
         half = sparse(lab, "half", 30 << 20)
         refused(lab, kernel, "no room for the initrd", "--mem",
                 args=["--initrd", half, "--initrd", half])
-        refused(lab, kernel, "do not fit", "--mem",
+        refused(lab, kernel, "exceed", "--mem",
                 args=["--initrd", sparse(lab, "big", 100 << 20)])
         refused(lab, kernel, "No such file",
                 args=["--initrd", "/nonexistent"])

@@ -224,12 +224,12 @@ SANE = [(HERE, 0, 4096, 4096)]
 NO_IMAGE = "Multiboot 1 image (32-bit ELF"
 
 test_an_image_that_is_cut_off_is_refused = bad(
-    (lambda good: good[:3000], "cut off", "segment"),
-    (mb.elf32(SANE)[:4095], "cut off", "segment 0"),
-    (mb.elf32([(HERE, 0, 4097, 5000)]), "cut off", "segment 0"),
-    (mb.elf32(SANE, phoff=0xffffff00), "cut off", "program headers"),
-    (mb.header(0x10003, HERE, HERE, HERE + 0x100000, 0, HERE), "cut off"),
-    (mb.header(0x10003, HERE)[:16], "cut off", "addresses"),
+    (lambda good: good[:3000], "truncated", "segment"),
+    (mb.elf32(SANE)[:4095], "truncated", "segment 0"),
+    (mb.elf32([(HERE, 0, 4097, 5000)]), "truncated", "segment 0"),
+    (mb.elf32(SANE, phoff=0xffffff00), "truncated", "program headers"),
+    (mb.header(0x10003, HERE, HERE, HERE + 0x100000, 0, HERE), "truncated"),
+    (mb.header(0x10003, HERE)[:16], "truncated", "addresses"),
     (b"", "empty"))
 test_an_image_with_a_wrong_magic_is_refused = bad(
     (mb.elf32(SANE, magic=0x1badb003), "a 32-bit ELF file", NO_IMAGE),
@@ -310,7 +310,7 @@ def test_what_does_not_fit_the_memory_is_refused(lab):
             args=["--mem", "8M", "--initrd", big])
     with open(big, "wb") as f:
         f.truncate(100 << 20)
-    refused(lab, good, "do not fit", "--mem",
+    refused(lab, good, "exceed", "--mem",
             args=["--mem", "8M", "--initrd", big])
     refused(lab, good, "not in the guest's RAM", args=["--mem", "2M"])
     refused(lab, good, "command line",

@@ -106,7 +106,7 @@ def allocate_and_fill_span_slots(m):
         holds(m, at, 0x5c, 8)
     r = m.ok(f"mem {BASE + SMALL - 4:#x} 8")
     assert (r["data"], r["resident"]) == ("5c" * 8, 2), r
-    m.fails(f"punch {gpa:#x} {length + PAGE:#x}", "range", "runs out")
+    m.fails(f"punch {gpa:#x} {length + PAGE:#x}", "range", "ends outside")
 
 
 both(punches_stay_inside_their_range, LAYOUTS)
@@ -168,13 +168,13 @@ def pv_pages_are_absent_while_their_slot_is_deleted(m):
     assert r["present"] is False, r
     assert [s["present"] for s in m.slots()] == [True, False, True]
     gone(m)
-    m.fails("slot delete 1", "state", "deleted already")
+    m.fails("slot delete 1", "state", "already deleted")
     holds(m, BASE + SMALL, 0x98)
     m.ok("slot restore 1")
     m.check("all")
     holds(m, BASE, 0x99)
     assert m.page("clock0")["predicted"] == "valid"
-    m.fails("slot restore 1", "state", "where it belongs")
+    m.fails("slot restore 1", "state", "already at its home")
 
 
 def poke_does_not_revive_a_page_without_a_slot(m):

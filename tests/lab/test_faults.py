@@ -61,7 +61,7 @@ def test_slots_come_and_go_and_say_why_a_read_fails(lab):
     fault(g, "guest 0 read 4M 8", "EFAULT", "slot 1 is deleted")
     g.ok("slot restore 1")
     assert g.read("4M")[0] == 0x77
-    e = g.fails("slot move 1 0xffffffff00000", "kvm", "back where it was")
+    e = g.fails("slot move 1 0xffffffff00000", "kvm", "at its old gpa")
     assert e["errno"] == "EINVAL" and g.slots()[1]["present"]
     g.ok("slot move 1 16M")
     g.ok("attr 16M private")

@@ -196,7 +196,7 @@ static void what_a_file_says_of_itself_is_checked(void **state)
 	refused(elf(p, 1, KERNEL), LEN, ERR_RANGE, "in memory");
 	p[0] = load_at(KERNEL, 16, 16);
 	p[0].p_offset = 0xfffffff8;
-	refused(elf(p, 1, KERNEL), LEN, ERR_RANGE, "cut off");
+	refused(elf(p, 1, KERNEL), LEN, ERR_RANGE, "truncated");
 }
 
 static void bad_addresses_in_the_header_are_refused(void **state)
@@ -210,7 +210,7 @@ static void bad_addresses_in_the_header_are_refused(void **state)
 		  "before the file" },
 		{ KERNEL, KERNEL, KERNEL, 0, KERNEL, "load_end_addr" },
 		{ KERNEL, KERNEL, KERNEL - 4, 0, KERNEL, "load_end_addr" },
-		{ KERNEL, KERNEL, KERNEL + LEN, 0, KERNEL, "cut off" },
+		{ KERNEL, KERNEL, KERNEL + LEN, 0, KERNEL, "truncated" },
 		{ KERNEL, KERNEL, 0, KERNEL + 8, KERNEL, "bss_end_addr" },
 		{ KERNEL, KERNEL, 0, 0, KERNEL - 1, "entry_addr" },
 		{ KERNEL, KERNEL, 0, 0, KERNEL + LEN, "entry_addr" },

@@ -311,7 +311,7 @@ static void every_truncation_is_refused(void **state)
 		assert_int_equal(parse(image, len), -1);
 		assert_true(err.msg[0]);
 		if (len >= 0x300)
-			assert_non_null(strstr(err.msg, "cut off"));
+			assert_non_null(strstr(err.msg, "truncated"));
 		done(NULL);
 	}
 	assert_int_equal(parse(image, LEN), 0);
@@ -339,10 +339,10 @@ static void what_its_header_lacks_or_contradicts_is_refused(void **state)
 	good()->syssize = 0x20; /* ends where the entry is */
 	refused(image, LEN, ERR_RANGE, "more than 0x200");
 	good()->syssize = 0xffffffff;
-	refused(image, LEN, ERR_RANGE, "cut off");
+	refused(image, LEN, ERR_RANGE, "truncated");
 	h = good();
 	h->setup_sects = 255;
-	refused(image, LEN, ERR_RANGE, "cut off");
+	refused(image, LEN, ERR_RANGE, "truncated");
 	good()->header = 0x53726449;
 	refused(image, LEN, ERR_UNSUPPORTED, "unrecognised kernel image");
 }

@@ -186,7 +186,7 @@ static void notes_that_are_cut_off_are_none(void **state)
 	refused(image, LEN, ERR_UNSUPPORTED, "CONFIG_PVH");
 	good(&pvh, sizeof(pvh));
 	phdr(1)->p_filesz = UINT64_MAX;
-	refused(image, LEN, ERR_RANGE, "cut off");
+	refused(image, LEN, ERR_RANGE, "truncated");
 }
 
 static void every_truncation_is_refused(void **state)

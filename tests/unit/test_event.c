@@ -85,7 +85,7 @@ static void a_flood_is_left_out_and_the_next_event_says_so(void **state)
 	assert_in_range(left_out, 1, 999);
 	assert_int_equal(events_last(ev) + left_out, EVENTS_BURST + 1000);
 	assert_true(event_next(ev, events_before(ev, 1), &e));
-	assert_non_null(strstr(e.text, "left out before"));
+	assert_non_null(strstr(e.text, "suppressed before"));
 	/* Others are not its victims. */
 	event_add(ev, EVENT_GUEST, "another");
 	event_add(ev, EVENT_KERNEL, "again");

@@ -133,7 +133,7 @@ static void a_host_whose_memory_grew_makes_absent_unknown(void **state)
 
 	(void)state;
 	w.leak.ram -= MIB;
-	unknown_because("changed its size");
+	unknown_because("was resized");
 	w.at[5] = w.guest[0];
 	assert_int_equal(measure(&res).state, LEAK_PRESENT);
 }
@@ -157,7 +157,7 @@ static void a_page_punched_meanwhile_is_unknown_and_stays_empty(void **state)
 	(void)state;
 	w.hook_at = PAGES - 1;
 	w.hook = punch;
-	unknown_because("did not stand");
+	unknown_because("changed during the scan");
 	for (size_t i = 0; i < PAGE_SIZE; i++)
 		assert_int_equal(w.guest[0][i], 0);
 }
@@ -215,7 +215,7 @@ static void what_others_write_meanwhile_stays(void **state)
 	(void)state;
 	w.hook_at = PAGES - 1;
 	w.hook = write_word;
-	unknown_because("did not stand");
+	unknown_because("changed during the scan");
 	assert_true(*word_at(GPA + LAST_LINE + 16) == 42);
 	for (size_t i = 0; i < SECRET_BYTES; i++) {
 		size_t at = LAST_LINE + i;
@@ -255,7 +255,7 @@ static void a_page_without_a_slot_is_unknown_and_not_touched(void **state)
 {
 	(void)state;
 	w.m.memory.slots[0].present = false;
-	unknown_because("no slot is there");
+	unknown_because("no slot at this gpa");
 	guest_is_as_it_was();
 }
 

@@ -265,7 +265,7 @@ static void what_cannot_be_read_is_named(void **state)
 	task_close(&v.task);
 	v.task = (struct task_files){ -1, -1, -1, false, 2 };
 	task_where(&v.task, buf, sizeof(buf));
-	assert_string_equal(buf, "? in user space, or not known (kernel stack "
+	assert_string_equal(buf, "? in user space, or unknown (kernel stack "
 				 "not readable: ENOENT)");
 	assert_false(task_times(&v.task).there);
 	drop(&v);

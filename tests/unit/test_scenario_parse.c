@@ -166,8 +166,8 @@ static void wrong_argument_is_named_with_its_column(void **state)
 	assert_wrong("vm --control /x\n", 1, 4, "not for a scenario");
 	assert_wrong("vm --scenario x\n", 1, 4, "not for a scenario");
 	assert_wrong("vm --help\n", 1, 4, "start no machine");
-	assert_wrong("vm\nstatus\nexpect a..b = 1\n", 3, 8, "no field");
-	assert_wrong("vm\nstatus\nexpect a == 1\n", 3, 10, "no operator");
+	assert_wrong("vm\nstatus\nexpect a..b = 1\n", 3, 8, "invalid field");
+	assert_wrong("vm\nstatus\nexpect a == 1\n", 3, 10, "unknown operator");
 	assert_wrong("vm\nstatus\nexpect-error EWHAT\n", 3, 14, "EWHAT");
 	assert_wrong("vm\nrepeat 0\nend\n", 2, 8, "from 1 to");
 	assert_wrong("vm\nrepeat x\nend\n", 2, 8, "a number from");
@@ -191,7 +191,7 @@ static void bad_line_is_named_where_it_is_bad(void **state)
 	char *text = malloc(LINE_MAX_BYTES + 8);
 
 	(void)state;
-	assert_wrong("vm\ncheck \"clock0\n", 2, 7, "not closed");
+	assert_wrong("vm\ncheck \"clock0\n", 2, 7, "unclosed");
 	assert_wrong("vm\nmem \xff\n", 2, 5, "byte 0xff is not UTF-8");
 	assert_int_equal(scenario_parse(&s, source(MACHINE_OF_FILE), nul,
 					sizeof(nul) - 1, &e),

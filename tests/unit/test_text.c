@@ -142,17 +142,17 @@ static void backslash_in_quotes_protects_quote_and_backslash(void **state)
 static void quote_that_is_not_closed_is_a_usage_error(void **state)
 {
 	(void)state;
-	assert_split_refused("record \"a b", "not closed");
-	assert_split_refused("\"", "not closed");
-	assert_split_refused("\"a\\\"", "not closed");
-	assert_split_refused("\"a\\", "not closed");
+	assert_split_refused("record \"a b", "unclosed");
+	assert_split_refused("\"", "unclosed");
+	assert_split_refused("\"a\\\"", "unclosed");
+	assert_split_refused("\"a\\", "unclosed");
 }
 
 static void text_that_touches_a_quote_is_a_usage_error(void **state)
 {
 	(void)state;
-	assert_split_refused("\"a\"b", "touches");
-	assert_split_refused("\"a\"\"b\"", "touches");
+	assert_split_refused("\"a\"b", "missing blank");
+	assert_split_refused("\"a\"\"b\"", "missing blank");
 	assert_split_refused("a\"b c\"", "quote inside");
 }
 

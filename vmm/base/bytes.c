@@ -25,9 +25,8 @@ static int read_bytes(struct bytes *b, int fd, uint8_t *to, const char *what,
 			return err_os(e, errno, "%s %s", what, b->name);
 		if (!n)
 			return err_range(e,
-					 "%s %s: ends after %" PRIu64 " of "
-					 "%" PRIu64 " bytes: it has been cut "
-					 "short meanwhile",
+					 "%s %s: truncated while being read: "
+					 "got %" PRIu64 " of %" PRIu64 " bytes",
 					 what, b->name, got, b->len);
 		got += (uint64_t)n;
 	}
@@ -48,12 +47,12 @@ static int read_file(struct bytes *b, int fd, const char *what, uint64_t max,
 	if (!st.st_size)
 		return err_range(e, "%s %s: the file is empty", what, b->name);
 	if ((uint64_t)st.st_size > max)
-		return err_range(
-			e,
-			"%s %s: %" PRIu64 " bytes do not fit the "
-			"guest's memory: at most %s, or a larger --mem",
-			what, b->name, (uint64_t)st.st_size,
-			num_size(max, size));
+		return err_range(e,
+				 "%s %s: %" PRIu64
+				 " bytes exceed the guest's memory: "
+				 "use a file of at most %s, or a larger --mem",
+				 what, b->name, (uint64_t)st.st_size,
+				 num_size(max, size));
 	b->len = (uint64_t)st.st_size;
 	to = malloc(b->len);
 	b->data = to;
@@ -91,8 +90,8 @@ const void *bytes_at(const struct bytes *b, uint64_t at, uint64_t len,
 	if (at <= b->len && len <= b->len - at)
 		return b->data + at;
 	err_range(e,
-		  "%s: cut off: %s is %" PRIu64 " bytes at offset 0x%" PRIx64
-		  ", and the file has %" PRIu64 " bytes",
+		  "%s: truncated: %s is %" PRIu64 " bytes at offset "
+		  "0x%" PRIx64 ", but the file has %" PRIu64 " bytes",
 		  b->name, what, len, at, b->len);
 	return NULL;
 }

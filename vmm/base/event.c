@@ -98,7 +98,9 @@ void event_add(struct events *ev, enum event_type type, const char *fmt, ...)
 	n = strlen(slot->text);
 	if (missed)
 		snprintf(slot->text + n, sizeof(slot->text) - n,
-			 " (%" PRIu64 " like it were left out before)", missed);
+			 " (%" PRIu64 " similar events were suppressed "
+			 "before)",
+			 missed);
 	event_publish(ev);
 }
 

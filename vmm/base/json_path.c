@@ -20,8 +20,8 @@ int field_parse_op(const char *s, enum field_op *op, struct err *e)
 			return 0;
 		}
 	return err_usage(e,
-			 "expect: no operator \"%.32s\": expected = != < <= "
-			 "> >= or ~",
+			 "expect: unknown operator \"%.32s\": expected = != < "
+			 "<= > >= or ~",
 			 s);
 }
 
@@ -43,8 +43,8 @@ int field_check_path(const char *path, struct err *e)
 	    parts <= JSON_MAX_DEPTH)
 		return 0;
 	return err_usage(e,
-			 "expect: \"%.64s\" is no field: expected names with "
-			 "a dot between them, like seen.version",
+			 "expect: invalid field \"%.64s\": expected names "
+			 "separated by dots, e.g. seen.version",
 			 path);
 }
 

@@ -61,8 +61,8 @@ int num_parse(const char *s, const char *what, uint64_t *out, struct err *e)
 
 malformed:
 	return err_usage(e,
-			 "%s: \"%.64s\" is not a number: give decimal or 0x "
-			 "hex, with K, M, G or T if you like",
+			 "%s: \"%.64s\" is not a number: expected decimal or "
+			 "0x hex, optionally with K, M, G or T",
 			 what, s);
 }
 

@@ -120,8 +120,8 @@ static void report_dropped(struct stream *s)
 	uint64_t n = s->messages;
 	char line[96];
 	int len = snprintf(line, sizeof(line),
-			   "gpcvm: %" PRIu64 " message%s dropped here: nobody "
-			   "read stderr\n",
+			   "gpcvm: %" PRIu64 " message%s dropped: nobody read "
+			   "stderr\n",
 			   n, n == 1 ? "" : "s");
 
 	if (n && stream_put(s, line, (size_t)len))
@@ -340,8 +340,8 @@ void out_finish(void)
 	stuck = stream_pending(messages);
 	if (lost) {
 		n = snprintf(line, sizeof(line),
-			     "gpcvm: %" PRIu64 " bytes of the guest's output "
-			     "are lost: %s\n",
+			     "gpcvm: lost %" PRIu64 " bytes of guest output: "
+			     "%s\n",
 			     lost,
 			     guest->error ? strerrordesc_np(guest->error)
 					  : "nobody reads stdout");

@@ -88,9 +88,8 @@ static char *split_quoted(char *p, struct err *e)
 			p++;
 		if (!*p) {
 			err_usage(e,
-				  "the quote before \"%.40s\" is not closed: "
-				  "end it with \", and write \\\" for a quote "
-				  "inside",
+				  "unclosed quote before \"%.40s\": close it "
+				  "with \", and write \\\" for a quote inside",
 				  start);
 			return NULL;
 		}
@@ -99,8 +98,7 @@ static char *split_quoted(char *p, struct err *e)
 	p++;
 	if (*p && !is_blank(*p)) {
 		err_usage(e,
-			  "\"%.40s\" touches the closing quote before it: put "
-			  "a blank between them",
+			  "missing blank between a closing quote and \"%.40s\"",
 			  p);
 		return NULL;
 	}
@@ -116,7 +114,7 @@ static char *split_plain(char *p, struct err *e)
 	for (; *p && !is_blank(*p); p++)
 		if (*p == '"') {
 			err_usage(e,
-				  "a quote inside the word %.40s: quote the "
+				  "quote inside the word %.40s: quote the "
 				  "whole word, and write \\\" for a quote "
 				  "inside",
 				  start);
@@ -138,7 +136,7 @@ int text_split_at(char *line, char *words[static LINE_MAX_WORDS], size_t *bad,
 			return n;
 		*bad = (size_t)(p - line);
 		if (n == LINE_MAX_WORDS)
-			return err_usage(e, "more than %d words, from %.40s on",
+			return err_usage(e, "more than %d words at %.40s",
 					 LINE_MAX_WORDS, p);
 		words[n++] = *p == '"' ? p + 1 : p;
 		p = *p == '"' ? split_quoted(p + 1, e) : split_plain(p, e);

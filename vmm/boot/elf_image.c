@@ -73,7 +73,7 @@ int elf_segment(const struct elf *f, unsigned int i, Elf64_Phdr *s,
 	/* e_phoff may be anything; the product fits 32 bits. */
 	if (f->h.e_phoff > f->image->len)
 		return err_range(e,
-				 "%s: cut off: the program headers are at "
+				 "%s: truncated: the program headers are at "
 				 "offset 0x%" PRIx64 ", and the file has "
 				 "%" PRIu64 " bytes",
 				 f->image->name, f->h.e_phoff, f->image->len);

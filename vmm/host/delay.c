@@ -59,7 +59,7 @@ static int read_delay(const struct delays *d, const char *kind,
 	*out = (uint32_t)strtoll(text, &end, 10);
 	if (end != text && (*end == '\n' || !*end))
 		return 0;
-	return err_unsupported(e, "%s_%s in " DELAY_DIR " is no number: %s",
+	return err_unsupported(e, "%s_%s in " DELAY_DIR " is not a number: %s",
 			       kind, delay_name(which), text);
 }
 
@@ -83,13 +83,14 @@ static void not_there(struct delays *d, int err, const char *path)
 {
 	if (err == ENOENT)
 		err_unsupported(&d->why,
-				"this kernel has no test-only delays at %s: it "
-				"needs CONFIG_KVM_GPC_TEST, which the lab's "
-				"kernel reference has, and debugfs mounted",
+				"this kernel has no test-only delays at %s: "
+				"they require CONFIG_KVM_GPC_TEST (as in the "
+				"lab's kernel reference) and a mounted debugfs",
 				path);
 	else
 		err_set(&d->why, ERR_UNSUPPORTED, err,
-			"the kernel's test-only delays at %s: it takes root",
+			"cannot open the test-only delays at %s: start gpcvm "
+			"as root",
 			path);
 }
 
@@ -149,7 +150,7 @@ static int take_lock(struct delays *d, struct err *e)
 		return -1;
 	if (flock(fd, LOCK_EX | LOCK_NB)) {
 		if (errno == EWOULDBLOCK)
-			err_state(e, "another gpcvm has set delays, and has "
+			err_state(e, "another gpcvm has set delays and owns "
 				     "them until it ends");
 		else
 			err_os(e, errno, "flock of delay_%s", delay_name(0));

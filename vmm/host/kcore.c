@@ -79,10 +79,10 @@ static int check_segment(const Elf64_Phdr *p, uint64_t base, struct err *e)
 	    p->p_vaddr - p->p_paddr != base)
 		return err_unsupported(
 			e,
-			"/proc/kcore has a segment that is no part of a direct "
-			"map at 0x%" PRIx64 ": address 0x%" PRIx64
-			", physical 0x%" PRIx64 ", 0x%" PRIx64
-			" bytes at offset 0x%" PRIx64,
+			"/proc/kcore has a segment outside of the direct map "
+			"at 0x%" PRIx64 ": address 0x%" PRIx64 ", physical "
+			"0x%" PRIx64 ", 0x%" PRIx64 " bytes at offset "
+			"0x%" PRIx64,
 			base, (uint64_t)p->p_vaddr, (uint64_t)p->p_paddr,
 			(uint64_t)p->p_filesz, (uint64_t)p->p_offset);
 	return 0;
@@ -110,8 +110,8 @@ static int take_segments(struct kcore_map *map, const Elf64_Phdr *ph,
 	if (!map->nr)
 		return err_unsupported(
 			e,
-			"/proc/kcore has no segment of the direct map among its %u "
-			"(one whose physical address is known)",
+			"none of the %u segments of /proc/kcore belongs to the "
+			"direct map (none has a physical address)",
 			nr);
 	return 0;
 }

@@ -82,8 +82,8 @@ const char *kmsg_next(int fd, char buf[static KMSG_RECORD])
 	for (;;) {
 		n = read(fd, buf, KMSG_RECORD - 1);
 		if (n < 0 && errno == EPIPE)
-			return "some kernel messages were overwritten before "
-			       "they could be read";
+			return "lost kernel messages: they were overwritten "
+			       "before they could be read";
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
@@ -129,7 +129,7 @@ void kmsg_open(struct kmsg *k, struct events *ev, struct loop *loop)
 	k->fd = kmsg_open_end();
 	if (k->fd < 0) {
 		event_add(ev, EVENT_MACHINE,
-			  "kernel messages are not watched: /dev/kmsg: %s",
+			  "kernel messages not watched: /dev/kmsg: %s",
 			  strerrordesc_np(-k->fd));
 		k->fd = -1;
 		return;
@@ -137,7 +137,7 @@ void kmsg_open(struct kmsg *k, struct events *ev, struct loop *loop)
 	k->source = (struct loop_source){ k->fd, kmsg_ready, k };
 	if (loop_add(loop, &k->source, EPOLLIN)) {
 		event_add(ev, EVENT_MACHINE,
-			  "kernel messages are not watched: epoll_ctl: %s",
+			  "kernel messages not watched: epoll_ctl: %s",
 			  strerrordesc_np(errno));
 		close(k->fd);
 		k->fd = -1;

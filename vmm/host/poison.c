@@ -289,9 +289,8 @@ static int poisoner_start(struct poisoner *p, struct err *e)
 		return err_state(e, "the process for --poison did not start");
 	close_files(&p->files);
 	return a.result ? err_os(e, a.result,
-				 "--poison needs CAP_SYS_ADMIN, to keep it for "
-				 "a process: start gpcvm as root, or without "
-				 "--poison")
+				 "--poison requires CAP_SYS_ADMIN: start gpcvm "
+				 "as root, or without --poison")
 			: 0;
 }
 
@@ -378,8 +377,8 @@ static int poisoner_ask(struct poisoner *p, uintptr_t hva, uint64_t pfn,
 	pthread_mutex_unlock(&p->lock);
 	if (r)
 		return err_state(e,
-				 "the kernel has not come back from a memory "
-				 "failure within %d s",
+				 "memory failure timed out: the kernel did not "
+				 "return within %d s",
 				 WAIT_S);
 	*out = (struct poisoned){
 		a.pfn, a.by_madvise ? "MADV_HWPOISON" : "corrupt-pfn", a.answer
@@ -395,9 +394,8 @@ int poison_mapped(struct poisoner *p, uintptr_t hva, struct poisoned *out,
 	/* Length 0 only checks whether the kernel knows the advice. */
 	if (madvise((void *)hva, 0, MADV_HWPOISON))
 		return err_unsupported(
-			e, "this kernel has no memory failure "
-			   "(CONFIG_MEMORY_FAILURE): MADV_HWPOISON is unknown "
-			   "to it");
+			e, "memory failure not supported by this kernel: it "
+			   "lacks MADV_HWPOISON (CONFIG_MEMORY_FAILURE)");
 	r = poisoner_ask(p, hva, 0, out, e);
 	return r > 0 ? err_os(e, r, "memory failure through %s, pfn 0x%" PRIx64,
 			      out->by, out->pfn)
@@ -412,8 +410,8 @@ int poison_by_pfn(struct poisoner *p, uint64_t pfn, struct poisoned *out,
 	if (p->corrupt_errno)
 		return err_unsupported(
 			e,
-			"a private page can only be reached by its pfn, through " CORRUPT_PFN
-			" (CONFIG_HWPOISON_INJECT): %s",
+			"a private page can only be poisoned by its pfn, "
+			"through " CORRUPT_PFN " (CONFIG_HWPOISON_INJECT): %s",
 			strerrordesc_np(p->corrupt_errno));
 	r = poisoner_ask(p, 0, pfn, out, e);
 	return r > 0 ? err_os(e, r, "memory failure through %s, pfn 0x%" PRIx64,

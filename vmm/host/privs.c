@@ -42,11 +42,10 @@ static int set_capabilities(cap_t want, struct err *e)
 	if (!want || cap_set_proc(want))
 		r = err_os(e, errno, "dropping capabilities");
 	else if (!(now = cap_get_proc()))
-		r = err_os(e, errno, "looking at capabilities");
+		r = err_os(e, errno, "reading capabilities");
 	else if (cap_compare(now, want))
 		r = err_os(e, 0,
-			   "some capabilities are still there after dropping "
-			   "them");
+			   "some capabilities remain after dropping them");
 	if (now)
 		cap_free(now);
 	if (want)
@@ -185,7 +184,9 @@ static int check_left(struct identity id, struct err *e)
 		return err_os(e, errno, "getresuid");
 	for (int i = 0; i < 3; i++)
 		if (u[i] != id.uid || g[i] != id.gid)
-			return err_os(e, 0, "uid %u, gid %u are still there",
+			return err_os(e, 0,
+				      "still uid %u, gid %u after "
+				      "changing them",
 				      u[i], g[i]);
 	if (id.uid && (!setresuid(-1U, 0, -1U) || !setresgid(-1U, 0, -1U)))
 		return err_os(e, 0, "uid %u can become root again", id.uid);

@@ -66,7 +66,7 @@ void sandbox_init(struct sandbox *s, bool off)
 		s->no_filters = "--no-sandbox";
 	else if (SANITIZED)
 		s->no_filters =
-			"built with sanitizers, which call what they like";
+			"built with sanitizers, which make other system calls";
 	else if (!has_filters())
 		s->no_filters = "this kernel has no seccomp filters "
 				"(CONFIG_SECCOMP_FILTER)";

@@ -115,7 +115,7 @@ void task_where(const struct task_files *f, char *buf, size_t len)
 	char text[1024], where[256] = "";
 
 	if (!task_read(f->where, text, sizeof(text)) || !strcmp(text, "0"))
-		snprintf(where, sizeof(where), "user space, or not known");
+		snprintf(where, sizeof(where), "user space, or unknown");
 	else
 		put_frames(text, where, sizeof(where));
 	if (f->stack)

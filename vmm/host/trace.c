@@ -65,7 +65,9 @@ static int open_all(struct trace *t, struct err *e)
 	int root;
 
 	if (cpus < 1 || cpus > MAX_CPUS)
-		return err_unsupported(e, "%ld CPUs: at most %d are traced",
+		return err_unsupported(e,
+				       "%ld CPUs, but at most %d can be "
+				       "traced",
 				       cpus, MAX_CPUS);
 	t->kept = calloc(TRACE_KEPT, sizeof(*t->kept));
 	t->rings = calloc((size_t)cpus * TRACE_POINTS, sizeof(*t->rings));

@@ -55,12 +55,11 @@ int tracefs_open(const char **mounted, struct err *e)
 	if (root >= 0)
 		return root;
 	if (errno == ENODEV)
-		return err_unsupported(e,
-				       "this kernel has no tracefs: it needs "
-				       "CONFIG_FTRACE");
+		return err_unsupported(e, "this kernel has no tracefs "
+					  "(CONFIG_FTRACE)");
 	return err_os(e, errno,
-		      "tracefs is not mounted, and to open it all the same "
-		      "takes CAP_SYS_ADMIN");
+		      "tracefs is not mounted, and opening it unmounted "
+		      "requires CAP_SYS_ADMIN");
 }
 
 /* Read all of a small file and terminate it; -1 and errno. */

@@ -26,14 +26,13 @@ static int socket_address(const char *path, struct sockaddr_un *a,
 	if (strlen(path) >= sizeof(a->sun_path))
 		return err_range(
 			e,
-			"--control %s: %zu bytes are too long for a socket's path "
-			"(%zu)",
+			"--control %s: %zu bytes exceed the limit for a "
+			"socket's path (%zu)",
 			path, strlen(path), sizeof(a->sun_path) - 1);
 	strcpy(a->sun_path, path);
 	*name = slash ? slash + 1 : path;
 	if (!**name)
-		return err_usage(e, "--control %s: the name of a directory",
-				 path);
+		return err_usage(e, "--control %s: is a directory", path);
 	return 0;
 }
 
@@ -63,28 +62,24 @@ static int clear_path(const struct sockaddr_un *a, struct err *e)
 			       ? 0
 			       : err_os(e, errno, "--control %s", a->sun_path);
 	if (!S_ISSOCK(st.st_mode))
-		return err_state(
-			e,
-			"--control %s: there is something that is not a socket",
-			a->sun_path);
+		return err_state(e, "--control %s: exists and is not a socket",
+				 a->sun_path);
 	switch (probe_live(a)) {
 	case 1:
 		return err_state(
 			e,
-			"--control %s: another gpcvm listens there: end it (gpcvm "
-			"ctl %s quit) or take another path",
+			"--control %s: another gpcvm listens there: end it "
+			"(gpcvm ctl %s quit) or use another path",
 			a->sun_path, a->sun_path);
 	case 0:
 		if (unlink(a->sun_path))
-			return err_os(
-				e, errno,
-				"--control %s: removing the socket of a gpcvm "
-				"that is gone",
-				a->sun_path);
+			return err_os(e, errno,
+				      "--control %s: removing a stale socket",
+				      a->sun_path);
 		return 0;
 	default:
 		return err_os(e, errno,
-			      "--control %s: connecting to what is there",
+			      "--control %s: connecting to the existing socket",
 			      a->sun_path);
 	}
 }
@@ -147,7 +142,9 @@ static int publish_socket(struct control_socket *s,
 		if (errno != EEXIST)
 			return err_os(e, errno, "--control %s", a->sun_path);
 	}
-	return err_state(e, "--control %s: something comes there all the time",
+	return err_state(e,
+			 "--control %s: other processes keep creating files "
+			 "there",
 			 a->sun_path);
 }
 
@@ -206,7 +203,7 @@ int socket_remove(struct control_socket *s, struct err *e)
 	    unlinkat(s->dir, s->name, 0))
 		r = err_os(e, errno, "--control %s: removing it", s->path);
 	else if (!there && errno != ENOENT)
-		r = err_os(e, errno, "--control %s: it may still be there",
+		r = err_os(e, errno, "--control %s: may not have been removed",
 			   s->path);
 	close(s->fd);
 	close(s->dir);

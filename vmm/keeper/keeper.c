@@ -64,10 +64,10 @@ static int send_request(struct keeper *k, const struct keeper_request *rq,
 		return 0;
 	if (errno == EPIPE || errno == ECONNRESET)
 		return err_set(e, ERR_STATE, errno,
-			       "the process that keeps gpcvm's rights to "
-			       "files is gone");
+			       "the keeper, which opens files for gpcvm, is "
+			       "gone");
 	return err_os(e, errno,
-		      "send to the process that keeps gpcvm's rights to files");
+		      "sending to the keeper, which opens files for gpcvm");
 }
 
 static int take_reply(struct keeper *k, struct keeper_reply *reply, int *fds,
@@ -77,8 +77,8 @@ static int take_reply(struct keeper *k, struct keeper_reply *reply, int *fds,
 	if (receive_reply(k->fd, reply, fds, nr)) {
 		while (*nr)
 			close(fds[--*nr]);
-		return err_state(e, "the process that keeps gpcvm's rights to "
-				    "files is gone");
+		return err_state(e, "the keeper, which opens files for gpcvm, "
+				    "is gone");
 	}
 	k->state = reply->state;
 	if (!reply->result)

@@ -79,13 +79,13 @@ static int make_part(struct keeper_files *f, struct err *e)
 
 	if (r)
 		return err_os(e, r,
-			      "%.256s: a recording goes into the control "
-			      "socket's directory, or the one of gpcvm run "
+			      "%.256s: recordings must be in the directory of "
+			      "the control socket, or of gpcvm run "
 			      "--record-dir DIR",
 			      f->path);
 	/* AT_SYMLINK_NOFOLLOW: a dangling link exists, too. */
 	if (!faccessat(f->dir, name, F_OK, AT_SYMLINK_NOFOLLOW))
-		return err_state(e, "%.256s is there already", f->path);
+		return err_state(e, "%.256s already exists", f->path);
 	n = snprintf(f->part, sizeof(f->part), "%.255s.%d.part", name,
 		     (int)getpid());
 	if ((size_t)n >= sizeof(f->part))
@@ -102,7 +102,7 @@ int keeper_files_make(struct keeper_files *f, const char *path, struct err *e)
 	int fd;
 
 	if (f->dir >= 0)
-		return err_state(e, "%.256s: another recording is written",
+		return err_state(e, "%.256s: another recording is in progress",
 				 path);
 	snprintf(f->path, sizeof(f->path), "%s", path);
 	f->dir = open_parent(path);
@@ -134,7 +134,7 @@ int keeper_files_end(struct keeper_files *f, bool keep, struct err *e)
 	int r;
 
 	if (f->dir < 0)
-		return err_state(e, "no recording is written");
+		return err_state(e, "no recording is in progress");
 	r = keep ? give_name(f) : 0;
 	unlinkat(f->dir, f->part, 0);
 	close(f->dir);

@@ -54,7 +54,7 @@ static int serve_listen(struct server *s, struct err *e)
 	int fd;
 
 	if (c->dir >= 0)
-		return err_state(e, "--control: there is a socket already");
+		return err_state(e, "--control: the socket already exists");
 	if (socket_listen(c, s->cfg->control, e))
 		return -1;
 	/* Only the machine listens, but the keeper holds on to the inode. */

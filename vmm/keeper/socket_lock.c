@@ -34,8 +34,8 @@ static int check_owner(const struct socket_lock *l, const char *path,
 		return 0;
 	return err_state(
 		e,
-		"--control %s: %s beside it is in the way: it is not a "
-		"lock of uid %u: remove it or take another path",
+		"--control %s: %s is in the way: it is not a lock of uid %u: "
+		"remove it or use another path",
 		path, l->name, geteuid());
 }
 
@@ -64,8 +64,7 @@ static int try_lock(struct socket_lock *l, const char *path, struct err *e)
 	if (l->fd < 0 && errno == ENOENT)
 		return 1;
 	if (l->fd < 0 && !made)
-		return err_os(e, errno,
-			      "--control %s: %s beside it is in the way", path,
+		return err_os(e, errno, "--control %s: %s is in the way", path,
 			      l->name);
 	if (l->fd < 0 || fstat(l->fd, &st))
 		return lock_failed(l, made, path, e);
@@ -101,14 +100,14 @@ int socket_lock_take(struct socket_lock *l, int dir, const char *name,
 			return -1;
 		if (end_is_pending())
 			return err_state(e,
-					 "--control %s: told to end before it "
-					 "had the lock %s",
+					 "--control %s: cancelled by a signal "
+					 "while waiting for the lock %s",
 					 path, l->name);
 		if (now_ns() >= until)
 			return err_state(
 				e,
 				"--control %s: another process holds the lock "
-				"%s beside it: end it or take another path",
+				"%s: end it or use another path",
 				path, l->name);
 		poll(NULL, 0, RETRY_MS);
 	}

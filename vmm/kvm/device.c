@@ -15,20 +15,20 @@ static int device_refused(const char *dev, int err, struct err *e)
 
 	if (stat(dev, &st) < 0)
 		return err_os(e, err,
-			      "cannot open %.128s as uid %u (ask for access to "
-			      "its directory)",
+			      "cannot open %.128s as uid %u: no access to its "
+			      "directory",
 			      dev, geteuid());
 	mode = st.st_mode & 07777;
 	if ((mode & 0060) != 0060 || st.st_gid == 0)
 		return err_os(e, err,
-			      "cannot open %.128s as uid %u: it is mode 0%o of "
-			      "group %u (as root: chgrp kvm %.64s; chmod 660 "
-			      "%.64s; then put yourself into the group kvm)",
+			      "cannot open %.128s as uid %u: it has mode 0%o "
+			      "and group %u (as root: chgrp kvm %.64s; chmod "
+			      "660 %.64s; then join the group kvm)",
 			      dev, geteuid(), mode, st.st_gid, dev, dev);
 	return err_os(
 		e, err,
-		"cannot open %.128s as uid %u: it is mode 0%o of group %u "
-		"(as root: usermod -aG kvm USER, where USER is you; then "
+		"cannot open %.128s as uid %u: it has mode 0%o and group %u "
+		"(as root: usermod -aG kvm USER, with your name for USER; then "
 		"log in again)",
 		dev, geteuid(), mode, st.st_gid);
 }
@@ -41,8 +41,8 @@ static int device_not_opened(const char *dev, int err, struct err *e)
 	case ENODEV:
 		return err_os(
 			e, err,
-			"cannot open %.128s: KVM's module is not loaded, "
-			"or there is no KVM here (try modprobe kvm_amd or "
+			"cannot open %.128s: the KVM module is not loaded, or "
+			"KVM is not supported (try modprobe kvm_amd or "
 			"modprobe kvm_intel)",
 			dev);
 	case EACCES:
@@ -66,11 +66,11 @@ int kvm_open_device(const char *dev, struct err *e)
 	close(kvm);
 	if (version < 0)
 		return err_kvm(e, -version,
-			       "%.128s is not KVM's device: it refuses "
-			       "KVM_GET_API_VERSION (give /dev/kvm)",
+			       "%.128s is not a KVM device: "
+			       "KVM_GET_API_VERSION failed (use /dev/kvm)",
 			       dev);
 	return err_unsupported(e,
-			       "%.128s speaks version %d of the KVM API, and "
-			       "gpcvm version %d (boot Linux 2.6.22 or newer)",
+			       "%.128s has version %d of the KVM API, expected "
+			       "%d (boot Linux 2.6.22 or newer)",
 			       dev, version, KVM_API_VERSION);
 }

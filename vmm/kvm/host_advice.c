@@ -27,7 +27,7 @@ static const char *gmem_advice(unsigned int release)
 		return "needs 6.8+ with CONFIG_KVM_SW_PROTECTED_VM, or 6.18+";
 	if (release < RELEASE(6, 18))
 		return "this kernel is new enough, but built without "
-		       "CONFIG_KVM_SW_PROTECTED_VM; 6.18+ does without";
+		       "CONFIG_KVM_SW_PROTECTED_VM, which 6.18+ does not need";
 	return "this kernel is new enough, but its KVM is built without "
 	       "CONFIG_KVM_GUEST_MEMFD";
 }

@@ -96,7 +96,9 @@ int scratch_vm_vcpu(struct scratch_vm *v, int kvm, struct err *e)
 		return err_kvm(e, -r, "KVM_GET_SUPPORTED_CPUID");
 	r = kvm_set_cpuid(v->vcpu, &t);
 	if (r < 0)
-		return err_kvm(e, -r, "KVM_SET_CPUID2 with what KVM supports");
+		return err_kvm(e, -r,
+			       "KVM_SET_CPUID2 with KVM's supported "
+			       "CPUID");
 	if (size < 0)
 		return err_kvm(e, -size, "KVM_GET_VCPU_MMAP_SIZE");
 	run = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED,
@@ -144,7 +146,7 @@ static int run_until(struct scratch_vm *v, uint32_t reason, const char *name,
 	if (r < 0)
 		return err_kvm(e, -r, "KVM_RUN");
 	if (v->run->exit_reason != reason)
-		return err_kvm(e, 0, "KVM_RUN left with exit %u and not %s",
+		return err_kvm(e, 0, "KVM_RUN: unexpected exit %u, expected %s",
 			       v->run->exit_reason, name);
 	return 0;
 }
@@ -207,9 +209,8 @@ int scratch_vm_set_page(struct scratch_vm *v, uint32_t msr, unsigned int page,
 	if (r < 0)
 		return err_kvm(e, -r, "KVM_GET_MSRS of 0x%x", msr);
 	if (got != want)
-		return err_kvm(e, 0,
-			       "MSR 0x%x reads 0x%llx, written was 0x%llx", msr,
-			       (unsigned long long)got,
+		return err_kvm(e, 0, "MSR 0x%x: read 0x%llx, expected 0x%llx",
+			       msr, (unsigned long long)got,
 			       (unsigned long long)want);
 	return 0;
 }

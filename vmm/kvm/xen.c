@@ -32,23 +32,22 @@ int xen_offer(int kvm, bool by_hva, uint32_t *offer, struct err *e)
 
 	if (r <= 0)
 		return err_unsupported(
-			e,
-			"--pv xen: this KVM has no Xen interface "
-			"(KVM_CAP_XEN_HVM is 0): a kernel with CONFIG_KVM_XEN "
-			"has it, such as Debian's; or --pv kvm");
+			e, "--pv xen: this KVM does not support Xen guests "
+			   "(KVM_CAP_XEN_HVM is 0): use a kernel with "
+			   "CONFIG_KVM_XEN, such as Debian's, or --pv kvm");
 	*offer = (uint32_t)r;
 	for (unsigned int i = 0; i < ARRAY_SIZE(needed); i++)
 		if (!(*offer & needed[i].bit))
 			return err_unsupported(
 				e,
 				"--pv xen: KVM_CAP_XEN_HVM is 0x%x, without "
-				"%s: a newer kernel, or --pv kvm",
+				"%s: use a newer kernel, or --pv kvm",
 				*offer, needed[i].name);
 	if (by_hva && !(*offer & GPC_XEN_SHARED_INFO_HVA))
 		return err_unsupported(
 			e,
 			"--pv-by hva: KVM_CAP_XEN_HVM is 0x%x, without "
-			"SHARED_INFO_HVA (Linux 6.9): --pv-by gpa",
+			"SHARED_INFO_HVA (Linux 6.9): use --pv-by gpa",
 			*offer);
 	return 0;
 }

@@ -101,12 +101,12 @@ int leak_check(const struct leak *l, struct err *e)
 	if (l->kcore_errno == ENOENT)
 		return err_unsupported(
 			e,
-			"this kernel has no /proc/kcore, through which the "
-			"direct map can be seen: it needs CONFIG_PROC_KCORE");
+			"this kernel has no /proc/kcore (CONFIG_PROC_KCORE), "
+			"which leak needs to read the direct map");
 	return err_set(e, ERR_UNSUPPORTED, l->kcore_errno,
-		       "gpcvm could not open /proc/kcore, through which the "
-		       "direct map can be seen: run it as root with "
-		       "CAP_SYS_RAWIO, on a kernel without lockdown");
+		       "cannot open /proc/kcore, which leak needs to read the "
+		       "direct map: run gpcvm as root with CAP_SYS_RAWIO, on a "
+		       "kernel without lockdown");
 }
 
 /* ---- one at a time ------------------------------------------------------ */
@@ -147,7 +147,8 @@ static int take_turn(struct request *rq, struct leak_turn *t)
 				       &ts);
 		if (request_cancelled(rq)) {
 			leave_queue(l, t);
-			r = err_state(&rq->err, "given up before its turn");
+			r = err_state(&rq->err, "cancelled while waiting for "
+						"another measurement");
 			break;
 		}
 	}
@@ -204,16 +205,16 @@ static int judge_control(struct measurement *r)
 	uint64_t pfn;
 
 	if (!c->seen)
-		return control_unknown(r, "gpcvm's own page, which the direct "
-					  "map has, was not found");
+		return control_unknown(r, "gpcvm's own page was not found, "
+					  "although it is in the direct map");
 	if (!kcore_holds(r->leak->kcore, &r->map, c->hit + CONTROL_OFFSET,
 			 c->masked, r->batch.mask))
-		return control_unknown(r, "what was taken for gpcvm's own page "
-					  "does not change with it");
+		return control_unknown(r, "the match for gpcvm's own page does "
+					  "not change with it");
 	if (!memory_pagemap(&r->rq->m->memory, c->page, &pfn) &&
 	    pfn != c->hit / PAGE_SIZE)
-		return control_unknown(r, "gpcvm's own page was found where "
-					  "its pagemap does not have it");
+		return control_unknown(r, "gpcvm's own page was found at "
+					  "another pfn than its pagemap has");
 	res->control = LEAK_PRESENT;
 	res->control_phys = c->hit;
 	res->control_why[0] = '\0';
@@ -246,9 +247,8 @@ static void judge_absent(struct measurement *r, struct leak_page *p)
 			 "could not be read",
 			 r->res->unreadable);
 	} else if (r->ram != r->leak->ram) {
-		set_unknown(p,
-			    "not found, but the host's memory has changed its "
-			    "size since gpcvm was started: start it again");
+		set_unknown(p, "not found, but the host's memory was resized "
+			       "since gpcvm was started: restart gpcvm");
 	} else if (may_move(r->rq->m, p->gpa)) {
 		set_unknown(p, "not found, but the kernel may have moved this "
 			       "page during the scan");
@@ -256,8 +256,8 @@ static void judge_absent(struct measurement *r, struct leak_page *p)
 		p->state = LEAK_ABSENT;
 		p->settled = true;
 		snprintf(p->why, sizeof(p->why),
-			 "%" PRIu64 " bytes, the whole direct map, do not have "
-			 "what the guest wrote there",
+			 "the guest's words are not in the direct map (all "
+			 "%" PRIu64 " bytes searched)",
 			 r->map.size);
 	}
 }
@@ -271,10 +271,8 @@ static void judge_page(struct measurement *r, struct leak_page *p)
 	if (r->res->control != LEAK_PRESENT) {
 		set_unknown(p, r->res->control_why);
 	} else if (!p->intact) {
-		set_unknown(
-			p, "what the guest wrote there did not stand until the "
-			   "end of the scan: the page was punched, converted "
-			   "or written meanwhile");
+		set_unknown(p, "the guest's words changed during the scan: the "
+			       "page was punched, converted or written");
 	} else if (!p->seen) {
 		judge_absent(r, p);
 	} else if (kcore_holds(r->leak->kcore, &r->map, p->hit + p->offset,
@@ -284,9 +282,8 @@ static void judge_page(struct measurement *r, struct leak_page *p)
 		p->settled = true;
 		p->why[0] = '\0';
 	} else {
-		set_unknown(p,
-			    "what was taken for the page does not change with "
-			    "it: the kernel moves this page");
+		set_unknown(p, "the match does not change with the page: the "
+			       "kernel is moving this page");
 	}
 }
 
@@ -351,7 +348,8 @@ static int scan_direct_map(struct measurement *r)
 	r->ram = host_ram();
 	if (s.stopped)
 		return err_state(&r->rq->err,
-				 "given up after %" PRIu64 " bytes of %" PRIu64,
+				 "cancelled after %" PRIu64 " bytes of "
+				 "%" PRIu64,
 				 s.scanned, r->map.size);
 	note_found(r, s.nr);
 	return 0;
@@ -389,7 +387,7 @@ static void restore_pages(struct measurement *r)
 	if (request_ask_agent(r->rq, leak_restore, &r->batch, true) &&
 	    !r->rq->m->ending)
 		event_add(&r->rq->m->events, EVENT_GUEST,
-			  "leak could not put everything back: %s",
+			  "leak could not restore all memory: %s",
 			  r->rq->err.msg);
 	r->rq->err = e;
 }
@@ -406,9 +404,9 @@ static int measure_pages(struct measurement *r)
 		p->offset = leak_place(&r->rq->m->pv, p->gpa);
 		p->settled = p->offset == LEAK_NO_ROOM;
 		if (p->settled)
-			set_unknown(
-				p, "pv pages take all of the page: there is no "
-				   "room for words to look for");
+			set_unknown(p,
+				    "pv pages fill the whole page: no room to "
+				    "plant words");
 	}
 	for (int i = 0; i < TRIES && !result; i++) {
 		result = measure_once(r);
@@ -487,9 +485,8 @@ int leak_locate(struct request *rq, uint64_t gpa, uint64_t *pfn)
 	*pfn = page.phys / PAGE_SIZE;
 	if (page.state == LEAK_PRESENT)
 		return 0;
-	return err_state(&rq->err, "the pfn of gpa 0x%" PRIx64 " is %s: %s",
-			 page.gpa,
-			 page.state == LEAK_ABSENT ? "not in the direct map"
-						   : "not known",
-			 page.why);
+	return err_state(
+		&rq->err, "the pfn of gpa 0x%" PRIx64 " is %s: %s", page.gpa,
+		page.state == LEAK_ABSENT ? "not in the direct map" : "unknown",
+		page.why);
 }

@@ -46,7 +46,7 @@ static int run_secret(struct leak_batch *b, struct leak_page *p, struct vcpu *v,
 
 	if (!memory_present(&b->rq->m->memory, p->gpa)) {
 		snprintf(p->why, sizeof(p->why),
-			 "no slot is there: slot restore brings it back");
+			 "no slot at this gpa: use slot restore");
 		return 1;
 	}
 	memcpy(&op.in[3], words, SECRET_BYTES);
@@ -55,7 +55,7 @@ static int run_secret(struct leak_batch *b, struct leak_page *p, struct vcpu *v,
 	if (v->mmio != mmio) {
 		snprintf(
 			p->why, sizeof(p->why),
-			"the guest's access left KVM as MMIO: no slot is there");
+			"no slot at this gpa: the guest's access exited as MMIO");
 		return 1;
 	}
 	if (op.out[0] == ST_FAULT) {
@@ -85,8 +85,8 @@ static int save_again(struct leak_batch *b, struct leak_page *p, struct vcpu *v,
 
 	if (memory_is_private(&b->rq->m->memory, p->gpa) != p->private) {
 		snprintf(p->why, sizeof(p->why),
-			 "the page was converted to %s: what the guest wrote "
-			 "is still in the other one",
+			 "the page was converted to %s: the guest's words are "
+			 "still in the other page",
 			 p->private ? "shared" : "private");
 		return 1;
 	}

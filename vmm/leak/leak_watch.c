@@ -82,12 +82,13 @@ static int wait_begun(struct request *rq, const struct watcher *t,
 		if (t[i].reads) {
 			if (!t[i].sees)
 				return err_state(&rq->err,
-						 "the page went before it was "
-						 "switched off");
+						 "the page became unreachable "
+						 "before it was switched off");
 			i++;
 		} else if (request_cancelled(rq) || now_ns() > end) {
 			return err_state(&rq->err,
-					 "CPU %d did not come to read the page",
+					 "CPU %d did not start reading the "
+					 "page",
 					 t[i].cpu);
 		} else {
 			nanosleep(&ms, NULL);
@@ -143,8 +144,8 @@ int leak_watch_off(struct request *rq, struct leak_page *page,
 		return r;
 	page->state = sees ? LEAK_PRESENT : LEAK_ABSENT;
 	snprintf(page->why, sizeof(page->why),
-		 "present before; %u of %u CPUs that were reading the page "
-		 "still do so after %s was switched off",
+		 "was present; %u of %u CPUs can still read the page after %s "
+		 "was switched off",
 		 sees, n, p->name);
 	return 0;
 }

@@ -121,8 +121,8 @@ static int create_slot(struct memory *m, unsigned int id,
 	if (r < 0)
 		return err_kvm(
 			e, -r,
-			"KVM refuses memory slot %u (%s at gpa 0x%" PRIx64
-			", offset 0x%" PRIx64 ")",
+			"KVM refused memory slot %u (%s at gpa 0x%" PRIx64 ", "
+			"offset 0x%" PRIx64 ")",
 			id, num_size(p->size, size), p->gpa, p->offset);
 	s->present = true;
 	return 0;

@@ -29,9 +29,8 @@ int mem_mode_check(const struct gmem_offer *o, enum mem_mode mode,
 	if (mode == MEM_GMEM && !o->mappable)
 		return err_unsupported(
 			e,
-			"--memory %s: guest_memfd cannot be mapped on "
-			"this kernel (%s): try --memory %s; "
-			"GUEST_MEMFD_FLAG_MMAP: %s",
+			"--memory %s: this kernel cannot mmap guest_memfd "
+			"(%s): try --memory %s; GUEST_MEMFD_FLAG_MMAP: %s",
 			name, family, o->private_vm ? "gmem-private" : "anon",
 			host_advice_here(LACK_MMAP));
 	if (mode == MEM_GMEM_PRIVATE && !o->private_vm)
@@ -46,8 +45,8 @@ int mem_mode_check(const struct gmem_offer *o, enum mem_mode mode,
 		return err_unsupported(
 			e,
 			"--memory %s: this kernel's guest_memfd has no "
-			"NO_DIRECT_MAP flag (%s): try --memory %s, or "
-			"force --family and --gmem-flags if you know better",
+			"NO_DIRECT_MAP flag (%s): try --memory %s, or override "
+			"with --family and --gmem-flags",
 			name, family, mem_mode_name(mode, false));
 	return 0;
 }
@@ -63,9 +62,9 @@ int mem_mode_auto(const struct gmem_offer *o, enum mem_mode *mode,
 			}
 	return err_unsupported(
 		e,
-		"--memory auto: no mode with guest_memfd works on this "
-		"kernel (%s): gpcvm probe says what is missing; "
-		"--memory anon runs without it",
+		"--memory auto: no mode with guest_memfd works on this kernel "
+		"(%s): run gpcvm probe to see what is missing, or use --memory "
+		"anon",
 		gmem_family_texts[o->family]);
 }
 

@@ -57,9 +57,9 @@ static int check_backing(struct memory *m, const struct mem_piece *p,
 {
 	if (!memory_file(m, p->slot) && any_private(m, p))
 		return err_state(e,
-				 "gpa 0x%" PRIx64 ", length 0x%" PRIx64
-				 " has private pages in slot %td, which has no "
-				 "gmem file for them: attr them shared",
+				 "gpa 0x%" PRIx64 ", length 0x%" PRIx64 " has "
+				 "private pages in slot %td, which has no gmem "
+				 "file: make them shared with attr",
 				 p->gpa, p->len, p->slot - m->slots);
 	return memory_open_locked(m, p, e);
 }
@@ -250,16 +250,16 @@ static int check_poisoned(struct memory *m, const struct mem_piece *p,
 		return 0;
 	if (done->pfn && pfn && pfn != done->pfn)
 		return err_os(e, 0,
-			      "the kernel gave up pfn 0x%" PRIx64
-			      ", but has mapped another page, pfn 0x%" PRIx64
-			      ", at gpa 0x%" PRIx64
-			      ": the guest does not meet the poison",
+			      "the kernel poisoned pfn 0x%" PRIx64 ", but "
+			      "mapped another page, pfn 0x%" PRIx64 ", at gpa "
+			      "0x%" PRIx64 ": the guest will not hit the "
+			      "poison",
 			      done->pfn, pfn, p->gpa);
 	return err_os(e, 0,
-		      "the kernel answered success, but the page at gpa "
-		      "0x%" PRIx64 " is still mapped: a filter in "
-		      "/sys/kernel/debug/hwpoison (corrupt-filter-enable) "
-		      "leaves it out, or dmesg says why",
+		      "the kernel reported success, but the page at gpa "
+		      "0x%" PRIx64 " is still mapped: see dmesg, and the "
+		      "filters in /sys/kernel/debug/hwpoison "
+		      "(corrupt-filter-enable)",
 		      p->gpa);
 }
 
@@ -281,8 +281,8 @@ int memory_poison(struct memory *m, uint64_t gpa, struct poisoner *p,
 		goto out;
 	if (any_private(m, &piece)) {
 		err_state(e,
-			  "gpa 0x%" PRIx64 " is private: the host has another "
-			  "page mapped there",
+			  "gpa 0x%" PRIx64 " is private: the host maps another "
+			  "page there",
 			  gpa);
 		goto out;
 	}

@@ -71,7 +71,7 @@ int memory_check_locked(struct memory *m, uint64_t gpa, uint64_t len,
 	struct mem_piece p;
 
 	if (!len)
-		return err_range(e, "a length of 0 at gpa 0x%" PRIx64, gpa);
+		return err_range(e, "length 0 at gpa 0x%" PRIx64, gpa);
 	if ((gpa | len) & (align - 1))
 		return err_range(e,
 				 "gpa 0x%" PRIx64 " and length 0x%" PRIx64
@@ -86,7 +86,9 @@ int memory_check_locked(struct memory *m, uint64_t gpa, uint64_t len,
 		if (!memory_piece(m, at, left, &p))
 			return err_range(
 				e, "gpa 0x%" PRIx64 " is not in RAM%s", at,
-				at == gpa ? "" : " (the range runs out of it)");
+				at == gpa ? ""
+					  : " (the range ends outside of "
+					    "it)");
 	return 0;
 }
 

@@ -32,8 +32,7 @@ static struct mem_slot *slot_by_id(struct memory *m, unsigned int id,
 {
 	if (id < m->nr_slots)
 		return &m->slots[id];
-	err_range(e, "no slot %u: there are slots 0 to %u", id,
-		  m->nr_slots - 1);
+	err_range(e, "no slot %u: expected 0 to %u", id, m->nr_slots - 1);
 	return NULL;
 }
 
@@ -54,7 +53,7 @@ static int bind(struct memory *m, unsigned int id, uint64_t gpa, uint64_t size,
 	memory_end(m, &ch, r < 0);
 	if (r < 0)
 		return err_kvm(e, -r,
-			       "KVM refuses %s of slot %u at gpa 0x%" PRIx64,
+			       "KVM refused %s of slot %u at gpa 0x%" PRIx64,
 			       size ? "the creation" : "the deletion", id, gpa);
 	m->generation++;
 	m->changes++;
@@ -69,7 +68,7 @@ int memory_slot_delete(struct memory *m, unsigned int id, struct err *e)
 	pthread_rwlock_wrlock(&m->lock);
 	s = slot_by_id(m, id, e);
 	if (s && !s->present)
-		err_state(e, "slot %u is deleted already", id);
+		err_state(e, "slot %u is already deleted", id);
 	else if (s)
 		r = bind(m, id, s->gpa, 0, e);
 	pthread_rwlock_unlock(&m->lock);
@@ -81,19 +80,19 @@ static int check_target(struct memory *m, const struct mem_slot *s,
 {
 	if (gpa & (PAGE_SIZE - 1) || gpa + s->size < gpa)
 		return err_range(e,
-				 "slot %u cannot go to gpa 0x%" PRIx64
-				 ": unaligned, or it wraps around",
+				 "slot %u cannot move to gpa 0x%" PRIx64 ": "
+				 "unaligned, or it would wrap around",
 				 id, gpa);
 	for (unsigned int i = 0; i < m->nr_slots; i++) {
 		const struct mem_slot *o = &m->slots[i];
 
 		if (i != id && o->present && gpa < o->gpa + o->size &&
 		    o->gpa < gpa + s->size)
-			return err_range(
-				e,
-				"slot %u cannot go to gpa 0x%" PRIx64
-				": slot %u is there, at gpa 0x%" PRIx64,
-				id, gpa, i, o->gpa);
+			return err_range(e,
+					 "slot %u cannot move to gpa 0x%" PRIx64
+					 ": it "
+					 "overlaps slot %u at gpa 0x%" PRIx64,
+					 id, gpa, i, o->gpa);
 	}
 	return 0;
 }
@@ -131,9 +130,9 @@ static int rebind(struct memory *m, unsigned int id, uint64_t gpa,
 	err_set(e, why.kind, 0,
 		!was ? "%s; it stays deleted"
 		: bind(m, id, s->gpa, s->size, NULL)
-			? "%s; nor could it go back to where it was: it is "
+			? "%s; it could not return to its old gpa and stays "
 			  "deleted"
-			: "%s; it is back where it was",
+			: "%s; it stays at its old gpa",
 		why.msg);
 	if (e)
 		e->os_errno = why.os_errno;
@@ -161,7 +160,7 @@ int memory_slot_restore(struct memory *m, unsigned int id, struct err *e)
 	pthread_rwlock_wrlock(&m->lock);
 	s = slot_by_id(m, id, e);
 	if (s && s->present && s->gpa == s->home)
-		err_state(e, "slot %u is where it belongs, at gpa 0x%" PRIx64,
+		err_state(e, "slot %u is already at its home, gpa 0x%" PRIx64,
 			  id, s->home);
 	else if (s && !check_file(m, s, id, e) &&
 		 !check_target(m, s, id, s->home, e))
