@@ -624,7 +624,7 @@ def test_syntax_error_anywhere_plays_nothing(lab):
 
 
 def test_wrong_usage_is_told(lab):
-    for args, words in (((), "no file is named"),
+    for args, words in (((), "missing argument: FILE or DIR"),
                         (("--timeout", "0", "x"), "--timeout"),
                         (("--timeout",), "needs a value"),
                         (("--seed", "x", "y"), "--seed"),

@@ -69,6 +69,28 @@ def test_folders_and_files_can_be_mixed(lab):
     assert lines[2:] == [f"ok 1 {top}/a", f"ok 2 {top}/a (2)"], out
 
 
+def test_play_takes_folders_and_can_be_a_suite(lab):
+    top = folder(lab, {"a.scn": vm(lab), "b/c.scn": "need kernel<1.0\n"})
+    status, out, err = suite(lab, top)
+    assert status == 0 and not err, (status, out, err)
+    lines = results(out)
+    assert lines[2] == "ok 1 a" and lines[3].startswith("ok 2 b/c # SKIP"), out
+    # The same tool with other defaults.
+    for _ in range(test_play.ATTEMPTS):
+        status, out, err = lab.run("play", "--suite", top, env=env(lab))
+        if not disturbed(out):
+            break
+    assert status == 0 and not err and results(out) == lines, (out, err)
+    assert out.endswith("# 1 passed, 0 failed, 1 skipped\n"), out
+    status, out, err = lab.run("play", os.path.join(top, "b"), env=env(lab))
+    assert status == 4 and not err, (status, out, err)
+    assert results(out)[2].startswith(f"ok 1 {top}/b/c # SKIP"), out
+    assert "skipped" not in out, out
+    status, out, err = lab.run("suite", "--statements")
+    assert status == 0 and json.loads(out) and not err, (status, out, err)
+    assert out == lab.run("play", "--statements")[1]
+
+
 def test_suite_that_is_skipped_as_a_whole_says_so(lab):
     top = folder(lab, {"a.scn": "need kernel<1.0\n"})
     status, out, _ = suite(lab, top)

@@ -1,60 +1,93 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* gpcvm play: scenarios one after another. */
+/* The command line of gpcvm play, and gpcvm run --scenario. */
 #include <errno.h>
-#include <limits.h>
-#include <signal.h>
+#include <getopt.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/num.h"
 #include "base/status.h"
 #include "base/text.h"
 #include "config/guests.h"
-#include "play/ktap.h"
 #include "play/play.h"
-#include "play/scenario_halt.h"
+
+#define MAX_LIMIT_S 86400
+
+#ifndef GPCVM_VERSION
+#define GPCVM_VERSION "unknown"
+#endif
 
 static const char usage[] =
-	"Usage: gpcvm play [OPTION]... FILE...\n"
-	"Play scenarios, one after another, and say how they went (KTAP).\n"
+	"Usage: gpcvm play [OPTION]... FILE|DIR...\n"
+	"       gpcvm suite [OPTION]... FILE|DIR...\n"
+	"Play scenarios one after another and report the results as KTAP. Of each DIR,\n"
+	"play the *.scn files in it and below. gpcvm suite is gpcvm play --suite.\n"
 	"\n"
-	"  --json          JSON in place of KTAP: an object a line\n"
-	"  --seed N        for the machines, as gpcvm run --seed N\n"
-	"  --timeout S     how many seconds one scenario may take (120)\n"
-	"  --control PATH  play over the control socket of a machine that runs: vm lines\n"
-	"                  start nothing, and the machine goes on\n"
-	"  --statements    print the statements of the language as JSON\n"
+	"  --json          print the results as JSON, one object per line\n"
+	"  --seed N        start machines with gpcvm run --seed N\n"
+	"  --timeout S     fail a scenario that takes more than S seconds (120)\n"
+	"  --control PATH  play on the running machine with this control socket: vm\n"
+	"                  lines start nothing, and the machine keeps running\n"
+	"  --suite         play each scenario in its own process, so that a hang or a\n"
+	"                  crash fails that scenario alone; leave directories out of\n"
+	"                  names; count passes, failures and skips at the end\n"
+	"  --statements    print the statements of the scenario language as JSON\n"
 	"  --help, --version\n"
 	"\n"
-	"Exit status: 0 all passed, but for those that were skipped; 1 one failed;\n"
-	"2 wrong usage, or a scenario has a syntax error: nothing was played then;\n"
-	"4 all were skipped.\n";
+	"Exit status: 0 all passed or were skipped; 1 a scenario failed; 2 wrong usage or\n"
+	"a syntax error, and nothing was played; 4 all were skipped.\n";
 
-int play_list_run(const struct play_list *l, const struct play_options *o,
-		  void (*one)(const struct scenario *s,
-			      const struct play_options *o,
-			      struct outcome *out),
-		  bool summary)
+/* ---- options --------------------------------------------------------------- */
+
+static int set_option(struct play_options *o, int opt, const char *arg,
+		      struct err *e)
 {
-	struct outcome out = { 0 };
-	struct ktap k;
+	uint64_t n;
 
-	halt_block_signals();
-	signal(SIGPIPE, SIG_IGN);
-	ktap_begin(&k, o->json, l->nr);
-	/* Where nobody reads the results, none are made. */
-	for (unsigned int i = 0;
-	     i < l->nr && !out.interrupted && !k.write_errno; i++) {
-		ktap_progress(&k, l->all[i].name);
-		one(&l->all[i], o, &out);
-		ktap_result(&k, l->all[i].name, &out);
-		outcome_free(&out);
+	switch (opt) {
+	case 'j':
+		o->json = true;
+		return 0;
+	case 'u':
+		o->suite = true;
+		return 0;
+	case 'c':
+		o->control = arg;
+		return *arg ? 0 : err_usage(e, "--control \"\": empty path");
+	case 's':
+		if (num_parse(arg, "--seed", &n, e))
+			return -1;
+		o->has_seed = true;
+		snprintf(o->seed, sizeof(o->seed), "%" PRIu64, n);
+		return 0;
+	default:
+		if (num_parse_range(arg, "--timeout", 1, MAX_LIMIT_S, &n, e))
+			return -1;
+		o->limit_s = (unsigned int)n;
+		return 0;
 	}
-	return ktap_end(&k, summary);
 }
 
-/* The table, for those who write the manual. */
-static int put_statements(void)
+static int refuse(const char *what, const char *why)
+{
+	warn("%s: %s (see gpcvm %s --help)", what, why, what);
+	return STATUS_USAGE;
+}
+
+static int wrong_option(char **argv, const char *what, int opt)
+{
+	char why[200];
+
+	snprintf(why, sizeof(why), "%.120s %s", argv[optind - 1],
+		 opt == ':' ? "needs a value"
+			    : "is not an option, or takes no value");
+	return refuse(what, why);
+}
+
+/* Print the table: the manual is written from it. */
+static int print_statements(void)
 {
 	struct json j;
 	int r = STATUS_FAILED;
@@ -80,37 +113,86 @@ static int put_statements(void)
 	return r;
 }
 
-int play_main(int argc, char **argv, const struct command_table *commands)
+/* Returns -1 to go on, with optind at the first file, else the exit status. */
+static int parse_options(int argc, char **argv, const char *what,
+			 struct play_options *o)
 {
-	struct play_list l = { 0 };
-	struct play_options o;
-	char name[PATH_MAX];
-	int status;
+	static const struct option longs[] = {
+		{ "json", no_argument, NULL, 'j' },
+		{ "seed", required_argument, NULL, 's' },
+		{ "timeout", required_argument, NULL, 't' },
+		{ "control", required_argument, NULL, 'c' },
+		{ "suite", no_argument, NULL, 'u' },
+		{ "statements", no_argument, NULL, 'l' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },
+		{ NULL, 0, NULL, 0 },
+	};
+	struct err e;
+	int opt;
 
-	if (argc == 2 && !strcmp(argv[1], "--statements"))
-		return put_statements();
-	status = play_parse(argc, argv, "play", usage, &o);
+	optind = 0; /* it may have been used before (getopt(3)) */
+	opterr = 0;
+	while ((opt = getopt_long(argc, argv, ":", longs, NULL)) != -1) {
+		switch (opt) {
+		case 'h':
+			fputs(usage, stdout);
+			return STATUS_OK;
+		case 'V':
+			puts("gpcvm " GPCVM_VERSION);
+			return STATUS_OK;
+		case 'l':
+			return print_statements();
+		case ':':
+		case '?':
+			return wrong_option(argv, what, opt);
+		default:
+			if (set_option(o, opt, optarg, &e))
+				return refuse(what, e.msg);
+		}
+	}
+	return optind < argc ? -1
+			     : refuse(what, "missing argument: FILE or DIR");
+}
+
+/* ---- gpcvm play ------------------------------------------------------------ */
+
+static int play(int argc, char **argv, const char *what, bool suite,
+		const struct command_table *commands)
+{
+	struct play_options o = { .limit_s = PLAY_LIMIT_S, .suite = suite };
+	struct play_list l = { 0 };
+	int status = parse_options(argc, argv, what, &o);
+
 	if (status >= 0)
 		return status;
 	for (int i = optind; i < argc; i++)
-		play_add(&l,
-			 &(struct scenario_source){
-				 argv[i],
-				 play_name(argv[i], name, sizeof(name)),
-				 o.control ? MACHINE_RUNNING : MACHINE_OF_FILE,
-				 commands });
-	if (l.wrong)
-		status = STATUS_USAGE;
-	else if (play_list_unique(&l))
-		status = STATUS_FAILED;
-	else
-		status = play_list_run(&l, &o, scenario_play, false);
+		play_list_add(&l,
+			      &(struct scenario_source){
+				      .path = argv[i],
+				      .machine = o.control ? MACHINE_RUNNING
+							   : MACHINE_OF_FILE,
+				      .commands = commands },
+			      o.suite);
+	status = play_list_run(&l, &o);
 	play_list_free(&l);
 	return status;
 }
 
-/* The words that are the machine's own: without --scenario FILE, and without
- * --control PATH. They are found by where getopt() had the values from. */
+int play_main(int argc, char **argv, const struct command_table *commands)
+{
+	return play(argc, argv, "play", false, commands);
+}
+
+int suite_main(int argc, char **argv, const struct command_table *commands)
+{
+	return play(argc, argv, "suite", true, commands);
+}
+
+/* ---- gpcvm run --scenario -------------------------------------------------- */
+
+/* Copy the command line without --scenario FILE and --control PATH, which are
+ * found by the addresses of the values that getopt() returned. */
 static int own_words(int argc, char **argv, const struct config *cfg, char **to)
 {
 	const char *values[] = { cfg->scenario, cfg->control };
@@ -135,9 +217,15 @@ static int own_words(int argc, char **argv, const struct config *cfg, char **to)
 int play_against(int argc, char **argv, const struct config *cfg,
 		 const struct command_table *commands)
 {
+	char *words[LINE_MAX_WORDS];
+	struct play_options o = {
+		.limit_s = PLAY_LIMIT_S,
+		.given = true,
+		.argv = words,
+		.given_control = cfg->control,
+		.given_agent = guest_has_agent(cfg->guest),
+	};
 	struct play_list l = { 0 };
-	struct play_options o;
-	char name[PATH_MAX];
 	int status;
 
 	if (argc > LINE_MAX_WORDS) {
@@ -146,28 +234,16 @@ int play_against(int argc, char **argv, const struct config *cfg,
 		return STATUS_USAGE;
 	}
 	if (cfg->dump_dtb) {
-		warn("--scenario and --dump-dtb: only one of them");
+		warn("--scenario and --dump-dtb exclude each other");
 		return STATUS_USAGE;
 	}
-	o = (struct play_options){
-		.limit_s = PLAY_LIMIT_S,
-		.given = true,
-		.argv = calloc((size_t)argc, sizeof(*argv)),
-		.given_control = cfg->control,
-		.given_agent = guest_has_agent(cfg->guest),
-	};
-	if (!o.argv) {
-		warn("out of memory");
-		return STATUS_FAILED;
-	}
-	o.argc = own_words(argc, argv, cfg, o.argv);
-	play_add(&l, &(struct scenario_source){
-			     cfg->scenario,
-			     play_name(cfg->scenario, name, sizeof(name)),
-			     MACHINE_GIVEN, commands });
-	status = l.wrong ? STATUS_USAGE
-			 : play_list_run(&l, &o, scenario_play, false);
+	o.argc = own_words(argc, argv, cfg, words);
+	play_list_add(&l,
+		      &(struct scenario_source){ .path = cfg->scenario,
+						 .machine = MACHINE_GIVEN,
+						 .commands = commands },
+		      false);
+	status = play_list_run(&l, &o);
 	play_list_free(&l);
-	free(o.argv);
 	return status;
 }

@@ -12,6 +12,7 @@
 
 struct play_options {
 	bool json, has_seed;
+	bool suite; /* a process and a short name each; a count at the end */
 	char seed[32];
 	unsigned int limit_s;
 	const char *control; /* of a machine that runs; NULL: none */
