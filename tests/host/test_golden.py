@@ -53,7 +53,7 @@ RULES = [(re.compile(pattern), to) for pattern, to in [
     (r"\b\d+( vCPUs per VM| slots per VM| events of KVM)", r"n\1"),
     (r"\b(set to \d+, reads) \d+", r"\1 n"),
     (r"\b(on) \d+( CPUs?)\b", r"\1 n\2"),
-    (r"\b(process) \d+( has a VM)", r"\1 n\2"),
+    (r"\b(process) \d+( also has a VM)", r"\1 n\2"),
 ]]
 
 

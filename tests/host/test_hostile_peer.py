@@ -119,7 +119,7 @@ def test_play_notices_in_a_sleep_that_its_machine_has_gone(lab):
     m.proc.kill()
     m.wait()
     assert p.wait(lib.LIMIT) == 1, p.out_text()
-    assert "connection to the machine is lost" in p.out_text(), p.out_text()
+    assert "lost the connection to the machine" in p.out_text(), p.out_text()
 
 
 def test_a_fifo_without_a_peer_is_refused_or_waited_for_in_vain(lab):

@@ -85,7 +85,7 @@ def test_expectation_of_a_storm_that_a_warning_ended_says_so(lab):
     assert status == 1, out
     assert f":3: expect ended_by = time\n#   ended by the kernel: {TEXT}" \
         in out, out
-    assert "ended_by is kernel, expected was = time" in out, out
+    assert "ended_by: expected time, got kernel" in out, out
     assert the_reply(out)["ended_by"] == "kernel", out
 
 
@@ -123,5 +123,5 @@ def test_note_about_the_host_is_printed_once_a_run(lab):
     for args in ("suite", folder), \
             ("play", *(f"{folder}/{i}.scn" for i in range(3))):
         _, out, _ = lab.run(*args, env=env(lab))
-        assert out.count("has a VM as well") == 1, out
+        assert out.count("also has a VM") == 1, out
         assert "ok 3" in out, out

@@ -78,7 +78,7 @@ def test_time_out_leaves_a_whole_recording(lab):
     for limit in 2, 10, 40:
         status, out, _ = lab.run("play", "--timeout", str(limit), path,
                                  env=env(lab))
-        assert status == 1 and "time-out" in out, out
+        assert status == 1 and "timed out" in out, out
         nothing_left(lab)
         if "s.scn:4: wait end" in out:
             break

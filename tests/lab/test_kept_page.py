@@ -20,7 +20,7 @@ def play(lab, *kernel):
 def test_page_that_a_refresh_keeps_fails_the_scenario(lab):
     status, out, err = play(lab, "--patches", PATCHES)
     assert status == 1, (status, out, err)
-    pages = re.search(r"not given back: (\d+) pages more are anonymous", out)
+    pages = re.search(r"leaked: (\d+) more pages .* are anonymous", out)
     # A page for every second of 4000 punches.
     assert pages and 1000 < int(pages.group(1)) <= 4000, out
     status, out, err = play(lab, "--kernel", "base")

@@ -111,6 +111,15 @@ static void text_that_is_too_long_is_cut(void **state)
 	events_free(ev);
 }
 
+static void types_are_found_by_their_names(void **state)
+{
+	(void)state;
+	assert_int_equal(event_type_find("machine", 7), EVENT_MACHINE);
+	assert_int_equal(event_type_find("model and more", 5), EVENT_MODEL);
+	assert_int_equal(event_type_find("mode", 4), -1);
+	assert_int_equal(event_type_find("", 0), -1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -120,6 +129,7 @@ int main(void)
 		cmocka_unit_test(
 			a_flood_is_left_out_and_the_next_event_says_so),
 		cmocka_unit_test(text_that_is_too_long_is_cut),
+		cmocka_unit_test(types_are_found_by_their_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -142,12 +142,12 @@ static void number_of_arguments_is_checked(void **state)
 {
 	(void)state;
 	assert_wrong("vm\npunch\n", 2, 6,
-		     "0 arguments are too few: expected "
+		     "punch: missing argument: expected "
 		     "punch GPA [LEN]");
 	assert_wrong("vm\npunch 1 2 \"3\"\n", 2, 11, "too many");
 	assert_wrong("vm\nstatus\nexpect verdict = very fresh\n", 3, 23,
 		     "too many");
-	assert_wrong("need\n", 1, 5, "too few");
+	assert_wrong("need\n", 1, 5, "missing argument");
 	assert_wrong("vm\nparallel\nend now\n", 3, 5, "too many");
 }
 
@@ -162,9 +162,9 @@ static void wrong_argument_is_named_with_its_column(void **state)
 	assert_wrong("need not:kernel>=3\n", 1, 6, "kernel or cpus");
 	assert_wrong("vm --memory\n", 1, 4, "needs a value");
 	assert_wrong("vm --vcpus 2 --memory foo\n", 1, 23, "foo");
-	assert_wrong("vm --vcp 2\n", 1, 4, "short for an option");
-	assert_wrong("vm --control /x\n", 1, 4, "not for a scenario");
-	assert_wrong("vm --scenario x\n", 1, 4, "not for a scenario");
+	assert_wrong("vm --vcp 2\n", 1, 4, "an abbreviation");
+	assert_wrong("vm --control /x\n", 1, 4, "not allowed in a scenario");
+	assert_wrong("vm --scenario x\n", 1, 4, "not allowed in a scenario");
 	assert_wrong("vm --help\n", 1, 4, "start no machine");
 	assert_wrong("vm\nstatus\nexpect a..b = 1\n", 3, 8, "invalid field");
 	assert_wrong("vm\nstatus\nexpect a == 1\n", 3, 10, "unknown operator");
@@ -172,8 +172,8 @@ static void wrong_argument_is_named_with_its_column(void **state)
 	assert_wrong("vm\nrepeat 0\nend\n", 2, 8, "from 1 to");
 	assert_wrong("vm\nrepeat x\nend\n", 2, 8, "a number from");
 	assert_wrong("sleep 3600001\n", 1, 7, "from 0 to 3600000");
-	assert_wrong("vm\nwait some text\n", 2, 6, "no type of event");
-	assert_wrong("vm\nwait guest\n", 2, 1, "expected the text");
+	assert_wrong("vm\nwait some text\n", 2, 6, "unknown type of event");
+	assert_wrong("vm\nwait guest\n", 2, 1, "missing argument: TEXT");
 	assert_wrong("vm\nwait end 256\n", 2, 10, "from 0 to 255");
 }
 
@@ -192,7 +192,7 @@ static void bad_line_is_named_where_it_is_bad(void **state)
 
 	(void)state;
 	assert_wrong("vm\ncheck \"clock0\n", 2, 7, "unclosed");
-	assert_wrong("vm\nmem \xff\n", 2, 5, "byte 0xff is not UTF-8");
+	assert_wrong("vm\nmem \xff\n", 2, 5, "byte 0xff: expected UTF-8");
 	assert_int_equal(scenario_parse(&s, source(MACHINE_OF_FILE), nul,
 					sizeof(nul) - 1, &e),
 			 -1);
@@ -275,7 +275,7 @@ static void limits_are_errors_and_not_crashes(void **state)
 
 	(void)state;
 	text = many("vm\n", "repeat 1\n", SCENARIO_MAX_DEPTH + 1, "");
-	assert_wrong(text, SCENARIO_MAX_DEPTH + 2, 1, "blocks in each other");
+	assert_wrong(text, SCENARIO_MAX_DEPTH + 2, 1, "nested blocks");
 	free(text);
 	text = many("vm\nparallel\n", "and\n", SCENARIO_MAX_BRANCH, "end\n");
 	assert_wrong(text, SCENARIO_MAX_BRANCH + 2, 1, "branches");

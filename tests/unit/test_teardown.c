@@ -217,7 +217,7 @@ static void machine_of_somebody_else_makes_it_unknown(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++) {
 		put_link("12/fd/4", links[i]);
-		assert_unknown("process 12 has a VM");
+		assert_unknown("process 12 also has a VM");
 	}
 	put_counters(999, 0);
 	after = count();
@@ -231,7 +231,7 @@ static void empty_machine_of_init_does_not(void **state)
 	put_link("1/fd/4", "anon_inode:kvm-vm");
 	assert_true(count().known);
 	put_link("1/fd/4", "anon_inode:[kvm-gmem]");
-	assert_unknown("process 1 has a VM");
+	assert_unknown("process 1 also has a VM");
 }
 
 static void process_that_is_not_seen_makes_it_unknown(void **state)
@@ -246,7 +246,7 @@ static void process_that_is_not_seen_makes_it_unknown(void **state)
 	make_dir("13"); /* ends just now */
 	assert_true(count().known);
 	put("13/fd", "no folder");
-	assert_unknown("what process 13 has open is not shown");
+	assert_unknown("open files of process 13 cannot be read");
 }
 
 static void ramfs_that_can_be_written_makes_it_unknown(void **state)
@@ -265,7 +265,7 @@ static void missing_counters_make_it_unknown(void **state)
 {
 	(void)state;
 	put("vmstat", "nr_unevictable 5\n");
-	assert_unknown("does not have the counters");
+	assert_unknown("lacks the counters");
 }
 
 static void vm_that_kvm_keeps_is_found_by_its_process(void **state)
@@ -379,7 +379,7 @@ static void few_pages_are_in_doubt_where_somebody_locks_memory(void **state)
 	c = count();
 	assert_true(c.known);
 	assert_true(teardown_in_doubt(&c, 1, why, sizeof(why)));
-	assert_non_null(strstr(why, "process 12, which has memory locked"));
+	assert_non_null(strstr(why, "process 12 has locked memory"));
 	assert_true(teardown_in_doubt(&c, TEARDOWN_DOUBT, why, sizeof(why)));
 	assert_false(
 		teardown_in_doubt(&c, TEARDOWN_DOUBT + 1, why, sizeof(why)));

@@ -11,12 +11,22 @@
 #include "base/clock.h"
 #include "base/event.h"
 #include "base/loop.h"
+#include "base/units.h"
 
 static const char *const type_names[] = {
 	[EVENT_CONTROL] = "control", [EVENT_EXIT] = "exit",
 	[EVENT_GUEST] = "guest",     [EVENT_KERNEL] = "kernel",
 	[EVENT_MACHINE] = "machine", [EVENT_MODEL] = "model",
 };
+
+int event_type_find(const char *name, size_t n)
+{
+	for (unsigned int i = 0; i < ARRAY_SIZE(type_names); i++)
+		if (strlen(type_names[i]) == n &&
+		    !memcmp(type_names[i], name, n))
+			return (int)i;
+	return -1;
+}
 
 static int ring_init(struct event_ring *r, unsigned int size, struct err *e)
 {

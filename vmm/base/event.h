@@ -58,6 +58,9 @@ struct events {
 	bool armed;		 /* there are subscribers */
 };
 
+/* Find a type by its name, @n bytes. Returns -1 if there is none. */
+int event_type_find(const char *name, size_t n);
+
 int events_init(struct events *ev, struct err *e);
 void events_free(struct events *ev);
 /* Add an event. Text longer than EVENT_TEXT - 1 is truncated. */

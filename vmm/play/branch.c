@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What a list of statements keeps, and has to say. */
+/* What a list of statements sees, and its notes and failures. */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -9,13 +9,13 @@
 #include "play/ktap.h"
 #include "play/scenario_player.h"
 
-/* Of a reply: all of a storm's with its threads, or of a check of many pages. */
+/* Of a reply: enough for a storm with its threads, or a check of many pages. */
 #define SHOW_BYTES 65536
 
-/* ---- notes --------------------------------------------------------------- */
+/* ---- notes -------------------------------------------------------------- */
 
-/* Control characters may come from the guest; a terminal would obey them. */
-static void put_clean(FILE *f, const char *text, size_t n)
+/* Replace control characters: the guest may send some, and a terminal obeys. */
+static void write_clean(FILE *f, const char *text, size_t n)
 {
 	for (size_t i = 0, len; i < n; i += len) {
 		unsigned char c = (unsigned char)text[i];
@@ -31,8 +31,8 @@ static void put_clean(FILE *f, const char *text, size_t n)
 	}
 }
 
-static void put_note(struct branch *b, const char *mark, const char *fmt,
-		     va_list ap)
+static void write_note(struct branch *b, const char *mark, const char *fmt,
+		       va_list ap)
 {
 	char line[2048];
 	int n = vsnprintf(line, sizeof(line), fmt, ap);
@@ -42,7 +42,7 @@ static void put_note(struct branch *b, const char *mark, const char *fmt,
 	if ((size_t)n >= sizeof(line))
 		n = (int)sizeof(line) - 1;
 	fputs(mark, b->notes);
-	put_clean(b->notes, line, (size_t)n);
+	write_clean(b->notes, line, (size_t)n);
 	fputc('\n', b->notes);
 }
 
@@ -51,7 +51,7 @@ void branch_note(struct branch *b, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	put_note(b, "# ", fmt, ap);
+	write_note(b, "# ", fmt, ap);
 	va_end(ap);
 }
 
@@ -60,7 +60,7 @@ void branch_note_host(struct branch *b, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	put_note(b, KTAP_HOST_NOTE, fmt, ap);
+	write_note(b, KTAP_HOST_NOTE, fmt, ap);
 	va_end(ap);
 }
 
@@ -71,8 +71,8 @@ void branch_show(struct branch *b, const char *what, const char *text, size_t n)
 	for (; n; text += len, n -= len) {
 		len = strcspn(text, "\n") < n ? strcspn(text, "\n") : n;
 		fprintf(b->notes, "#   %s: ", what);
-		put_clean(b->notes, text,
-			  len && text[len - 1] == '\r' ? len - 1 : len);
+		write_clean(b->notes, text,
+			    len && text[len - 1] == '\r' ? len - 1 : len);
 		fputc('\n', b->notes);
 		if (len < n)
 			len++;
@@ -101,8 +101,7 @@ void branch_show_reply(struct branch *b)
 static void show_lost(struct branch *b, int os_errno)
 {
 	if (os_errno)
-		branch_note(b,
-			    "  not all that the machine said was taken in: %s",
+		branch_note(b, "  some of the machine's output was lost: %s",
 			    strerrordesc_np(os_errno));
 }
 
@@ -126,8 +125,8 @@ void branch_show_output(struct branch *b)
 	free(text);
 }
 
-/* Lines of gpcvm's own begin with its name. A machine that passes says nothing
- * but what it warns of. */
+/* Lines of gpcvm itself begin with its name; those of a machine that ended well are
+ * warnings. */
 void branch_show_warnings(struct branch *b)
 {
 	static const char mark[] = "gpcvm: ";

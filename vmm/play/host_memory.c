@@ -13,7 +13,7 @@
 
 #define BIT(n) (UINT64_C(1) << (n))
 
-/* What a page counts for: the LRU lists, anonymous mappings, and any use. */
+/* What the pages of a counter are; the same page may be in several. */
 enum { ON_ANON_LRU = 1, MAPPED = 2, USED = 4 };
 
 /* include/linux/mmzone.h, and mm/vmstat.c for the names */
@@ -39,7 +39,7 @@ static const struct counter {
 	{ "nr_zspages", USED, true },
 };
 
-static FILE *open_in(const char *proc, const char *name)
+FILE *proc_open(const char *proc, const char *name)
 {
 	char path[PATH_MAX];
 
@@ -47,14 +47,13 @@ static FILE *open_in(const char *proc, const char *name)
 	return fopen(path, "re");
 }
 
-/* "  WORD   123": is @line such a one? */
-static bool number_of(const char *line, const char *word, long *n)
+bool proc_number(const char *line, const char *word, long *n)
 {
 	const size_t len = strlen(word);
 	char *end;
 
 	line += strspn(line, " ");
-	if (strncmp(line, word, len) != 0 || line[len] != ' ')
+	if (strncmp(line, word, len) != 0 || !strchr(" \t", line[len]))
 		return false;
 	*n = strtol(line + len, &end, 10);
 	return end != line + len;
@@ -63,19 +62,19 @@ static bool number_of(const char *line, const char *word, long *n)
 static const struct counter *find_counter(const char *line, long *n)
 {
 	for (unsigned int i = 0; i < ARRAY_SIZE(counters); i++)
-		if (number_of(line, counters[i].name, n))
+		if (proc_number(line, counters[i].name, n))
 			return &counters[i];
 	return NULL;
 }
 
-/* Of vmstat: false where one is missing. */
+/* Returns false if a counter is missing. */
 static bool read_vmstat(const char *proc, long *unmapped, long *used)
 {
 	unsigned int left = 0;
 	const struct counter *c;
 	char line[128];
 	long n;
-	FILE *f = open_in(proc, "vmstat");
+	FILE *f = proc_open(proc, "vmstat");
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(counters); i++)
 		left += !counters[i].optional;
@@ -93,20 +92,20 @@ static bool read_vmstat(const char *proc, long *unmapped, long *used)
 	return f && !left;
 }
 
-/* All that the page allocator has, and what is free in lists of each CPU: those
- * are not counted as free (mm/page_alloc.c, free_unref_page_commit()). */
+/* Read the pages of the page allocator, and those on the free lists of the CPUs,
+ * which are not counted as free (mm/page_alloc.c, free_unref_page_commit()). */
 static bool read_zones(const char *proc, long *managed, long *used)
 {
 	char line[256];
 	bool found = false;
-	FILE *f = open_in(proc, "zoneinfo");
+	FILE *f = proc_open(proc, "zoneinfo");
 	long n;
 
 	while (f && fgets(line, sizeof(line), f)) {
-		if (number_of(line, "managed", &n)) {
+		if (proc_number(line, "managed", &n)) {
 			*managed += n;
 			found = true;
-		} else if (number_of(line, "count:", &n)) {
+		} else if (proc_number(line, "count:", &n)) {
 			*used += n;
 		}
 	}
@@ -120,12 +119,12 @@ static bool read_meminfo(const char *proc, long *used)
 	const long kib = (long)(PAGE_SIZE / 1024);
 	unsigned int found = 0;
 	char line[128];
-	FILE *f = open_in(proc, "meminfo");
+	FILE *f = proc_open(proc, "meminfo");
 	long n;
 
 	while (f && fgets(line, sizeof(line), f)) {
-		if (!number_of(line, "VmallocUsed:", &n) &&
-		    !number_of(line, "Percpu:", &n))
+		if (!proc_number(line, "VmallocUsed:", &n) &&
+		    !proc_number(line, "Percpu:", &n))
 			continue;
 		*used += n / kib;
 		found++;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -11,8 +12,20 @@
 
 #define STATUS_SKIP 4 /* as in the kernel's selftests */
 
-/* A "#" would begin a directive, and a newline another line. */
-static void put_name(const char *s)
+static const char *const result_names[] = {
+	[RESULT_PASS] = "pass",
+	[RESULT_FAIL] = "fail",
+	[RESULT_SKIP] = "skip",
+};
+
+void outcome_free(struct outcome *out)
+{
+	free(out->notes);
+	json_free(&out->verdicts);
+}
+
+/* Escape "#", which begins a directive, and replace control characters. */
+static void print_name(const char *s)
 {
 	for (; *s; s++) {
 		if (*s == '#')
@@ -50,32 +63,28 @@ void ktap_progress(const struct ktap *k, const char *name)
 	fflush(stderr);
 }
 
-void outcome_json(const struct outcome *o, const char *name, struct json *j)
-{
-	json_object(j, NULL);
-	json_str(j, "scenario", name);
-	json_str(j, "result", result_name(o->result));
-	if (o->result == RESULT_PASS)
-		json_null(j, "why");
-	else
-		json_str(j, "why", o->why);
-	if (o->line)
-		json_num(j, "line", o->line);
-	else
-		json_null(j, "line");
-	json_num(j, "ms", o->ns / NS_PER_MS);
-	json_array(j, "verdicts");
-	json_raw(j, o->verdicts.buf, o->verdicts.len);
-	json_array_end(j);
-	json_object_end(j);
-}
-
-static void put_json(struct ktap *k, const char *name, const struct outcome *o)
+static void print_outcome_json(struct ktap *k, const char *name,
+			       const struct outcome *o)
 {
 	struct json j;
 
 	json_init(&j);
-	outcome_json(o, name, &j);
+	json_object(&j, NULL);
+	json_str(&j, "scenario", name);
+	json_str(&j, "result", result_names[o->result]);
+	if (o->result == RESULT_PASS)
+		json_null(&j, "why");
+	else
+		json_str(&j, "why", o->why);
+	if (o->line)
+		json_num(&j, "line", o->line);
+	else
+		json_null(&j, "line");
+	json_num(&j, "ms", o->ns / NS_PER_MS);
+	json_array(&j, "verdicts");
+	json_raw(&j, o->verdicts.buf, o->verdicts.len);
+	json_array_end(&j);
+	json_object_end(&j);
 	if (json_text(&j))
 		puts(j.buf);
 	else
@@ -83,7 +92,7 @@ static void put_json(struct ktap *k, const char *name, const struct outcome *o)
 	json_free(&j);
 }
 
-/* FNV-1a of the line @s without its digits. */
+/* Hash the line @s without its digits (FNV-1a). */
 static uint64_t hash_note(const char *s, size_t n)
 {
 	uint64_t h = UINT64_C(0xcbf29ce484222325);
@@ -94,7 +103,7 @@ static uint64_t hash_note(const char *s, size_t n)
 	return h;
 }
 
-static bool was_said(struct ktap *k, const char *s, size_t n)
+static bool was_printed(struct ktap *k, const char *s, size_t n)
 {
 	uint64_t h = hash_note(s, n);
 
@@ -106,7 +115,7 @@ static bool was_said(struct ktap *k, const char *s, size_t n)
 	return false;
 }
 
-static void put_notes(struct ktap *k, const char *s)
+static void print_notes(struct ktap *k, const char *s)
 {
 	const size_t mark = strlen(KTAP_HOST_NOTE);
 
@@ -115,19 +124,20 @@ static void put_notes(struct ktap *k, const char *s)
 		n += s[n] ? 1 : 0;
 		if (strncmp(s, KTAP_HOST_NOTE, mark))
 			fwrite(s, 1, n, stdout);
-		else if (!was_said(k, s, n))
+		else if (!was_printed(k, s, n))
 			printf("# %.*s", (int)(n - mark), s + mark);
 	}
 }
 
-static void put_ktap(struct ktap *k, const char *name, const struct outcome *o)
+static void print_outcome_ktap(struct ktap *k, const char *name,
+			       const struct outcome *o)
 {
 	if (o->notes && *o->notes)
-		put_notes(k, o->notes);
+		print_notes(k, o->notes);
 	else if (o->result == RESULT_FAIL)
 		printf("# %s\n", o->why);
 	printf("%sok %u ", o->result == RESULT_FAIL ? "not " : "", k->done);
-	put_name(name);
+	print_name(name);
 	if (o->result == RESULT_SKIP)
 		printf(" # SKIP %s", o->why);
 	putchar('\n');
@@ -139,9 +149,9 @@ void ktap_result(struct ktap *k, const char *name, const struct outcome *o)
 	k->done++;
 	k->counts[o->result]++;
 	if (k->json)
-		put_json(k, name, o);
+		print_outcome_json(k, name, o);
 	else
-		put_ktap(k, name, o);
+		print_outcome_ktap(k, name, o);
 	flush_results(k);
 }
 

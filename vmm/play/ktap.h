@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Results for others to read: KTAP version 1 (Documentation/dev-tools/ktap.rst),
- * or JSON, an object a line. */
+/* Results as KTAP version 1 (Documentation/dev-tools/ktap.rst) or as JSON, one object
+ * per line. */
 #ifndef GPCVM_KTAP_H
 #define GPCVM_KTAP_H
 
@@ -10,11 +10,11 @@
 #include "play/outcome.h"
 
 /*
- * What a note of the host begins with: the terminal shows it as "# ", and once
- * in a run for what differs in numbers alone, such as "process 7 has a VM".
+ * Begins a note about the host. It is printed as "# ", and only once in a run for
+ * notes that differ in numbers alone, such as "process 7 also has a VM".
  */
 #define KTAP_HOST_NOTE	"#\t"
-#define KTAP_HOST_NOTES 16 /* different ones; of more each is printed */
+#define KTAP_HOST_NOTES 16 /* different ones; more are printed each time */
 
 struct ktap {
 	bool json;
@@ -22,19 +22,16 @@ struct ktap {
 	unsigned int counts[3];		/* by enum result */
 	uint64_t said[KTAP_HOST_NOTES]; /* hashes of the host's notes */
 	unsigned int nr_said;
-	int write_errno; /* of the first result that could not be written; 0 */
+	int write_errno; /* of the first write that failed; 0: none */
 };
 
-/* The plan. */
+/* Print the plan. */
 void ktap_begin(struct ktap *k, bool json, unsigned int nr);
-/* @name of one begins: shown where standard error is a terminal. */
+/* Show on standard error, if that is a terminal, that scenario @name starts. */
 void ktap_progress(const struct ktap *k, const char *name);
 void ktap_result(struct ktap *k, const char *name, const struct outcome *o);
-/* No more will be played. @summary: a line with the counts. Returns the exit
- * status; a message where standard output took not all. */
+/* After the last scenario. @summary: print a line with the counts. Returns the exit
+ * status; prints an error if standard output could not be written. */
 int ktap_end(struct ktap *k, bool summary);
-
-/* One outcome as an object, into @j. */
-void outcome_json(const struct outcome *o, const char *name, struct json *j);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* How a scenario went. */
+/* The result of a scenario. */
 #ifndef GPCVM_OUTCOME_H
 #define GPCVM_OUTCOME_H
 
@@ -12,16 +12,14 @@ enum result { RESULT_PASS, RESULT_FAIL, RESULT_SKIP };
 
 struct outcome {
 	enum result result;
-	bool interrupted;  /* by a signal: nothing more is to be played */
-	char why[512];	   /* of a failure: the first; of a skip: the reason */
-	unsigned int line; /* where; 0: at none */
+	bool interrupted;  /* by a signal: play no more scenarios */
+	char why[512];	   /* the first failure, or the reason of a skip */
+	unsigned int line; /* of why; 0: none */
 	uint64_t ns;
-	char *notes; /* owned: lines that start with "# ", or NULL */
-	struct json
-		verdicts; /* owned: elements of an array, without brackets */
+	char *notes;	      /* owned: lines that begin with "# ", or NULL */
+	struct json verdicts; /* owned: an array's elements, no brackets */
 };
 
-const char *result_name(enum result r);
 void outcome_free(struct outcome *out);
 
 #endif

@@ -39,10 +39,10 @@ static const char usage[] =
 	"Exit status: 0 all passed or were skipped; 1 a scenario failed; 2 wrong usage or\n"
 	"a syntax error, and nothing was played; 4 all were skipped.\n";
 
-/* ---- options --------------------------------------------------------------- */
+/* ---- options ------------------------------------------------------------ */
 
-static int set_option(struct play_options *o, int opt, const char *arg,
-		      struct err *e)
+static int set_play_option(struct play_options *o, int opt, const char *arg,
+			   struct err *e)
 {
 	uint64_t n;
 
@@ -70,20 +70,20 @@ static int set_option(struct play_options *o, int opt, const char *arg,
 	}
 }
 
-static int refuse(const char *what, const char *why)
+static int refuse_usage(const char *what, const char *why)
 {
 	warn("%s: %s (see gpcvm %s --help)", what, why, what);
 	return STATUS_USAGE;
 }
 
-static int wrong_option(char **argv, const char *what, int opt)
+static int refuse_option(char **argv, const char *what, int opt)
 {
 	char why[200];
 
 	snprintf(why, sizeof(why), "%.120s %s", argv[optind - 1],
 		 opt == ':' ? "needs a value"
 			    : "is not an option, or takes no value");
-	return refuse(what, why);
+	return refuse_usage(what, why);
 }
 
 /* Print the table: the manual is written from it. */
@@ -114,8 +114,8 @@ static int print_statements(void)
 }
 
 /* Returns -1 to go on, with optind at the first file, else the exit status. */
-static int parse_options(int argc, char **argv, const char *what,
-			 struct play_options *o)
+static int parse_play_options(int argc, char **argv, const char *what,
+			      struct play_options *o)
 {
 	static const struct option longs[] = {
 		{ "json", no_argument, NULL, 'j' },
@@ -145,24 +145,25 @@ static int parse_options(int argc, char **argv, const char *what,
 			return print_statements();
 		case ':':
 		case '?':
-			return wrong_option(argv, what, opt);
+			return refuse_option(argv, what, opt);
 		default:
-			if (set_option(o, opt, optarg, &e))
-				return refuse(what, e.msg);
+			if (set_play_option(o, opt, optarg, &e))
+				return refuse_usage(what, e.msg);
 		}
 	}
-	return optind < argc ? -1
-			     : refuse(what, "missing argument: FILE or DIR");
+	return optind < argc
+		       ? -1
+		       : refuse_usage(what, "missing argument: FILE or DIR");
 }
 
-/* ---- gpcvm play ------------------------------------------------------------ */
+/* ---- gpcvm play --------------------------------------------------------- */
 
-static int play(int argc, char **argv, const char *what, bool suite,
-		const struct command_table *commands)
+static int play_as(int argc, char **argv, const char *what, bool suite,
+		   const struct command_table *commands)
 {
 	struct play_options o = { .limit_s = PLAY_LIMIT_S, .suite = suite };
 	struct play_list l = { 0 };
-	int status = parse_options(argc, argv, what, &o);
+	int status = parse_play_options(argc, argv, what, &o);
 
 	if (status >= 0)
 		return status;
@@ -181,15 +182,15 @@ static int play(int argc, char **argv, const char *what, bool suite,
 
 int play_main(int argc, char **argv, const struct command_table *commands)
 {
-	return play(argc, argv, "play", false, commands);
+	return play_as(argc, argv, "play", false, commands);
 }
 
 int suite_main(int argc, char **argv, const struct command_table *commands)
 {
-	return play(argc, argv, "suite", true, commands);
+	return play_as(argc, argv, "suite", true, commands);
 }
 
-/* ---- gpcvm run --scenario -------------------------------------------------- */
+/* ---- gpcvm run --scenario ----------------------------------------------- */
 
 /* Copy the command line without --scenario FILE and --control PATH, which are
  * found by the addresses of the values that getopt() returned. */

@@ -17,7 +17,7 @@ int suite_main(int argc, char **argv, const struct command_table *commands);
 int play_against(int argc, char **argv, const struct config *cfg,
 		 const struct command_table *commands);
 
-/* ---- play_list.c ---------------------------------------------------------- */
+/* ---- play_list.c -------------------------------------------------------- */
 
 struct play_list {
 	struct scenario *all; /* owned */
@@ -34,7 +34,7 @@ void play_list_free(struct play_list *l);
 /* Play the scenarios in turn and report each. Returns the exit status. */
 int play_list_run(struct play_list *l, const struct play_options *o);
 
-/* ---- play_process.c ------------------------------------------------------- */
+/* ---- play_process.c ----------------------------------------------------- */
 
 /* As scenario_play(), in a process of its own. */
 void play_process(const struct scenario *s, const struct play_options *o,

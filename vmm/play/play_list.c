@@ -12,11 +12,11 @@
 #include "base/status.h"
 #include "play/ktap.h"
 #include "play/play.h"
-#include "play/scenario_halt.h"
+#include "play/cancel.h"
 
 #define SUFFIX ".scn"
 
-/* ---- reading --------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------ */
 
 static bool is_scenario(const char *path)
 {
@@ -86,9 +86,9 @@ static int compare_paths(const FTSENT **a, const FTSENT **b)
 }
 
 /* Returns how many scenarios there are in @f->fts_path. */
-static unsigned int add_entry(struct play_list *l,
-			      const struct scenario_source *from,
-			      const FTSENT *f, bool suite)
+static unsigned int add_dir_entry(struct play_list *l,
+				  const struct scenario_source *from,
+				  const FTSENT *f, bool suite)
 {
 	struct scenario_source one = *from;
 	const char *below = f->fts_path + strlen(from->path);
@@ -122,7 +122,7 @@ static void add_dir(struct play_list *l, const struct scenario_source *from,
 
 	errno = fts ? 0 : errno;
 	while (fts && (f = fts_read(fts)))
-		found += add_entry(l, from, f, suite);
+		found += add_dir_entry(l, from, f, suite);
 	if (errno) {
 		warn("%s: %s", from->path, strerrordesc_np(errno));
 		l->wrong = true;
@@ -153,7 +153,7 @@ void play_list_free(struct play_list *l)
 	free(l->all);
 }
 
-/* ---- playing --------------------------------------------------------------- */
+/* ---- playing ------------------------------------------------------------ */
 
 static bool is_taken(const struct play_list *l, unsigned int nr,
 		     const char *name, const struct scenario *but)
@@ -209,7 +209,7 @@ int play_list_run(struct play_list *l, const struct play_options *o)
 		return STATUS_USAGE;
 	if (make_names_unique(l))
 		return STATUS_FAILED;
-	halt_block_signals();
+	cancel_block_signals();
 	signal(SIGPIPE, SIG_IGN);
 	ktap_begin(&k, o->json, l->nr);
 	/* Stop once the results cannot be written. */

@@ -12,7 +12,7 @@
 
 #include "base/status.h"
 #include "play/play.h"
-#include "play/scenario_halt.h"
+#include "play/cancel.h"
 
 #define GRACE_S	  60	     /* for a player to clean up after its time-out */
 #define MAX_BYTES (64 << 20) /* of a report */
@@ -24,7 +24,7 @@ struct player_report {
 	size_t notes_len;
 };
 
-/* ---- the player ------------------------------------------------------------ */
+/* ---- the player --------------------------------------------------------- */
 
 static int send_report(FILE *to, const struct outcome *out)
 {
@@ -65,7 +65,7 @@ static _Noreturn void run_player(const struct scenario *s,
 	_exit(send_report(to, &out) ? STATUS_FAILED : STATUS_OK);
 }
 
-/* ---- its parent ------------------------------------------------------------ */
+/* ---- its parent --------------------------------------------------------- */
 
 struct player_process {
 	pid_t pid;
@@ -122,13 +122,13 @@ static bool read_report(struct player_process *pp)
 }
 
 /* Read the report until the player ends or its time is over. */
-static void follow_player(struct player_process *pp, struct halt *h)
+static void follow_player(struct player_process *pp, struct cancel *c)
 {
 	for (;;) {
-		if (!halt_poll(h, pp->fd, -1)) {
+		if (!cancel_poll(c, pp->fd, -1)) {
 			if (!read_report(pp))
 				return;
-		} else if (halt_signal(h)) {
+		} else if (cancel_signal(c)) {
 			/* It cleans up and reports; its time runs on. */
 			pp->interrupted = true;
 			strcpy(pp->why, "interrupted");
@@ -201,12 +201,12 @@ void play_process(const struct scenario *s, const struct play_options *o,
 		  struct outcome *out)
 {
 	struct player_process pp = { .fd = -1 };
-	struct halt h;
+	struct cancel c;
 	struct err e;
 
 	*out = (struct outcome){ .result = RESULT_FAIL };
 	json_init(&out->verdicts);
-	if (halt_open(&h, o->limit_s + GRACE_S, &e)) {
+	if (cancel_open(&c, o->limit_s + GRACE_S, &e)) {
 		snprintf(out->why, sizeof(out->why), "%s", e.msg);
 		return;
 	}
@@ -215,11 +215,11 @@ void play_process(const struct scenario *s, const struct play_options *o,
 		if (pp.fd >= 0)
 			close(pp.fd);
 	} else {
-		follow_player(&pp, &h);
+		follow_player(&pp, &c);
 		finish_player(&pp, out);
 	}
 	if (pp.to)
 		fclose(pp.to);
 	free(pp.text);
-	halt_close(&h);
+	cancel_close(&c);
 }

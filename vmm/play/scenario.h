@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The scenario language: a straight list of statements, one a line, made of the
- * commands of the control protocol and of what is expected of their replies
- * (docs/gpcvm-scenario.5). ONE table has the statements; a new one is a row of
- * it (scenario_table.c), a function that looks at its arguments and a function
- * that runs it.
+ * The scenario language: a list of statements, one per line, which are commands of
+ * the control protocol and expectations of their replies (docs/gpcvm-scenario.5).
+ * To add a statement, add a row to the table in scenario_table.c, a function that
+ * checks its arguments and a function that runs it.
  */
 #ifndef GPCVM_SCENARIO_H
 #define GPCVM_SCENARIO_H
@@ -18,7 +17,7 @@
 #include "base/scenario_limits.h"
 
 #define SCENARIO_MAX_DEPTH  16 /* of blocks in blocks */
-#define SCENARIO_MAX_BRANCH 64 /* of one parallel */
+#define SCENARIO_MAX_BRANCH 64 /* in one parallel */
 #define SCENARIO_MAX_REPEAT 1000000
 #define SCENARIO_MAX_MS	    3600000 /* of one sleep */
 
@@ -27,16 +26,16 @@ struct command_table;
 struct config;
 struct stmt;
 
-/* What a statement may stand in, or after. */
+/* Where a statement is allowed, and what it does to blocks. */
 enum stmt_flags {
 	STMT_TOP = 1,	  /* not inside parallel */
 	STMT_FIRST = 2,	  /* before the first vm */
-	STMT_MACHINE = 4, /* there has to be a machine */
-	STMT_OPENS = 8,	  /* a block */
-	STMT_CLOSES = 16, /* one */
-	STMT_REPLY = 32,  /* there has to be a reply */
+	STMT_MACHINE = 4, /* after a vm */
+	STMT_OPENS = 8,	  /* opens a block */
+	STMT_CLOSES = 16, /* closes a block */
+	STMT_REPLY = 32,  /* after a reply */
 	STMT_DIRECT = 64, /* only expectations between it and the command */
-	STMT_WAITS = 128, /* for an event of the type that the argument names */
+	STMT_WAITS = 128, /* waits for events of the type in its argument */
 };
 
 struct statement {
@@ -46,16 +45,16 @@ struct statement {
 	const char *more;      /* the manual's paragraph; NULL: none */
 	unsigned int min, max; /* arguments */
 	unsigned int flags;
-	/* Look at the arguments. -1 with the reason, and *bad the number of the
-	 * wrong one. NULL: there is nothing to look at. */
+	/* Check the arguments. -1 with the reason, and *bad the number of the
+	 * wrong one. NULL: any will do. */
 	int (*parse)(struct stmt *s, int *bad, struct err *e);
-	/* 0; -1 once branch_fail() has been told why, or all is to end. */
+	/* 0; -1 after branch_fail(), or when cancelled. */
 	int (*run)(struct branch *b, const struct stmt *s);
 };
 
 extern const struct statement statements[];
 extern const unsigned int statements_nr;
-/* The row of those that are commands of the control protocol. */
+/* The row for all commands of the control protocol. */
 extern const struct statement statement_command;
 
 const struct statement *statement_find(const char *name);
@@ -64,13 +63,13 @@ struct stmt {
 	const struct statement *what;
 	unsigned int line;  /* 1, 2, 3 ... */
 	const char *text;   /* the line without blanks around it */
-	char *words;	    /* owned: what argv points into */
+	char *words;	    /* owned: argv points into it */
 	int argc;	    /* without the first word */
 	char **argv;	    /* owned */
 	uint64_t number;    /* sleep, repeat; wait end: the status */
 	enum field_op op;   /* expect */
 	struct config *cfg; /* vm: owned */
-	/* A command: the expectations behind it allow that. */
+	/* A command: what the expectations after it allow. */
 	bool may_fail, may_disagree;
 	struct stmt *body;  /* repeat; parallel and and: this branch */
 	struct stmt *other; /* parallel and and: the next branch */
@@ -79,43 +78,38 @@ struct stmt {
 
 struct scenario {
 	char *path; /* owned */
-	char *name; /* owned: for people */
+	char *name; /* owned: for results */
 	char *buf;  /* owned: the text */
 	struct stmt *first;
 	unsigned int nr; /* statements */
-	bool same;	 /* another one of the list has that name */
+	bool same;	 /* another one in the list has the same name */
 };
 
-/* Who brings the machine that the commands are for. */
+/* The machine that the commands are for. */
 enum scenario_machine {
 	MACHINE_OF_FILE, /* its vm lines */
-	MACHINE_GIVEN,	 /* gpcvm run --scenario: there may be no vm line */
-	MACHINE_RUNNING, /* play --control */
+	MACHINE_GIVEN,	 /* that of gpcvm run --scenario: no vm lines */
+	MACHINE_RUNNING, /* that of play --control */
 };
 
 struct scenario_error {
-	unsigned int line, column; /* 1, 2, 3 ...; 0: of the whole file */
+	unsigned int line, column; /* 1, 2, 3 ...; 0: the whole file */
 	char msg[448];
 };
 
-/* Where one comes from. */
 struct scenario_source {
 	const char *path, *name;
 	enum scenario_machine machine;
-	const struct command_table *commands; /* that it may have */
+	const struct command_table *commands; /* that it may use */
 };
 
-/* Parse @n bytes of @text, which is copied. -1 and the first error; then there
- * is nothing to free. path and name are set, by copies. */
+/* Parse a copy of @n bytes of @text. Returns -1 with the first error and nothing to
+ * free. */
 int scenario_parse(struct scenario *s, const struct scenario_source *from,
 		   const char *text, size_t n, struct scenario_error *e);
-/* The same for the file from->path. */
+/* The same with the file from->path. */
 int scenario_load(struct scenario *s, const struct scenario_source *from,
 		  struct scenario_error *e);
 void scenario_free(struct scenario *s);
-
-/* The number of a type of events that `wait` takes; -1: there is none of that
- * name. */
-int scenario_event_type(const char *name, size_t n);
 
 #endif

@@ -5,21 +5,21 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "base/event.h"
 #include "base/json_path.h"
 #include "base/loop.h"
-#include "play/scenario.h"
 #include "play/scenario_events.h"
 
 #define MAX_EVENTS 65536
-#define LOOK_MS	   100 /* how often a waiter looks whether all is to end */
+#define LOOK_MS	   100 /* how often a waiter looks for a cancellation */
 
-/* ---- what is kept -------------------------------------------------------- */
+/* ---- events ------------------------------------------------------------- */
 
-/* With the lock held. */
-static bool make_room(struct listener *l)
+/* Drop the older half where there are too many. The caller holds the lock. */
+static bool make_event_room(struct listener *l)
 {
 	size_t cap = l->cap ? 2 * l->cap : 64, half = l->nr / 2;
 	struct seen_event *more;
@@ -43,11 +43,12 @@ static bool make_room(struct listener *l)
 	return true;
 }
 
-static void keep_event(struct listener *l, uint64_t seq, int type, char *text)
+/* Takes over @text. */
+static void keep_event(struct listener *l, int type, char *text)
 {
 	pthread_mutex_lock(&l->lock);
-	if (make_room(l)) {
-		l->events[l->nr++] = (struct seen_event){ seq, type, text };
+	if (make_event_room(l)) {
+		l->events[l->nr++] = (struct seen_event){ type, text };
 		text = NULL;
 	} else {
 		l->lost = ENOMEM;
@@ -64,9 +65,9 @@ static void note_lost(struct listener *l, int os_errno)
 	pthread_mutex_unlock(&l->lock);
 }
 
-/* The object that @r has entered, to its end; kept if it is an event of a type
- * that somebody may wait for. */
-static void take_object(struct listener *l, struct json_read *r)
+/* Read the object that @r has entered; keep it if it is a new event of a type that
+ * the scenario waits for. */
+static void read_object(struct listener *l, struct json_read *r)
 {
 	struct json_read text = { 0 };
 	uint64_t seq = 0;
@@ -78,7 +79,7 @@ static void take_object(struct listener *l, struct json_read *r)
 
 		json_read_next(r);
 		if (json_read_is(&key, "event"))
-			type = scenario_event_type(r->text, r->len);
+			type = event_type_find(r->text, r->len);
 		else if (json_read_is(&key, "text"))
 			text = *r;
 		else if (json_read_is(&key, "seq"))
@@ -86,7 +87,10 @@ static void take_object(struct listener *l, struct json_read *r)
 		if (!json_read_skip(r))
 			return;
 	}
-	if (type < 0 || !(l->types & 1U << type) || text.last != JSON_STRING)
+	if (type < 0 || seq <= l->last_seq)
+		return;
+	l->last_seq = seq;
+	if (!(l->types & 1U << type) || text.last != JSON_STRING)
 		return;
 	copy = malloc(3 * text.len + 1);
 	if (!copy) {
@@ -94,11 +98,11 @@ static void take_object(struct listener *l, struct json_read *r)
 		return;
 	}
 	json_read_string(&text, copy, 3 * text.len + 1);
-	keep_event(l, seq, type, copy);
+	keep_event(l, type, copy);
 }
 
-/* A line is an event, or the reply to `log`: an array of them. */
-static void take_line(struct listener *l, const char *line, size_t n)
+/* Read a line: an event, or the reply to `log` with an array of events. */
+static void read_line(struct listener *l, const char *line, size_t n)
 {
 	struct json_read r, top;
 
@@ -116,13 +120,13 @@ static void take_line(struct listener *l, const char *line, size_t n)
 			continue;
 		}
 		while (json_read_next(&r) == JSON_OBJECT)
-			take_object(l, &r);
+			read_object(l, &r);
 		return;
 	}
-	take_object(l, &top);
+	read_object(l, &top);
 }
 
-static void take_lines(struct listener *l)
+static void read_lines(struct listener *l)
 {
 	const char *line;
 	size_t n;
@@ -132,10 +136,10 @@ static void take_lines(struct listener *l)
 		l->link.closed = true;
 	}
 	while ((line = link_line(&l->link, &n)))
-		take_line(l, line, n);
+		read_line(l, line, n);
 }
 
-/* The end is what tells most, and the first lines say what it was about. */
+/* Keep the beginning and the end: the first lines and the last explain most. */
 static void keep_output(struct listener *l, const char *buf, size_t n)
 {
 	const size_t half = EVENTS_OUTPUT / 2;
@@ -157,7 +161,7 @@ static void keep_output(struct listener *l, const char *buf, size_t n)
 	pthread_mutex_unlock(&l->lock);
 }
 
-static void take_output(struct listener *l)
+static void read_output(struct listener *l)
 {
 	char buf[4096];
 	ssize_t n;
@@ -178,7 +182,7 @@ static void take_output(struct listener *l)
 	l->output = -1;
 }
 
-/* ---- the thread ---------------------------------------------------------- */
+/* ---- the thread --------------------------------------------------------- */
 
 void listener_over(struct listener *l)
 {
@@ -203,8 +207,8 @@ static void *listen_on(void *arg)
 
 		poll(p, 3, -1);
 		over = p[0].revents;
-		take_output(l);
-		take_lines(l);
+		read_output(l);
+		read_lines(l);
 		if (l->link.closed || over)
 			listener_over(l);
 	}
@@ -237,97 +241,43 @@ int listener_init(struct listener *l, int output, unsigned int types,
 	return 0;
 }
 
-static bool take_message(void *arg, const struct json_read *value)
+int listener_refused(const struct reply_text *reply, struct err *e)
 {
-	json_read_string(value, arg, sizeof(((struct err *)0)->msg));
-	return false;
+	char why[sizeof(e->msg)];
+
+	reply_string(reply, "error.message", why, sizeof(why));
+	return err_os(e, 0, "refused by the machine: %.320s",
+		      *why ? why : "no reason given");
 }
 
-int listener_refused(const char *line, size_t n, struct err *e)
+/* Send @request and read the events in its reply. */
+static int listener_ask(struct listener *l, const char *request,
+			const struct cancel *c, struct err *e)
 {
-	struct err said = { .msg = "no reason given" };
+	struct reply_text reply;
+	int r = reply_ask(&l->link, request, c, &reply);
 
-	field_each(line, n, "error.message", take_message, said.msg);
-	return err_os(e, 0, "refused by the machine: %.320s", said.msg);
-}
-
-/* What it said before, if anything. */
-static int closed_at_once(struct listener *l, struct err *e)
-{
-	const char *line;
-	size_t n;
-
-	while ((line = link_line(&l->link, &n)))
-		if (link_account(&l->link, line, n) == REPLY_FAILED)
-			return listener_refused(line, n, e);
-	return link_lost(&l->link, e);
-}
-
-static int send_line(struct listener *l, const char *line, struct err *e)
-{
-	struct ctl_request q;
-
-	if (request_line(line, strlen(line), &q, e) != 1)
+	if (r > 0)
 		return -1;
-	return link_send(&l->link, &q) ? closed_at_once(l, e) : 0;
-}
-
-/* Wait for the replies to what was sent. */
-static int take_replies(struct listener *l, const struct halt *h, struct err *e)
-{
-	const char *line;
-	size_t n;
-
-	while (l->link.waiting) {
-		int r = link_wait(&l->link, h->fd);
-
-		if (r > 0)
-			return -1;
-		if (r < 0)
-			return closed_at_once(l, e);
-		while ((line = link_line(&l->link, &n))) {
-			if (link_account(&l->link, line, n) == REPLY_FAILED)
-				return listener_refused(line, n, e);
-			take_line(l, line, n);
-		}
-	}
+	if (r < 0)
+		return link_lost(&l->link, e);
+	if (reply_kind_of(&reply) != REPLY_OK)
+		return listener_refused(&reply, e);
+	read_line(l, reply.text, reply.n);
 	return 0;
 }
 
-static int by_seq(const void *a, const void *b)
-{
-	const struct seen_event *x = a, *y = b;
-
-	return (x->seq > y->seq) - (x->seq < y->seq);
-}
-
-/* The log overlaps with what comes after subscribe. */
-static void put_in_order(struct listener *l)
-{
-	size_t to = 0;
-
-	if (!l->nr)
-		return;
-	qsort(l->events, l->nr, sizeof(*l->events), by_seq);
-	for (size_t i = 1; i < l->nr; i++) {
-		if (l->events[i].seq == l->events[to].seq)
-			free(l->events[i].text);
-		else
-			l->events[++to] = l->events[i];
-	}
-	l->nr = to + 1;
-}
-
 int listener_start(struct listener *l, const char *path, bool backlog,
-		   const struct halt *h, struct err *e)
+		   const struct cancel *c, struct err *e)
 {
 	int r;
 
 	*e = (struct err){ 0 };
-	if (link_open(&l->link, path, 0, e) || send_line(l, "subscribe", e) ||
-	    (backlog && send_line(l, "log 1024", e)) || take_replies(l, h, e))
+	/* In this order no event is missed; last_seq tells those that come twice. */
+	if (link_open(&l->link, path, 0, e) ||
+	    listener_ask(l, "subscribe", c, e) ||
+	    (backlog && listener_ask(l, "log 1024", c, e)))
 		return -1;
-	put_in_order(l);
 	r = pthread_create(&l->thread, NULL, listen_on, l);
 	if (r)
 		return err_os(e, r, "a thread for events");
@@ -342,7 +292,7 @@ void listener_stop(struct listener *l)
 		pthread_join(l->thread, NULL);
 		l->running = false;
 	} else {
-		take_output(l);
+		read_output(l);
 	}
 	listener_over(l);
 }
@@ -362,7 +312,7 @@ void listener_free(struct listener *l)
 	pthread_cond_destroy(&l->more);
 }
 
-/* ---- waiting ------------------------------------------------------------- */
+/* ---- waiting ------------------------------------------------------------ */
 
 size_t listener_place(struct listener *l)
 {
@@ -374,7 +324,7 @@ size_t listener_place(struct listener *l)
 	return n;
 }
 
-/* With the lock held. */
+/* The caller holds the lock. */
 static bool find_event(struct listener *l, int type, const char *text,
 		       size_t *place)
 {
@@ -391,19 +341,15 @@ static bool find_event(struct listener *l, int type, const char *text,
 
 static void wait_a_moment(struct listener *l)
 {
-	struct timespec t;
+	uint64_t until = now_ns() + LOOK_MS * NS_PER_MS;
+	struct timespec t = { .tv_sec = (time_t)(until / NS_PER_SEC),
+			      .tv_nsec = (long)(until % NS_PER_SEC) };
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	t.tv_nsec += LOOK_MS * 1000000L;
-	if (t.tv_nsec >= 1000000000L) {
-		t.tv_nsec -= 1000000000L;
-		t.tv_sec++;
-	}
 	pthread_cond_timedwait(&l->more, &l->lock, &t);
 }
 
 int listener_wait(struct listener *l, int type, const char *text, size_t *place,
-		  const struct halt *h)
+		  const struct cancel *c)
 {
 	int r = 0;
 
@@ -413,7 +359,7 @@ int listener_wait(struct listener *l, int type, const char *text, size_t *place,
 		if (r)
 			break;
 		wait_a_moment(l);
-		if (halt_poll(h, -1, 0) < 0) {
+		if (cancel_poll(c, -1, 0) < 0) {
 			r = -1;
 			break;
 		}

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The host, before the first machine and after the last. */
+/* The host, before the first machine and after the last: leaks and kernel messages. */
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,16 +11,11 @@
 #define PROC	 "/proc"
 #define DEBUGFS	 "/sys/kernel/debug"
 #define TAINT	 PROC "/sys/kernel/tainted"
-#define BACK_NS	 (10 * NS_PER_SEC) /* how long memory may take to come back */
+#define BACK_NS	 (10 * NS_PER_SEC) /* for memory to be freed */
 #define LOOK_MS	 50
 #define MAX_SHOW 40 /* kernel messages */
 
-void host_begin(struct player *p)
-{
-	watch_open(&p->watch);
-}
-
-/* A machine that came and went between two looks is not seen. */
+/* Misses a machine that came and went between two calls. */
 static void look_for_others(struct player *p)
 {
 	pthread_mutex_lock(&p->other_lock);
@@ -51,7 +46,7 @@ void host_count(struct player *p)
 	look_for_others(p);
 }
 
-/* All of the kernel's report, but for what was expected. */
+/* Show the kernel messages that were not expected. */
 static void show_messages(struct player *p)
 {
 	struct watch *w = &p->watch;
@@ -62,8 +57,7 @@ static void show_messages(struct player *p)
 		if (judge_excused(w, i))
 			continue;
 		if (++shown > MAX_SHOW) {
-			branch_note(&p->main, "  and so on: %zu messages",
-				    w->nr);
+			branch_note(&p->main, "  ... (%zu messages)", w->nr);
 			break;
 		}
 		branch_show(&p->main, "kernel", w->messages[i],
@@ -72,16 +66,15 @@ static void show_messages(struct player *p)
 	pthread_mutex_unlock(&w->lock);
 }
 
-static void check_kernel(struct player *p)
+static void check_messages(struct player *p)
 {
 	struct branch *b = &p->main;
 	char why[JUDGE_WHY];
 
 	if (p->watch.kmsg < 0) {
-		branch_note_host(
-			&p->main,
-			"kernel messages: not looked at: /dev/kmsg: %s",
-			strerrordesc_np(p->watch.kmsg_errno));
+		branch_note_host(&p->main,
+				 "kernel messages not checked: /dev/kmsg: %s",
+				 strerrordesc_np(p->watch.kmsg_errno));
 		return;
 	}
 	host_look(p);
@@ -103,7 +96,7 @@ static void check_taint(struct player *p)
 
 	if (!p->watch.has_taint || !watch_read_taint(TAINT, &now)) {
 		branch_note_host(
-			&p->main, "taint: not looked at: " TAINT ": %s",
+			&p->main, "taint not checked: " TAINT ": %s",
 			strerrordesc_np(p->watch.has_taint
 						? errno
 						: p->watch.taint_errno));
@@ -113,8 +106,8 @@ static void check_taint(struct player *p)
 		branch_fail(&p->main, NULL, why);
 }
 
-/* KVM takes its directory away with the VM, which may be a little later than
- * the process that had it. */
+/* KVM removes the directory of a VM with the VM, which may be a little after the
+ * exit of its process. */
 static void check_vms(struct player *p)
 {
 	uint64_t until = now_ns() + BACK_NS;
@@ -128,7 +121,7 @@ static void check_vms(struct player *p)
 		if (left < 0)
 			branch_note_host(
 				&p->main,
-				"VMs after teardown: not looked at: " DEBUGFS
+				"VMs after teardown not checked: " DEBUGFS
 				"/kvm: %s",
 				strerrordesc_np(errno));
 		else if (!judge_vm_gone(left, p->pids[i], why))
@@ -136,8 +129,8 @@ static void check_vms(struct player *p)
 	}
 }
 
-/* Count until it has come back, or for long enough. What is left in the end is
- * counted twice: somebody else's VM that came and went is in one at most. */
+/* Count until all memory is freed, or for BACK_NS. Count a leak twice: the VM of
+ * another process that comes and goes is in at most one count. */
 static void count_again(struct player *p, struct teardown_count *now,
 			struct teardown_found *found)
 {
@@ -153,7 +146,7 @@ static void count_again(struct player *p, struct teardown_count *now,
 			return;
 		last = pages;
 		if (now_ns() > until + BACK_NS)
-			break; /* it changes all the time: not ours */
+			break; /* it keeps changing: not ours */
 		usleep(LOOK_MS * 1000);
 	}
 	*found = (struct teardown_found){ 0 };
@@ -167,7 +160,7 @@ static void check_memory(struct player *p)
 	struct teardown_found found = { 0 };
 
 	if (p->o->control)
-		unknown = "the machine goes on";
+		unknown = "the machine keeps running";
 	else if (!p->memory.known)
 		unknown = p->memory.why;
 	else
@@ -178,9 +171,7 @@ static void check_memory(struct player *p)
 	    teardown_in_doubt(&now, found.unevictable, why, sizeof(why)))
 		unknown = why;
 	if (unknown)
-		branch_note_host(&p->main,
-				 "memory after teardown: not looked at: %s",
-				 unknown);
+		branch_note_host(&p->main, "leak check skipped: %s", unknown);
 	else if (!judge_teardown(&found, why))
 		branch_fail(&p->main, NULL, why);
 }
@@ -192,5 +183,5 @@ void host_judge(struct player *p)
 		check_memory(p);
 	}
 	check_taint(p);
-	check_kernel(p); /* the last: it may tell of the others */
+	check_messages(p); /* last: it may show what the others caused */
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What makes a scenario fail: one function for each way. Each returns true where
- * all is well, and otherwise says why not. None of them asks or changes
- * anything; what it judges was seen before.
+ * The ways in which a scenario fails, a function for each. Each returns true if
+ * all is well, and false with the reason in @why. They judge what was seen
+ * before; they neither ask the machine nor change anything.
  */
 #ifndef GPCVM_SCENARIO_JUDGE_H
 #define GPCVM_SCENARIO_JUDGE_H
@@ -10,53 +10,50 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "play/reply.h"
 #include "play/scenario.h"
-#include "play/teardown.h"
 #include "play/scenario_watch.h"
+#include "play/teardown.h"
 
 #define JUDGE_WHY 512
 
-struct reply_text {
-	const char *text; /* NULL: there was none */
-	size_t n;
-};
-
-/* A reply that is a failure, unless an expect-error follows. */
+/* The reply is a failure, and no expect-error follows. */
 bool judge_reply(const struct reply_text *r, bool may_fail,
 		 char why[static JUDGE_WHY]);
-/* A reply with a member "disagreement", unless that is expected. */
+/* The reply has a "disagreement", and no expect-disagreement follows. */
 bool judge_agreement(const struct reply_text *r, bool may_disagree,
 		     char why[static JUDGE_WHY]);
-/* expect: the field is there, and compares. */
+/* expect: a field is missing or does not compare. */
 bool judge_expect(const struct reply_text *r, const char *path,
 		  enum field_op op, const char *want,
 		  char why[static JUDGE_WHY]);
-/* expect-error: a failure of that kind, or with that errno. */
+/* expect-error: the command succeeded, or has neither that kind nor that errno. */
 bool judge_error(const struct reply_text *r, const char *want,
 		 char why[static JUDGE_WHY]);
-/* expect-disagreement; @text may be NULL. */
+/* expect-disagreement: none, or none with @text, which may be NULL. */
 bool judge_disagreement(const struct reply_text *r, const char *text,
 			char why[static JUDGE_WHY]);
-/* The exit status of a machine. */
+/* The exit status of a machine is not @want. */
 bool judge_exit(int status, int want, char why[static JUDGE_WHY]);
-/* Did a kernel message end the command, and not what the command waited for? */
+/* Returns true if the reply says that a kernel message ended the command, which
+ * waited for something else. */
 bool judge_ended_by_kernel(const struct reply_text *r);
-/* A kernel message that no expect-kernel has named; w->lock is not held.
- * @ended: it ended a command. @other: the pid of another process that had a VM
- * as well, or "": whose VM the message is about is not known then. */
+/* A kernel message that matches no expect-kernel; takes w->lock. @ended: it ended
+ * a command. @other: the pid of another process that had a VM, which the message
+ * may be about, or "". */
 bool judge_kernel(struct watch *w, bool ended, const char *other,
 		  char why[static JUDGE_WHY]);
-/* Is message @i one that was expected? w->lock is held. */
+/* Returns true if message @i was expected. The caller holds w->lock. */
 bool judge_excused(const struct watch *w, size_t i);
 /* A taint that was not there before. */
 bool judge_taint(unsigned long before, unsigned long after,
 		 char why[static JUDGE_WHY]);
-/* expect-fail: it @failed, and @reason has @text in it. */
+/* expect-fail: it passed, or @text is not in the @reason. */
 bool judge_failure(bool failed, const char *reason, const char *text,
 		   char why[static JUDGE_WHY]);
-/* Memory that has not come back. */
+/* Leaked memory. */
 bool judge_teardown(const struct teardown_found *f, char why[static JUDGE_WHY]);
-/* KVM still has the VM of a process that is gone. */
+/* KVM still has the VM of process @pid, which has exited. */
 bool judge_vm_gone(bool left, pid_t pid, char why[static JUDGE_WHY]);
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A scenario from its file. */
+/* Read a scenario from its file. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -12,10 +12,10 @@
 
 #include "play/scenario.h"
 
-#define WRITER_MS 5000 /* for a FIFO to be opened by who writes to it */
+#define WRITER_MS 5000 /* for a writer to open a FIFO */
 
-/* No text so far. A FIFO may not have been opened by a writer yet: wait for one
- * a little, and for its text as long as it takes. False: there is none. */
+/* Wait for text. A FIFO may have no writer yet: wait for one for WRITER_MS, and then
+ * for its text without limit. Returns false if there is no more. */
 static bool wait_for_text(int fd, bool no_writer)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
@@ -32,7 +32,7 @@ static bool wait_for_text(int fd, bool no_writer)
 
 static char *read_text(int fd, size_t *n)
 {
-	/* One byte more than is allowed, so that more is seen to be. */
+	/* One byte more than allowed, to detect a text that is too long. */
 	char *buf;
 	ssize_t got = 1;
 
@@ -60,11 +60,11 @@ static char *read_text(int fd, size_t *n)
 	return buf;
 }
 
-static int cannot(struct scenario_error *e, const char *what, int en)
+static int load_fail(struct scenario_error *e, const char *what, int en)
 {
 	*e = (struct scenario_error){ 0 };
-	snprintf(e->msg, sizeof(e->msg), "it cannot be %s: %s", what,
-		 en == ENXIO ? "nobody writes to this FIFO"
+	snprintf(e->msg, sizeof(e->msg), "cannot be %s: %s", what,
+		 en == ENXIO ? "no process writes to this FIFO"
 			     : strerrordesc_np(en));
 	return -1;
 }
@@ -72,7 +72,7 @@ static int cannot(struct scenario_error *e, const char *what, int en)
 int scenario_load(struct scenario *s, const struct scenario_source *from,
 		  struct scenario_error *e)
 {
-	/* Opening a FIFO would wait for a writer, a terminal's line for a call. */
+	/* Without O_NONBLOCK a FIFO waits for a writer, a modem line for a call. */
 	int fd = open(from->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	size_t n;
 	char *text;
@@ -80,10 +80,10 @@ int scenario_load(struct scenario *s, const struct scenario_source *from,
 
 	*s = (struct scenario){ 0 };
 	if (fd < 0)
-		return cannot(e, "opened", errno);
+		return load_fail(e, "opened", errno);
 	text = read_text(fd, &n);
 	if (!text) {
-		r = cannot(e, "read", errno);
+		r = load_fail(e, "read", errno);
 		close(fd);
 		return r;
 	}

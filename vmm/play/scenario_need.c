@@ -19,7 +19,8 @@ static bool is_row(const char *name)
 	return false;
 }
 
-/* "6", "6.18", "6.18.3-foo": the first two. */
+/* Parse the first two numbers of "6", "6.18" or "6.18.3-foo"; with @all, nothing may
+ * follow. */
 static bool parse_version(const char *s, unsigned int v[2], bool all)
 {
 	char *end;
@@ -51,7 +52,7 @@ static int parse_compared(const char *word, const char *op, struct need *n,
 	if (field_parse_op(text, &n->op, NULL))
 		return err_usage(e,
 				 "need: \"%.64s\": expected one of = != < <= "
-				 "> >= behind \"%.*s\"",
+				 "> >= after \"%.*s\"",
 				 word, (int)name, word);
 	if (name == 6 && !memcmp(word, "kernel", name)) {
 		n->what = NEED_KERNEL;
@@ -59,7 +60,7 @@ static int parse_compared(const char *word, const char *op, struct need *n,
 			return 0;
 		return err_usage(e,
 				 "need: \"%.64s\": expected a version like "
-				 "6.18 behind kernel%s",
+				 "6.18 after kernel%s",
 				 word, text);
 	}
 	if (name != 4 || memcmp(word, "cpus", name) != 0)
@@ -70,7 +71,7 @@ static int parse_compared(const char *word, const char *op, struct need *n,
 	n->what = NEED_CPUS;
 	if (num_parse_range(op + len, "cpus", 0, 1000000, &cpus, NULL))
 		return err_usage(e,
-				 "need: \"%.64s\": expected a number behind "
+				 "need: \"%.64s\": expected a number after "
 				 "cpus%s",
 				 word, text);
 	n->version[0] = (unsigned int)cpus;
@@ -94,7 +95,7 @@ int need_parse(const char *word, struct need *n, struct err *e)
 		return 0;
 	return err_usage(e,
 			 "need: gpcvm probe has no row \"%.64s\": expected "
-			 "one of its rows, not:ROW, kernel>=X.Y or cpus>=N",
+			 "ROW, not:ROW, kernel>=X.Y or cpus>=N",
 			 row);
 }
 
@@ -107,9 +108,9 @@ static bool row_holds(const struct need *n, const struct need_host *h,
 	if (yes == (n->what == NEED_ROW))
 		return true;
 	if (yes)
-		snprintf(why, 400, "%s is there: %s", n->row, r->value);
+		snprintf(why, 400, "has %s: %s", n->row, r->value);
 	else if (!r)
-		snprintf(why, 400, "%s: not looked at", n->row);
+		snprintf(why, 400, "%s: not probed", n->row);
 	else
 		snprintf(why, 400, "no %s: %s%s%s", n->row, r->value,
 			 *r->detail ? ": " : "", r->detail);
@@ -124,15 +125,15 @@ bool need_holds(const struct need *n, const struct need_host *h,
 	switch (n->what) {
 	case NEED_KERNEL:
 		parse_version(h->release, v, false);
-		snprintf(why, 400, "the kernel is %s, needed is %s %u.%u",
-			 h->release, field_op_name(n->op), n->version[0],
-			 n->version[1]);
+		snprintf(why, 400, "needs kernel %s %u.%u, got %s",
+			 field_op_name(n->op), n->version[0], n->version[1],
+			 h->release);
 		return field_numbers_hold((long)v[0] * 100000 + v[1], n->op,
 					  (long)n->version[0] * 100000 +
 						  n->version[1]);
 	case NEED_CPUS:
-		snprintf(why, 400, "there are %u CPUs, needed are %s %u",
-			 h->cpus, field_op_name(n->op), n->version[0]);
+		snprintf(why, 400, "needs CPUs %s %u, got %u",
+			 field_op_name(n->op), n->version[0], h->cpus);
 		return field_numbers_hold(h->cpus, n->op, n->version[0]);
 	default:
 		return row_holds(n, h, why);

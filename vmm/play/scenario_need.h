@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What a scenario needs of the host, and whether it is there. */
+/* What a scenario needs of the host. */
 #ifndef GPCVM_SCENARIO_NEED_H
 #define GPCVM_SCENARIO_NEED_H
 
@@ -16,16 +16,15 @@ struct need {
 	unsigned int version[2];
 };
 
-/* What there is. */
 struct need_host {
 	const struct probe *probe;
 	const char *release; /* "6.18.44-..." */
 	unsigned int cpus;
 };
 
-/* One word of a need line. -1 with a usage error that says what is expected. */
+/* Parse a word of a need line. Returns -1 with a usage error. */
 int need_parse(const char *word, struct need *n, struct err *e);
-/* Is it there? Where not, @why is the reason. */
+/* Returns true if the host has it, and false with the reason in @why. */
 bool need_holds(const struct need *n, const struct need_host *h,
 		char why[static 400]);
 

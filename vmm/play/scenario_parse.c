@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* From the text of a scenario to its statements. */
+/* Parse the text of a scenario into statements. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,14 +10,14 @@
 #include "config/config.h"
 #include "play/scenario.h"
 
-/* A block that is open, or the file. */
+/* An open block, or the file. */
 struct frame {
 	struct stmt *block;  /* NULL: the file */
-	struct stmt **tail;  /* where the next statement goes */
+	struct stmt **tail;  /* the place of the next statement */
 	struct stmt *direct; /* the command, as long as only expects follow */
 	unsigned int branches;
-	bool parallel; /* this or one around it is */
-	bool reply;    /* a command came before */
+	bool parallel; /* this block or one around it */
+	bool reply;    /* there was a command */
 };
 
 struct parser {
@@ -26,15 +26,15 @@ struct parser {
 	const struct scenario_source *from;
 	struct frame frames[SCENARIO_MAX_DEPTH + 1];
 	unsigned int depth;
-	bool vm; /* one was seen */
-	/* The line that is being looked at. */
+	bool vm; /* there was a vm line */
+	/* The current line. */
 	unsigned int line;
 	const char *text;
 	struct stmt *now;
-	char *word; /* its first */
+	char *word; /* its first word */
 };
 
-/* How many characters are before byte @at. */
+/* Returns the column of byte @at. */
 static unsigned int column_of(const char *text, size_t at)
 {
 	unsigned int n = 1;
@@ -44,22 +44,23 @@ static unsigned int column_of(const char *text, size_t at)
 	return n;
 }
 
-static int wrong_at(struct parser *p, size_t at, const char *fmt, ...)
+static int refuse_at(struct parser *p, size_t at, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-static int wrong_at(struct parser *p, size_t at, const char *fmt, ...)
+/* Fill p->e with an error at byte @at of the line, if there is a line. Returns -1. */
+static int refuse_at(struct parser *p, size_t at, const char *fmt, ...)
 {
 	va_list ap;
 
 	p->e->line = p->line;
-	p->e->column = column_of(p->text, at);
+	p->e->column = p->line ? column_of(p->text, at) : 0;
 	va_start(ap, fmt);
 	vsnprintf(p->e->msg, sizeof(p->e->msg), fmt, ap);
 	va_end(ap);
 	return -1;
 }
 
-/* Where word @i of the line begins, its quote with it; 0 is the first. */
+/* Returns the offset of word @i of the line, or of its quote; 0 is the first. */
 static size_t word_at(const struct parser *p, int i)
 {
 	const char *w = i > 0 && i <= p->now->argc ? p->now->argv[i - 1]
@@ -69,9 +70,9 @@ static size_t word_at(const struct parser *p, int i)
 	return at && p->text[at - 1] == '"' ? at - 1 : at;
 }
 
-#define wrong_word(p, i, ...) wrong_at(p, word_at(p, i), __VA_ARGS__)
+#define refuse_word(p, i, ...) refuse_at(p, word_at(p, i), __VA_ARGS__)
 
-/* ---- one line ------------------------------------------------------------ */
+/* ---- one line ----------------------------------------------------------- */
 
 static void names_of_statements(char *buf, size_t size)
 {
@@ -83,24 +84,23 @@ static void names_of_statements(char *buf, size_t size)
 				      statements[i].name);
 }
 
-static int check_count(struct parser *p, const char *args, unsigned int min,
+static int check_arity(struct parser *p, const char *args, unsigned int min,
 		       unsigned int max)
 {
 	unsigned int n = (unsigned int)p->now->argc;
 
 	if (n < min)
-		return wrong_at(p, strlen(p->text),
-				"%s: %u arguments are too few: expected %s %s",
-				p->word, n, p->word, args);
+		return refuse_at(p, strlen(p->text),
+				 "%s: missing argument: expected %s %s",
+				 p->word, p->word, args);
 	if (n > max)
-		return wrong_word(p, (int)max + 1,
-				  "%s: %u arguments are too many: expected "
-				  "%s%s%s",
-				  p->word, n, p->word, *args ? " " : "", args);
+		return refuse_word(p, (int)max + 1,
+				   "%s: too many arguments: expected %s%s%s",
+				   p->word, p->word, *args ? " " : "", args);
 	return 0;
 }
 
-/* What the first word is: a statement, or a command. */
+/* Find the statement or command that the first word names. */
 static int find_row(struct parser *p)
 {
 	const struct statement *st = statement_find(p->word);
@@ -110,20 +110,20 @@ static int find_row(struct parser *p)
 
 	if (st) {
 		p->now->what = st;
-		return check_count(p, st->args, st->min, st->max);
+		return check_arity(p, st->args, st->min, st->max);
 	}
 	if (c) {
 		p->now->what = &statement_command;
-		return check_count(p, c->args, c->min, c->max);
+		return check_arity(p, c->args, c->min, c->max);
 	}
 	names_of_statements(names, sizeof(names));
-	return wrong_word(p, 0,
-			  "no statement or command \"%.64s\": expected %s, or "
-			  "one of gpcvm-control(7)",
-			  p->word, names);
+	return refuse_word(p, 0,
+			   "unknown statement or command \"%.64s\": expected "
+			   "%s, or a command of gpcvm-control(7)",
+			   p->word, names);
 }
 
-static int split(struct parser *p)
+static int split_line(struct parser *p)
 {
 	char *words[LINE_MAX_WORDS];
 	struct stmt *s = p->now;
@@ -133,68 +133,67 @@ static int split(struct parser *p)
 
 	s->words = strdup(p->text);
 	if (!s->words)
-		return wrong_at(p, 0, "out of memory");
+		return refuse_at(p, 0, "out of memory");
 	n = text_split_at(s->words, words, &bad, &e);
 	if (n < 0)
-		return wrong_at(p, bad, "%s", e.msg);
+		return refuse_at(p, bad, "%s", e.msg);
 	p->word = words[0];
 	s->argc = n - 1;
-	/* One more, for those who want a NULL behind the last. */
+	/* One more: argv ends with a NULL. */
 	s->argv = calloc((size_t)n, sizeof(*s->argv));
 	if (!s->argv)
-		return wrong_at(p, 0, "out of memory");
+		return refuse_at(p, 0, "out of memory");
 	memcpy(s->argv, words + 1, (size_t)(n - 1) * sizeof(*words));
 	return 0;
 }
 
-/* ---- where it may stand -------------------------------------------------- */
+/* ---- where it is allowed ------------------------------------------------ */
 
 static int check_machine(struct parser *p, unsigned int flags)
 {
 	bool is_vm = !strcmp(p->word, "vm");
 
 	if (is_vm && p->from->machine == MACHINE_GIVEN)
-		return wrong_word(p, 0,
-				  "vm: the machine is the one of gpcvm run "
-				  "--scenario: expected no vm line");
+		return refuse_word(p, 0,
+				   "vm: expected no vm line, as gpcvm run "
+				   "--scenario starts the machine");
 	if (flags & STMT_FIRST && p->vm)
-		return wrong_word(p, 0, "%s: expected before the first vm",
-				  p->word);
+		return refuse_word(p, 0, "%s: expected before the first vm",
+				   p->word);
 	if (flags & STMT_MACHINE && !p->vm &&
 	    p->from->machine == MACHINE_OF_FILE)
-		return wrong_word(p, 0,
-				  "%s: there is no machine yet: expected a vm "
-				  "line before it",
-				  p->word);
+		return refuse_word(p, 0, "%s: expected a vm line before it",
+				   p->word);
 	p->vm |= is_vm;
 	return 0;
 }
 
-static int check_place(struct parser *p)
+static int check_position(struct parser *p)
 {
 	unsigned int flags = p->now->what->flags;
 	const struct frame *f = &p->frames[p->depth];
 
 	if (flags & STMT_TOP && f->parallel)
-		return wrong_word(
+		return refuse_word(
 			p, 0,
-			"%s inside parallel: expected a command, an "
-			"expectation, wait, sleep, repeat, and or end",
+			"%s: not allowed inside parallel: expected a command, "
+			"an expectation, wait, sleep, repeat, and or end",
 			p->word);
 	if (flags & STMT_REPLY && !f->reply)
-		return wrong_word(p, 0,
-				  "%s: there is no reply yet: expected a "
-				  "command before it",
-				  p->word);
+		return refuse_word(
+			p, 0,
+			"%s: no reply yet: expected a command before "
+			"it",
+			p->word);
 	if (flags & STMT_DIRECT && !f->direct)
-		return wrong_word(p, 0,
-				  "%s: expected directly after a command and "
-				  "its other expectations",
-				  p->word);
+		return refuse_word(p, 0,
+				   "%s: expected directly after a command or "
+				   "its other expectations",
+				   p->word);
 	return check_machine(p, flags);
 }
 
-/* ---- blocks -------------------------------------------------------------- */
+/* ---- blocks ------------------------------------------------------------- */
 
 static int open_block(struct parser *p)
 {
@@ -202,8 +201,8 @@ static int open_block(struct parser *p)
 	bool parallel = !strcmp(p->word, "parallel");
 
 	if (p->depth == SCENARIO_MAX_DEPTH)
-		return wrong_word(p, 0, "%s: more than %d blocks in each other",
-				  p->word, SCENARIO_MAX_DEPTH);
+		return refuse_word(p, 0, "%s: more than %d nested blocks",
+				   p->word, SCENARIO_MAX_DEPTH);
 	p->frames[++p->depth] = (struct frame){
 		.block = p->now,
 		.tail = &p->now->body,
@@ -214,18 +213,18 @@ static int open_block(struct parser *p)
 	return 0;
 }
 
-/* `and`: the block goes on with the next branch. */
+/* and: continue the block with the next branch. */
 static int next_branch(struct parser *p)
 {
 	struct frame *f = &p->frames[p->depth];
 
 	if (!f->block || !strcmp(f->block->what->name, "repeat"))
-		return wrong_word(p, 0,
-				  "and: expected inside parallel, "
-				  "between its branches");
+		return refuse_word(p, 0,
+				   "and: expected inside parallel, between "
+				   "its branches");
 	if (++f->branches > SCENARIO_MAX_BRANCH)
-		return wrong_word(p, 0, "and: more than %d branches",
-				  SCENARIO_MAX_BRANCH);
+		return refuse_word(p, 0, "and: more than %d branches",
+				   SCENARIO_MAX_BRANCH);
 	f->block->other = p->now;
 	f->block = p->now;
 	f->tail = &p->now->body;
@@ -234,19 +233,17 @@ static int next_branch(struct parser *p)
 	return 0;
 }
 
-/* The statement itself is not kept: it says nothing more. */
+/* end: the statement itself is not kept. */
 static int close_block(struct parser *p)
 {
 	struct frame *f = &p->frames[p->depth];
 	bool repeat;
 
 	if (!f->block)
-		return wrong_word(p, 0,
-				  "end: no repeat or parallel is open: "
-				  "expected a statement or a command");
+		return refuse_word(p, 0, "end: no repeat or parallel is open");
 	repeat = !strcmp(f->block->what->name, "repeat");
 	p->depth--;
-	/* The last reply of a branch was on its own connection. */
+	/* The last reply of a branch came on its own connection. */
 	f[-1].reply = repeat && f->reply;
 	f[-1].direct = NULL;
 	return 0;
@@ -260,9 +257,8 @@ static void free_stmt(struct stmt *s)
 	free(s);
 }
 
-/* Put it where it belongs; a row of the table that neither opens nor closes is
- * the next in its list. */
-static int place(struct parser *p)
+/* Add the statement to its list, or to its block. */
+static int place_stmt(struct parser *p)
 {
 	struct frame *f = &p->frames[p->depth];
 	struct stmt *s = p->now;
@@ -293,7 +289,7 @@ static int place(struct parser *p)
 	return 0;
 }
 
-/* What an expectation allows the command before it. */
+/* Note what an expectation allows the command before it. */
 static void note_expected(struct parser *p)
 {
 	struct stmt *cmd = p->frames[p->depth].direct;
@@ -306,34 +302,32 @@ static void note_expected(struct parser *p)
 		cmd->may_disagree = true;
 }
 
-/* ---- the file ------------------------------------------------------------ */
+/* ---- the file ----------------------------------------------------------- */
 
 static int parse_statement(struct parser *p)
 {
 	int bad = 0;
 	struct err e = { 0 };
 
-	if (split(p) || find_row(p) || check_place(p))
+	if (split_line(p) || find_row(p) || check_position(p))
 		return -1;
 	if (p->now->what->parse && p->now->what->parse(p->now, &bad, &e))
-		return wrong_word(p, bad, "%s", e.msg);
+		return refuse_word(p, bad, "%s", e.msg);
 	note_expected(p);
 	return 0;
 }
 
-/* @text: a line that is terminated, and neither empty nor a comment. */
+/* p->text: a terminated line that is neither empty nor a comment. */
 static int parse_line(struct parser *p)
 {
 	struct stmt *s;
 
 	if (++p->s->nr > SCENARIO_MAX_STMTS)
-		return wrong_at(p, 0,
-				"more than %d statements: expected the "
-				"end of the file",
-				SCENARIO_MAX_STMTS);
+		return refuse_at(p, 0, "more than %d statements",
+				 SCENARIO_MAX_STMTS);
 	s = calloc(1, sizeof(*s));
 	if (!s)
-		return wrong_at(p, 0, "out of memory");
+		return refuse_at(p, 0, "out of memory");
 	p->now = s;
 	s->line = p->line;
 	s->text = p->text + strspn(p->text, " \t");
@@ -341,8 +335,8 @@ static int parse_line(struct parser *p)
 		free_stmt(s);
 		return -1;
 	}
-	if (place(p)) {
-		/* In the tree already where it opens a block too many. */
+	if (place_stmt(p)) {
+		/* A block too many is in the tree already. */
 		if (!(s->what->flags & STMT_OPENS) ||
 		    s->what->flags & STMT_CLOSES)
 			free_stmt(s);
@@ -351,24 +345,22 @@ static int parse_line(struct parser *p)
 	return 0;
 }
 
-static int check_bytes(struct parser *p, size_t n)
+static int check_text(struct parser *p, size_t n)
 {
 	const char *nul = memchr(p->text, 0, n);
 
 	if (n > LINE_MAX_BYTES)
-		return wrong_at(p, LINE_MAX_BYTES,
-				"the line has %zu bytes: expected at most %d",
-				n, LINE_MAX_BYTES);
+		return refuse_at(p, LINE_MAX_BYTES,
+				 "line of %zu bytes: expected at most %d", n,
+				 LINE_MAX_BYTES);
 	if (nul)
-		return wrong_at(p, (size_t)(nul - p->text),
-				"a NUL byte: expected text");
+		return refuse_at(p, (size_t)(nul - p->text),
+				 "NUL byte: expected text");
 	for (size_t i = 0, len; i < n; i += len) {
 		len = utf8_len(p->text + i, n - i);
 		if (!len)
-			return wrong_at(p, i,
-					"byte 0x%02x is not UTF-8: "
-					"expected text in UTF-8",
-					(unsigned char)p->text[i]);
+			return refuse_at(p, i, "byte 0x%02x: expected UTF-8",
+					 (unsigned char)p->text[i]);
 	}
 	return 0;
 }
@@ -384,13 +376,13 @@ static int parse_lines(struct parser *p, size_t n)
 
 		p->line++;
 		p->text = line;
-		if (check_bytes(p, len))
+		if (check_text(p, len))
 			return -1;
 		if (len && line[len - 1] == '\r')
 			len--;
 		while (len && (line[len - 1] == ' ' || line[len - 1] == '\t'))
 			len--;
-		line[len] = 0; /* there is one byte more than the text has */
+		line[len] = 0; /* the copy has a byte after the text */
 		blanks = strspn(line, " \t");
 		if (line[blanks] && line[blanks] != '#' && parse_line(p))
 			return -1;
@@ -411,17 +403,17 @@ static int check_closed(struct parser *p)
 		line--;
 	p->line = s->line;
 	p->text = line;
-	return wrong_at(p, (size_t)(s->text - line),
-			"%s: it is not closed: expected end before the end of "
-			"the file",
-			s->what->name);
+	return refuse_at(p, (size_t)(s->text - line),
+			 "%s: not closed: expected end before the end of the "
+			 "file",
+			 s->what->name);
 }
 
-static int alloc(struct scenario *s, const char *path, const char *name,
-		 const char *text, size_t n)
+static int copy_source(struct scenario *s, const struct scenario_source *from,
+		       const char *text, size_t n)
 {
-	*s = (struct scenario){ .path = strdup(path),
-				.name = strdup(name),
+	*s = (struct scenario){ .path = strdup(from->path),
+				.name = strdup(from->name),
 				.buf = malloc(n + 1) };
 	if (!s->path || !s->name || !s->buf)
 		return -1;
@@ -430,37 +422,20 @@ static int alloc(struct scenario *s, const char *path, const char *name,
 	return 0;
 }
 
-static int whole_file(struct scenario_error *e, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
-
-static int whole_file(struct scenario_error *e, const char *fmt, ...)
-{
-	va_list ap;
-
-	*e = (struct scenario_error){ 0 };
-	va_start(ap, fmt);
-	vsnprintf(e->msg, sizeof(e->msg), fmt, ap);
-	va_end(ap);
-	return -1;
-}
-
 int scenario_parse(struct scenario *s, const struct scenario_source *from,
 		   const char *text, size_t n, struct scenario_error *e)
 {
 	struct parser p = { .s = s, .e = e, .from = from };
 	int r;
 
-	if (alloc(s, from->path, from->name, text, n))
-		r = whole_file(e, "out of memory");
+	p.frames[0].tail = &s->first;
+	if (copy_source(s, from, text, n))
+		r = refuse_at(&p, 0, "out of memory");
 	else if (n > SCENARIO_MAX_BYTES)
-		r = whole_file(e,
-			       "it has more than %d bytes: expected a "
-			       "scenario",
-			       SCENARIO_MAX_BYTES);
-	else {
-		p.frames[0].tail = &s->first;
+		r = refuse_at(&p, 0, "expected a scenario of at most %d bytes",
+			      SCENARIO_MAX_BYTES);
+	else
 		r = parse_lines(&p, n) || check_closed(&p) ? -1 : 0;
-	}
 	if (r)
 		scenario_free(s);
 	return r;

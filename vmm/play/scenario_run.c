@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The statements that talk to the machine. */
+/* Statements: commands, expectations, waiting, and blocks of them. */
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/event.h"
 #include "base/clock.h"
 #include "base/json_path.h"
 #include "play/scenario_player.h"
@@ -12,8 +13,8 @@ int run_list(struct branch *b, const struct stmt *s)
 {
 	for (; s; s = s->next) {
 		b->at = s;
-		/* A loop of expectations asks nobody else. */
-		if (halt_poll(&b->p->halt, -1, 0) < 0)
+		/* Expectations in a loop would not notice otherwise. */
+		if (cancel_poll(&b->p->cancel, -1, 0) < 0)
 			return -1;
 		if (s->what->run(b, s))
 			return -1;
@@ -21,30 +22,32 @@ int run_list(struct branch *b, const struct stmt *s)
 	return 0;
 }
 
-/* ---- a command, and its reply -------------------------------------------- */
+/* ---- a command, and its reply ------------------------------------------- */
 
-/* Take the reply; events are for those who subscribe. */
-static int wait_reply(struct branch *b, const struct stmt *s)
+/* Free the last reply. */
+static void forget_reply(struct branch *b)
 {
-	struct ctl_link *l = &b->link;
-	const char *line;
-	size_t n;
+	free((char *)b->reply.text);
+	b->reply = (struct reply_text){ 0 };
+}
 
-	while (l->waiting) {
-		int r = link_wait(l, b->p->halt.fd);
+/* Send the command; its reply becomes the last one. */
+static int ask_machine(struct branch *b, const struct stmt *s)
+{
+	struct reply_text reply;
+	int r;
 
-		if (r > 0)
-			return -1;
-		if (r < 0)
-			return branch_lost(b, s);
-		line = link_line(l, &n);
-		if (!line || link_account(l, line, n) == REPLY_EVENT)
-			continue;
-		b->reply.text = strndup(line, n);
-		b->reply.n = n;
-		if (!b->reply.text)
-			return branch_fail(b, s, "out of memory for the reply");
-	}
+	forget_reply(b);
+	b->asked = s;
+	if (branch_connect(b, s))
+		return -1;
+	r = reply_ask(&b->link, s->text, &b->p->cancel, &reply);
+	if (r)
+		return r > 0 ? -1 : branch_lost(b, s);
+	b->reply.text = strndup(reply.text, reply.n);
+	b->reply.n = reply.n;
+	if (!b->reply.text)
+		return branch_fail(b, s, "out of memory for the reply");
 	return 0;
 }
 
@@ -60,7 +63,7 @@ static bool add_verdict(void *arg, const struct json_read *value)
 	return true;
 }
 
-/* Where the kernel ended the command, the rest follows from that. */
+/* If a kernel message ended the command, that is the first cause. */
 static int fail_with_reply(struct branch *b, const struct stmt *s,
 			   const char *why)
 {
@@ -77,7 +80,14 @@ static int fail_with_reply(struct branch *b, const struct stmt *s,
 	return -1;
 }
 
-/* Whether that was expected is known at the end only. */
+static int require(struct branch *b, const struct stmt *s, bool holds,
+		   const char *why)
+{
+	return holds ? 0 : fail_with_reply(b, s, why);
+}
+
+/* Keep the reply of the first command that a kernel message ended: whether the
+ * message was expected is known at the end of the scenario. */
 static int keep_ended(struct branch *b, const struct stmt *s)
 {
 	if (b->ended || !judge_ended_by_kernel(&b->reply))
@@ -91,60 +101,47 @@ static int keep_ended(struct branch *b, const struct stmt *s)
 int run_command(struct branch *b, const struct stmt *s)
 {
 	char why[JUDGE_WHY];
-	struct ctl_request q;
-	struct err e;
 
-	free((char *)b->reply.text);
-	b->reply = (struct reply_text){ 0 };
-	b->asked = s;
-	if (branch_connect(b, s))
-		return -1;
-	if (request_line(s->text, strlen(s->text), &q, &e) != 1)
-		return branch_fail(b, s, e.msg);
-	if (link_send(&b->link, &q))
-		return branch_lost(b, s);
-	if (wait_reply(b, s))
+	if (ask_machine(b, s))
 		return -1;
 	host_look(b->p);
 	if (keep_ended(b, s))
-		return branch_fail(b, s, "out of memory for its reply");
+		return branch_fail(b, s, "out of memory for the reply");
 	field_each_named(b->reply.text, b->reply.n, "verdict", add_verdict,
 			 &b->verdicts);
 	if (b->verdicts.failed)
-		return branch_fail(b, s, "out of memory for its verdicts");
-	if (!judge_reply(&b->reply, s->may_fail, why) ||
-	    !judge_agreement(&b->reply, s->may_disagree, why))
-		return fail_with_reply(b, s, why);
-	return 0;
+		return branch_fail(b, s, "out of memory for the verdicts");
+	return require(b, s,
+		       judge_reply(&b->reply, s->may_fail, why) &&
+			       judge_agreement(&b->reply, s->may_disagree, why),
+		       why);
 }
 
-/* ---- expectations -------------------------------------------------------- */
+/* ---- expectations ------------------------------------------------------- */
 
 int run_expect(struct branch *b, const struct stmt *s)
 {
 	char why[JUDGE_WHY];
 
-	if (judge_expect(&b->reply, s->argv[0], s->op, s->argv[2], why))
-		return 0;
-	return fail_with_reply(b, s, why);
+	return require(b, s,
+		       judge_expect(&b->reply, s->argv[0], s->op, s->argv[2],
+				    why),
+		       why);
 }
 
 int run_expect_error(struct branch *b, const struct stmt *s)
 {
 	char why[JUDGE_WHY];
 
-	if (judge_error(&b->reply, s->argv[0], why))
-		return 0;
-	return fail_with_reply(b, s, why);
+	return require(b, s, judge_error(&b->reply, s->argv[0], why), why);
 }
 
 int run_expect_disagreement(struct branch *b, const struct stmt *s)
 {
 	char why[JUDGE_WHY];
 
-	if (judge_disagreement(&b->reply, s->argc ? s->argv[0] : NULL, why))
-		return 0;
-	return fail_with_reply(b, s, why);
+	return require(b, s, judge_disagreement(&b->reply, s->argv[0], why),
+		       why);
 }
 
 int run_expect_kernel(struct branch *b, const struct stmt *s)
@@ -154,15 +151,14 @@ int run_expect_kernel(struct branch *b, const struct stmt *s)
 
 	if (p->watch.kmsg < 0)
 		return branch_fail(b, s,
-				   "the kernel's messages cannot be read "
-				   "here: say so with need kmsg");
+				   "kernel messages cannot be read here; to "
+				   "skip the scenario, add: need kmsg");
 	while (!watch_expect(&p->watch, s->argv[0])) {
 		if (now_ns() > until)
 			return branch_fail(b, s,
-					   "the kernel has written no "
-					   "such message");
-		/* A new message makes it readable. */
-		if (halt_poll(&p->halt, p->watch.kmsg, 100) < 0)
+					   "the kernel wrote no such message");
+		/* Readable when there is a new message. */
+		if (cancel_poll(&p->cancel, p->watch.kmsg, 100) < 0)
 			return -1;
 	}
 	return 0;
@@ -171,31 +167,32 @@ int run_expect_kernel(struct branch *b, const struct stmt *s)
 int run_expect_fail(struct branch *b, const struct stmt *s)
 {
 	if (b->p->must_fail)
-		return branch_fail(b, s, "there is an expect-fail before");
+		return branch_fail(b, s, "there is another expect-fail before");
 	b->p->must_fail = s;
 	return 0;
 }
 
-/* ---- time ---------------------------------------------------------------- */
+/* ---- time --------------------------------------------------------------- */
 
-static int wait_end(struct branch *b, const struct stmt *s)
+static int wait_machine_end(struct branch *b, const struct stmt *s)
 {
 	struct vm *vm = &b->p->vm;
 	char why[JUDGE_WHY];
 	size_t place = listener_place(&vm->events);
 
 	if (vm->remote) {
-		/* Its connection ends with it; no event has such a type. */
-		if (listener_wait(&vm->events, -1, "", &place, &b->p->halt) < 0)
+		/* Its connection ends with it; no event has this type. */
+		if (listener_wait(&vm->events, -1, "", &place, &b->p->cancel) <
+		    0)
 			return -1;
 		branch_note(b,
-			    "%s:%u: the machine has ended; its exit status "
-			    "is not seen over --control",
+			    "%s:%u: the machine ended; with --control its "
+			    "exit status is unknown",
 			    b->p->s->path, s->line);
 		vm->end_expected = true;
 		return 0;
 	}
-	if (vm_wait(vm, &b->p->halt, -1))
+	if (vm_wait(vm, &b->p->cancel, -1))
 		return -1;
 	vm->end_expected = true;
 	if (judge_exit(vm->status, (int)s->number, why))
@@ -210,18 +207,16 @@ int run_wait(struct branch *b, const struct stmt *s)
 	struct listener *l = &b->p->vm.events;
 
 	if (!b->p->vm.there)
-		return branch_fail(b, s, "there is no machine");
+		return branch_fail(b, s, "no machine is running");
 	if (!strcmp(s->argv[0], "end"))
-		return wait_end(b, s);
-	switch (listener_wait(
-		l, scenario_event_type(s->argv[0], strlen(s->argv[0])),
-		s->argv[1], &b->place, &b->p->halt)) {
+		return wait_machine_end(b, s);
+	switch (listener_wait(l,
+			      event_type_find(s->argv[0], strlen(s->argv[0])),
+			      s->argv[1], &b->place, &b->p->cancel)) {
 	case 0:
 		return 0;
 	case 1:
-		branch_fail(b, s,
-			    "the machine has ended, and there was no "
-			    "such event");
+		branch_fail(b, s, "the machine ended without such an event");
 		branch_show_output(b);
 		return -1;
 	default:
@@ -236,18 +231,18 @@ int run_sleep(struct branch *b, const struct stmt *s)
 
 	while ((now = now_ns()) < until) {
 		int ms = (int)((until - now + NS_PER_MS - 1) / NS_PER_MS);
-		int r = halt_poll(&b->p->halt, l->closed ? -1 : l->fd, ms);
+		int r = cancel_poll(&b->p->cancel, l->closed ? -1 : l->fd, ms);
 
 		if (r)
 			return r < 0 ? -1 : 0;
-		/* The machine has gone: what comes next says so. */
+		/* The machine is gone: the next statement reports it. */
 		if (link_fill(l) || l->closed)
 			return 0;
 	}
 	return 0;
 }
 
-/* ---- blocks -------------------------------------------------------------- */
+/* ---- blocks ------------------------------------------------------------- */
 
 int run_repeat(struct branch *b, const struct stmt *s)
 {
@@ -275,7 +270,7 @@ static void *run_branch(void *arg)
 
 	par->ok = !run_list(&par->b, par->body);
 	if (!par->ok)
-		halt_stop(&par->b.p->halt);
+		cancel_stop(&par->b.p->cancel);
 	return NULL;
 }
 
@@ -300,8 +295,8 @@ static int start_branches(struct branch *b, const struct stmt *s,
 	return 0;
 }
 
-/* What a branch has seen, in the order of the text. */
-static void merge(struct branch *to, struct branch *from, bool ok)
+/* Add what a branch has seen to its parent, and free the branch. */
+static void merge_branch(struct branch *to, struct branch *from, bool ok)
 {
 	if (!ok && !from->failed && from->at)
 		branch_note(from, "%s:%u: ended here: %s", from->p->s->path,
@@ -343,7 +338,7 @@ int run_parallel(struct branch *b, const struct stmt *s)
 		return branch_fail(b, s, "out of memory");
 	ok = !start_branches(b, s, par);
 	if (!ok)
-		halt_stop(&b->p->halt);
+		cancel_stop(&b->p->cancel);
 	for (unsigned int i = 0; i < nr; i++) {
 		if (par[i].started)
 			pthread_join(par[i].thread, NULL);
@@ -351,13 +346,12 @@ int run_parallel(struct branch *b, const struct stmt *s)
 	}
 	for (unsigned int i = 0; i < nr; i++)
 		if (par[i].b.p)
-			merge(b, &par[i].b, par[i].ok);
+			merge_branch(b, &par[i].b, par[i].ok);
 	free(par);
 	b->at = s;
-	halt_go_on(&b->p->halt);
-	free((char *)b->reply.text);
-	b->reply = (struct reply_text){ 0 };
+	cancel_undo(&b->p->cancel);
+	forget_reply(b);
 	if (ok && b->verdicts.failed)
-		return branch_fail(b, s, "out of memory for its verdicts");
+		return branch_fail(b, s, "out of memory for the verdicts");
 	return ok ? 0 : -1;
 }

@@ -12,12 +12,12 @@
 
 struct play_options {
 	bool json, has_seed;
-	bool suite; /* a process and a short name each; a count at the end */
+	bool suite; /* a process and a short name each, and a count */
 	char seed[32];
 	unsigned int limit_s;
-	const char *control; /* of a machine that runs; NULL: none */
-	/* gpcvm run --scenario: the machine's options, and where its control
-	 * socket is to be (NULL: anywhere). */
+	const char *control; /* of a running machine; NULL: none */
+	/* gpcvm run --scenario: the machine's options, and the path for its
+	 * control socket (NULL: a temporary one). */
 	bool given;
 	int argc;
 	char **argv;
@@ -25,12 +25,12 @@ struct play_options {
 	bool given_agent;
 };
 
-/* Play it. Signals that end are blocked (halt_block_signals()). */
+/* Play a scenario. The caller has called cancel_block_signals(). */
 void scenario_play(const struct scenario *s, const struct play_options *o,
 		   struct outcome *out);
 
-/* ---- what the table's rows run: 0, or -1 once branch_fail() has been told,
- * or when all is to end ---------------------------------------------------- */
+/* Handlers of the table's rows. Return 0; -1 after branch_fail(), or when
+ * cancelled. */
 
 int run_command(struct branch *b, const struct stmt *s);
 int run_need(struct branch *b, const struct stmt *s);

@@ -15,27 +15,32 @@
 #include "base/text.h"
 #include "play/scenario_vm.h"
 
-#define LOOK_MS	   5 /* how often to look whether it is ready */
-#define FIXED_ARGS 8 /* of its command line, besides the scenario's own */
+#define LOOK_MS	   5 /* between two looks whether it is ready */
+#define FIXED_ARGS 8 /* of its command line, besides the vm line's */
 
-/* ---- the child ----------------------------------------------------------- */
+/* ---- the child ---------------------------------------------------------- */
 
-static int make_path(struct vm *vm, const char *control, struct err *e)
+static int set_socket_path(struct vm *vm, const char *path, struct err *e)
 {
-	int n;
-
-	if (!control && vm_dir_make(&vm->dir, e))
-		return -1;
-	n = control ? snprintf(vm->path, sizeof(vm->path), "%s", control)
-		    : snprintf(vm->path, sizeof(vm->path), "%s/control",
-			       vm->dir.path);
-	if ((size_t)n < sizeof(vm->path))
-		return 0;
-	return err_range(e, "--control %.80s...: too long for a socket's path",
-			 control);
+	if (strlen(path) >= sizeof(vm->path))
+		return err_range(
+			e, "--control %.80s...: too long for a socket's path",
+			path);
+	strcpy(vm->path, path);
+	return 0;
 }
 
-/* After fork(): nothing here may take a lock. */
+static int make_socket_path(struct vm *vm, struct err *e)
+{
+	char path[sizeof(vm->dir.path) + sizeof("/control")];
+
+	if (vm_dir_make(&vm->dir, e))
+		return -1;
+	snprintf(path, sizeof(path), "%s/control", vm->dir.path);
+	return set_socket_path(vm, path, e);
+}
+
+/* Between fork() and exec nothing may take a lock. */
 static _Noreturn void child_fail(int output, const char *what)
 {
 	const char *text[] = { "gpcvm: ", what, ": ", strerrordesc_np(errno),
@@ -47,20 +52,20 @@ static _Noreturn void child_fail(int output, const char *what)
 	_exit(127);
 }
 
-static _Noreturn void be_child(pid_t parent, int output, char **argv)
+static _Noreturn void exec_child(pid_t parent, int output, char **argv)
 {
 	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
-	/* It ends with us, even if we are killed, and cleans up. Where it does
-	 * not, vm_dir's process kills it. */
+	/* SIGTERM, even if the player is killed: the machine cleans up. If it does
+	 * not end, the process of vm_dir kills it. */
 	if (prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0))
 		child_fail(output, "prctl of PR_SET_PDEATHSIG");
 	if (getppid() != parent)
 		_exit(1);
-	/* Ctrl-C is for us alone: we end it. */
+	/* Ctrl-C reaches the player alone, which ends the machine. */
 	if (setpgid(0, 0))
 		child_fail(output, "setpgid");
-	halt_unblock_signals();
+	cancel_unblock_signals();
 	if (null < 0 || dup2(null, STDIN_FILENO) < 0)
 		child_fail(output, "/dev/null as stdin");
 	if (dup2(output, STDOUT_FILENO) < 0 || dup2(output, STDERR_FILENO) < 0)
@@ -69,7 +74,7 @@ static _Noreturn void be_child(pid_t parent, int output, char **argv)
 	child_fail(output, "running /proc/self/exe (is /proc mounted?)");
 }
 
-static int spawn(struct vm *vm, int output, char **argv, struct err *e)
+static int spawn_machine(struct vm *vm, int output, char **argv, struct err *e)
 {
 	pid_t parent = getpid();
 
@@ -80,7 +85,7 @@ static int spawn(struct vm *vm, int output, char **argv, struct err *e)
 		return err_os(e, errno, "fork");
 	}
 	if (!vm->pid)
-		be_child(parent, output, argv);
+		exec_child(parent, output, argv);
 	vm->pidfd = (int)syscall(SYS_pidfd_open, vm->pid, 0);
 	if (vm->pidfd < 0)
 		return err_os(e, errno, "pidfd_open");
@@ -102,7 +107,7 @@ static int start_child(struct vm *vm, const struct vm_plan *plan, struct err *e)
 		argv[n++] = (char *)"--seed";
 		argv[n++] = (char *)plan->seed;
 	}
-	/* Behind: what the scenario says wins. */
+	/* Last, so that the scenario overrides what comes before. */
 	for (int i = 0; i < plan->argc && i < LINE_MAX_WORDS; i++)
 		argv[n++] = plan->argv[i];
 	argv[n] = NULL;
@@ -111,12 +116,12 @@ static int start_child(struct vm *vm, const struct vm_plan *plan, struct err *e)
 	r = listener_init(&vm->events, fds[0], plan->types, e);
 	vm->there = true;
 	if (!r)
-		r = spawn(vm, fds[1], argv, e);
+		r = spawn_machine(vm, fds[1], argv, e);
 	close(fds[1]);
 	return r;
 }
 
-static int note_end(struct vm *vm)
+static int reap_machine(struct vm *vm)
 {
 	pid_t got;
 	int st;
@@ -133,14 +138,14 @@ static int note_end(struct vm *vm)
 	return vm->ended ? 0 : 1;
 }
 
-int vm_wait(struct vm *vm, const struct halt *h, int ms)
+int vm_wait(struct vm *vm, const struct cancel *c, int ms)
 {
 	int r;
 
-	if (!vm->pid || !note_end(vm))
+	if (!vm->pid || !reap_machine(vm))
 		return 0;
-	r = halt_poll(h, vm->pidfd, ms);
-	return r ? r : note_end(vm);
+	r = cancel_poll(c, vm->pidfd, ms);
+	return r ? r : reap_machine(vm);
 }
 
 pid_t vm_pid(const struct vm *vm)
@@ -148,31 +153,31 @@ pid_t vm_pid(const struct vm *vm)
 	return vm->remote ? vm->remote_pid : vm->pid;
 }
 
-/* Until it has ended; not after @ms, nor, with @h, when a signal comes. */
-static bool wait_end(const struct vm *vm, struct halt *h, int ms)
+/* Wait until the process exits. Returns false after @ms and, with @c, when a
+ * signal comes. */
+static bool wait_exit(const struct vm *vm, struct cancel *c, int ms)
 {
 	struct pollfd p[] = { { .fd = vm->pidfd, .events = POLLIN },
-			      { .fd = h ? h->signals : -1, .events = POLLIN } };
+			      { .fd = c ? c->signals : -1, .events = POLLIN } };
 
 	return poll(p, 2, ms) > 0 && p[0].revents;
 }
 
-void vm_stop(struct vm *vm, struct halt *h)
+void vm_stop(struct vm *vm, struct cancel *c)
 {
-	if (!vm->pid || !note_end(vm))
+	if (!vm->pid || !reap_machine(vm))
 		return;
 	kill(vm->pid, SIGTERM);
-	if (!wait_end(vm, NULL, VM_AGAIN_MS)) {
-		halt_signal(h);
-		if (!wait_end(vm, h, VM_TERM_MS)) {
+	if (!wait_exit(vm, NULL, VM_AGAIN_MS)) {
+		cancel_signal(c);
+		if (!wait_exit(vm, c, VM_TERM_MS))
 			kill(vm->pid, SIGKILL);
-		}
 	}
-	while (note_end(vm))
-		wait_end(vm, NULL, LOOK_MS);
+	while (reap_machine(vm))
+		wait_exit(vm, NULL, LOOK_MS);
 }
 
-/* ---- until it is ready --------------------------------------------------- */
+/* ---- until it is ready -------------------------------------------------- */
 
 static int ended_early(struct vm *vm, struct err *e)
 {
@@ -183,14 +188,14 @@ static int ended_early(struct vm *vm, struct err *e)
 }
 
 static int connect_to(struct vm *vm, struct ctl_link *main,
-		      const struct halt *h, struct err *e)
+		      const struct cancel *c, struct err *e)
 {
 	int r;
 
 	while (link_open(main, vm->path, 0, e)) {
 		if (e->kind != ERR_STATE)
 			return -1;
-		r = vm_wait(vm, h, LOOK_MS);
+		r = vm_wait(vm, c, LOOK_MS);
 		*e = (struct err){ 0 };
 		if (r < 0)
 			return -1;
@@ -200,57 +205,39 @@ static int connect_to(struct vm *vm, struct ctl_link *main,
 	return 0;
 }
 
-/* Ask it for its status: 1 ready, 0 not yet, -1: @lost, all is to end, or @e. */
-static int ask_ready(struct ctl_link *main, const struct halt *h, bool *lost,
+/* Ask for the status. Returns 1 if the guest is ready, 0 if not yet, -1 if the
+ * connection is @lost, the wait is cancelled, or with @e. */
+static int ask_ready(struct ctl_link *main, const struct cancel *c, bool *lost,
 		     struct err *e)
 {
-	static const char ready[] = "\"ready_ns\":null";
-	int sent, r = 0;
-	struct ctl_request q;
-	const char *line;
-	size_t n;
+	struct reply_text reply;
+	int r = reply_ask(main, "status", c, &reply);
 
-	request_line("status", 6, &q, NULL);
-	sent = link_send(main, &q);
-	while (!r && (main->waiting || sent)) {
-		line = link_line(main, &n);
-		if (!line && sent)
-			break;
-		if (!line) {
-			r = link_wait(main, h->fd);
-			*lost = r < 0;
-			continue;
-		}
-		switch (link_account(main, line, n)) {
-		case REPLY_OK:
-			return !strstr(line, ready);
-		case REPLY_EVENT:
-			break;
-		default:
-			return listener_refused(line, n, e);
-		}
-	}
-	*lost |= sent;
-	return r || sent ? -1 : 0;
+	*lost = r < 0;
+	if (r)
+		return -1;
+	if (reply_kind_of(&reply) != REPLY_OK)
+		return listener_refused(&reply, e);
+	return !strstr(reply.text, "\"ready_ns\":null");
 }
 
 static int wait_ready(struct vm *vm, struct ctl_link *main,
-		      const struct halt *h, struct err *e)
+		      const struct cancel *c, struct err *e)
 {
 	bool lost = false;
 	int r;
 
 	*e = (struct err){ 0 };
 	for (;;) {
-		r = ask_ready(main, h, &lost, e);
+		r = ask_ready(main, c, &lost, e);
 		if (r > 0)
 			return 0;
 		if (r < 0 && !lost)
-			return -1; /* with @e, or all is to end */
+			return -1; /* with @e, or cancelled */
 		if (lost && vm->remote)
 			return link_lost(main, e);
-		r = lost ? vm_wait(vm, h, VM_ENDED_MS)
-			 : halt_poll(h, -1, LOOK_MS);
+		r = lost ? vm_wait(vm, c, VM_ENDED_MS)
+			 : cancel_poll(c, -1, LOOK_MS);
 		if (r < 0)
 			return -1;
 		if (lost && !r)
@@ -262,31 +249,38 @@ static int wait_ready(struct vm *vm, struct ctl_link *main,
 	}
 }
 
-static int reach(struct vm *vm, const struct vm_plan *plan,
-		 struct ctl_link *main, const struct halt *h, struct err *e)
+static int reach_machine(struct vm *vm, const struct vm_plan *plan,
+			 struct ctl_link *main, const struct cancel *c,
+			 struct err *e)
 {
-	if (connect_to(vm, main, h, e) ||
-	    listener_start(&vm->events, vm->path, true, h, e))
+	if (connect_to(vm, main, c, e) ||
+	    listener_start(&vm->events, vm->path, true, c, e))
 		return -1;
-	return plan->agent ? wait_ready(vm, main, h, e) : 0;
+	return plan->agent ? wait_ready(vm, main, c, e) : 0;
 }
 
-int vm_start(struct vm *vm, const struct vm_plan *plan, struct ctl_link *main,
-	     const struct halt *h, struct err *e)
+static void vm_init(struct vm *vm)
 {
-	*e = (struct err){ 0 };
 	*vm = (struct vm){ .pidfd = -1,
 			   .dir.fd = -1,
 			   .lock = PTHREAD_MUTEX_INITIALIZER };
-	if (make_path(vm, plan->control, e))
+}
+
+int vm_start(struct vm *vm, const struct vm_plan *plan, struct ctl_link *main,
+	     const struct cancel *c, struct err *e)
+{
+	*e = (struct err){ 0 };
+	vm_init(vm);
+	if (plan->control ? set_socket_path(vm, plan->control, e)
+			  : make_socket_path(vm, e))
 		return -1;
-	vm_host_see(&vm->host, vm->path);
+	vm_host_save(&vm->host, vm->path);
 	if (start_child(vm, plan, e))
 		return -1;
-	if (!reach(vm, plan, main, h, e))
+	if (!reach_machine(vm, plan, main, c, e))
 		return 0;
-	/* A guest that does not stay may be over before we can say a word. */
-	if (plan->agent || e->kind != ERR_STATE || vm_wait(vm, h, VM_ENDED_MS))
+	/* A guest without an agent may have ended before we could connect. */
+	if (plan->agent || e->kind != ERR_STATE || vm_wait(vm, c, VM_ENDED_MS))
 		return -1;
 	*e = (struct err){ 0 };
 	listener_over(&vm->events);
@@ -294,28 +288,20 @@ int vm_start(struct vm *vm, const struct vm_plan *plan, struct ctl_link *main,
 }
 
 int vm_adopt(struct vm *vm, const char *path, unsigned int types,
-	     struct ctl_link *main, const struct halt *h, struct err *e)
+	     struct ctl_link *main, const struct cancel *c, struct err *e)
 {
 	*e = (struct err){ 0 };
-	*vm = (struct vm){ .pidfd = -1,
-			   .dir.fd = -1,
-			   .lock = PTHREAD_MUTEX_INITIALIZER,
-			   .remote = true };
-	if (strlen(path) >= sizeof(vm->path))
-		return err_range(e,
-				 "--control %.80s...: too long for a "
-				 "socket's path",
-				 path);
-	strcpy(vm->path, path);
-	if (link_open(main, path, 0, e) ||
+	vm_init(vm);
+	vm->remote = true;
+	if (set_socket_path(vm, path, e) || link_open(main, path, 0, e) ||
 	    listener_init(&vm->events, -1, types, e))
 		return -1;
 	vm->there = true;
 	vm->remote_pid = link_peer(main);
-	return listener_start(&vm->events, path, false, h, e);
+	return listener_start(&vm->events, path, false, c, e);
 }
 
-/* ---- the end ------------------------------------------------------------- */
+/* ---- the end ------------------------------------------------------------ */
 
 void vm_clean(struct vm *vm)
 {
@@ -325,7 +311,7 @@ void vm_clean(struct vm *vm)
 		close(vm->pidfd);
 	vm->pidfd = -1;
 	if (vm->ended && vm->status > 128)
-		vm_host_put_back(&vm->host, vm->path);
+		vm_host_restore(&vm->host, vm->path);
 	vm_host_free(&vm->host);
 	vm_dir_remove(&vm->dir);
 }

@@ -18,10 +18,10 @@
 #include "play/scenario_vm_dir.h"
 
 #define NAME_TRIES   100
-#define REMOVE_TRIES 50 /* of which a machine that starts just now fails one */
+#define REMOVE_TRIES 50 /* one fails when a machine creates a file meanwhile */
 #define REMOVE_MS    20
 
-/* A machine that was killed may have left more than its socket. */
+/* Recursively: a machine that was killed may have left more than its socket. */
 static int remove_tree(const char *path)
 {
 	char *const roots[] = { (char *)path, NULL };
@@ -51,10 +51,10 @@ static void end_machine(int pidfd)
 	poll(&p, 1, VM_TERM_MS);
 }
 
-/* In a session of its own: what kills the player's process group leaves it. It
- * has no file of the player's, so that nobody waits for their end. Where it
- * cannot begin its exit status is the errno. */
-static _Noreturn void keep_dir(const char *path, int fd)
+/* The remover. It runs in a session of its own, so that a signal to the player's
+ * process group spares it, and closes the player's files, so that no reader waits
+ * for it. Exits with an errno if it cannot start. */
+static _Noreturn void run_remover(const char *path, int fd)
 {
 	int null = open("/dev/null", O_RDWR), pidfd = -1;
 	pid_t machine;
@@ -75,18 +75,18 @@ static _Noreturn void keep_dir(const char *path, int fd)
 	_exit(0);
 }
 
-static int wait_keeper(struct vm_dir *d)
+static int wait_remover(struct vm_dir *d)
 {
 	int st = 0;
 
-	while (d->keeper > 0 && waitpid(d->keeper, &st, 0) < 0 &&
+	while (d->remover > 0 && waitpid(d->remover, &st, 0) < 0 &&
 	       errno == EINTR)
 		;
-	d->keeper = 0;
+	d->remover = 0;
 	return WIFEXITED(st) ? WEXITSTATUS(st) : ECHILD;
 }
 
-static int choose_name(struct vm_dir *d, struct err *e)
+static int choose_path(struct vm_dir *d, struct err *e)
 {
 	const char *tmp = getenv("TMPDIR");
 	uint32_t random = 0;
@@ -105,32 +105,31 @@ static int choose_name(struct vm_dir *d, struct err *e)
 			 tmp);
 }
 
-/* The process before the directory, and out of our process group by then: there
- * is no moment at which the directory could be left. */
-static int make_one(struct vm_dir *d, struct err *e)
+/* Start the remover, wait until it has left our process group, and then make the
+ * directory: at no moment could the directory be left behind. */
+static int try_make_dir(struct vm_dir *d, struct err *e)
 {
 	int fds[2], r;
 	char ready;
 
-	if (choose_name(d, e))
+	if (choose_path(d, e))
 		return -1;
 	if (!access(d->path, F_OK))
 		return err_os(e, EEXIST, "%s", d->path);
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds))
 		return err_os(e, errno, "socketpair");
-	d->keeper = fork();
-	if (!d->keeper)
-		keep_dir(d->path, fds[1]);
+	d->remover = fork();
+	if (!d->remover)
+		run_remover(d->path, fds[1]);
 	close(fds[1]);
 	d->fd = fds[0];
-	if (d->keeper < 0)
+	if (d->remover < 0)
 		return err_os(e, errno, "fork");
 	if (TEMP_FAILURE_RETRY(read(d->fd, &ready, 1)) != 1) {
-		close(d->fd); /* or it would wait for us */
+		close(d->fd); /* or the remover would wait for us */
 		d->fd = -1;
-		return err_os(e, wait_keeper(d),
-			      "the process that is to remove %s has ended",
-			      d->path);
+		return err_os(e, wait_remover(d),
+			      "the process that removes %s exited", d->path);
 	}
 	r = mkdir(d->path, 0700);
 	return r ? err_os(e, errno, "a directory for the control socket, %s",
@@ -143,7 +142,7 @@ int vm_dir_make(struct vm_dir *d, struct err *e)
 	fflush(NULL);
 	for (int i = 0; i < NAME_TRIES; i++) {
 		*d = (struct vm_dir){ .fd = -1 };
-		if (!make_one(d, e))
+		if (!try_make_dir(d, e))
 			return 0;
 		vm_dir_remove(d);
 		if (e->os_errno != EEXIST)
@@ -156,15 +155,15 @@ int vm_dir_make(struct vm_dir *d, struct err *e)
 void vm_dir_machine(struct vm_dir *d, pid_t machine)
 {
 	if (d->fd >= 0 && write(d->fd, &machine, sizeof(machine)) < 0)
-		return; /* it was killed: the machine has PR_SET_PDEATHSIG */
+		return; /* it was killed; the machine has PR_SET_PDEATHSIG */
 }
 
 void vm_dir_remove(struct vm_dir *d)
 {
 	if (d->fd >= 0)
 		close(d->fd);
-	wait_keeper(d);
+	wait_remover(d);
 	if (d->path[0])
-		remove_tree(d->path); /* where that was killed */
+		remove_tree(d->path); /* in case the remover was killed */
 	*d = (struct vm_dir){ .fd = -1 };
 }

@@ -9,9 +9,9 @@
 #include "play/scenario_vm_host.h"
 
 #define LOOK_MS	  20
-#define DELAYS_MS 2000 /* for others of the machine's processes to do it */
+#define DELAYS_MS 2000 /* for the machine's keeper to restore them */
 
-static bool see_delays(const struct delays *d, uint32_t us[static DELAYS])
+static bool read_delays(const struct delays *d, uint32_t us[static DELAYS])
 {
 	uint32_t hits;
 	struct err e;
@@ -22,23 +22,23 @@ static bool see_delays(const struct delays *d, uint32_t us[static DELAYS])
 	return true;
 }
 
-void vm_host_see(struct vm_host *h, const char *socket)
+void vm_host_save(struct vm_host *h, const char *socket)
 {
-	*h = (struct vm_host){ .seen = true };
+	*h = (struct vm_host){ .saved = true };
 	if (lstat(socket, &h->socket))
 		h->socket.st_ino = 0;
 	delays_open(&h->delays, DELAY_DIR);
-	h->has_delays = see_delays(&h->delays, h->before);
+	h->has_delays = read_delays(&h->delays, h->before);
 }
 
-static bool is_same(const struct stat *a, const struct stat *b)
+static bool is_same_file(const struct stat *a, const struct stat *b)
 {
 	return a->st_dev == b->st_dev && a->st_ino == b->st_ino &&
 	       a->st_ctim.tv_sec == b->st_ctim.tv_sec &&
 	       a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
 }
 
-/* A live one may belong to another machine by now. */
+/* A socket that somebody listens at may belong to another machine by now. */
 static bool is_dead(const char *socket_path)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
@@ -61,7 +61,7 @@ static void remove_socket(const struct vm_host *h, const char *socket)
 	struct stat st;
 
 	if (lstat(socket, &st) || !S_ISSOCK(st.st_mode) ||
-	    is_same(&st, &h->socket) || !is_dead(socket))
+	    is_same_file(&st, &h->socket) || !is_dead(socket))
 		return;
 	if (unlink(socket) && errno != ENOENT) /* by the machine's keeper */
 		warn("--control %s: removing it: %s", socket,
@@ -73,8 +73,8 @@ static void restore_delays(struct vm_host *h)
 	uint32_t now[DELAYS];
 	struct err e;
 
-	for (int ms = 0;
-	     see_delays(&h->delays, now) && memcmp(now, h->before, sizeof(now));
+	for (int ms = 0; read_delays(&h->delays, now) &&
+			 memcmp(now, h->before, sizeof(now));
 	     ms += LOOK_MS) {
 		if (!delays_take(&h->delays, h->before, &e))
 			return; /* and vm_host_free() writes them */
@@ -86,9 +86,9 @@ static void restore_delays(struct vm_host *h)
 	}
 }
 
-void vm_host_put_back(struct vm_host *h, const char *socket)
+void vm_host_restore(struct vm_host *h, const char *socket)
 {
-	if (!h->seen)
+	if (!h->saved)
 		return;
 	remove_socket(h, socket);
 	if (h->has_delays)
@@ -99,7 +99,7 @@ void vm_host_free(struct vm_host *h)
 {
 	struct err e;
 
-	if (h->seen && delays_close(&h->delays, &e))
+	if (h->saved && delays_close(&h->delays, &e))
 		warn_err(&e);
 	*h = (struct vm_host){ 0 };
 }

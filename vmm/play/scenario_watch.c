@@ -9,7 +9,7 @@
 #include "play/scenario_watch.h"
 
 #define TAINT	     "/proc/sys/kernel/tainted"
-#define MAX_MESSAGES 10000 /* a kernel that goes on and on has said enough */
+#define MAX_MESSAGES 10000 /* a kernel may warn in a loop */
 
 bool watch_read_taint(const char *path, unsigned long *taint)
 {
@@ -51,27 +51,27 @@ void watch_close(struct watch *w)
 	pthread_mutex_destroy(&w->lock);
 }
 
-/* With the lock held. */
-static void add_message(struct watch *w, const char *message)
+/* Append a copy of @text to a list. The caller holds the lock. */
+static void append_text(struct watch *w, char ***list, size_t *nr,
+			const char *text)
 {
-	if (w->nr == MAX_MESSAGES)
-		return;
-	if (w->nr == w->cap) {
-		size_t cap = w->cap ? 2 * w->cap : 16;
-		char **more = realloc(w->messages, cap * sizeof(*more));
+	char **more = realloc(*list, (*nr + 1) * sizeof(*more));
 
-		if (!more) {
-			w->no_memory = true;
-			return;
-		}
-		w->messages = more;
-		w->cap = cap;
+	if (more) {
+		*list = more;
+		more[*nr] = strdup(text);
 	}
-	w->messages[w->nr] = strdup(message);
-	if (w->messages[w->nr])
-		w->nr++;
+	if (more && more[*nr])
+		++*nr;
 	else
 		w->no_memory = true;
+}
+
+/* The caller holds the lock. */
+static void add_message(struct watch *w, const char *message)
+{
+	if (w->nr < MAX_MESSAGES)
+		append_text(w, &w->messages, &w->nr, message);
 }
 
 void watch_read(struct watch *w)
@@ -82,7 +82,7 @@ void watch_read(struct watch *w)
 	if (w->kmsg < 0)
 		return;
 	pthread_mutex_lock(&w->lock);
-	errno = EAGAIN; /* that there is no more: a pipe's end, in tests */
+	errno = EAGAIN; /* for the end of a pipe, in tests */
 	while ((text = kmsg_next(w->kmsg, buf)))
 		add_message(w, text);
 	if (errno != EAGAIN) {
@@ -101,24 +101,12 @@ void watch_mark(struct watch *w)
 	pthread_mutex_unlock(&w->lock);
 }
 
-static void excuse(struct watch *w, const char *text)
+static void excuse_text(struct watch *w, const char *text)
 {
-	char **more;
-
 	for (size_t i = 0; i < w->nr_excused; i++)
 		if (!strcmp(w->excused[i], text))
 			return;
-	more = realloc(w->excused, (w->nr_excused + 1) * sizeof(*more));
-	if (!more) {
-		w->no_memory = true;
-		return;
-	}
-	w->excused = more;
-	more[w->nr_excused] = strdup(text);
-	if (more[w->nr_excused])
-		w->nr_excused++;
-	else
-		w->no_memory = true;
+	append_text(w, &w->excused, &w->nr_excused, text);
 }
 
 bool watch_expect(struct watch *w, const char *text)
@@ -133,7 +121,7 @@ bool watch_expect(struct watch *w, const char *text)
 			w->mark = i + 1;
 	}
 	if (found)
-		excuse(w, text);
+		excuse_text(w, text);
 	pthread_mutex_unlock(&w->lock);
 	return found;
 }

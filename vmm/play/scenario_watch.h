@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The host's kernel while a scenario runs: its messages, and its taint. */
+/* The host's kernel during a scenario: its messages and its taint. */
 #ifndef GPCVM_SCENARIO_WATCH_H
 #define GPCVM_SCENARIO_WATCH_H
 
@@ -10,31 +10,30 @@
 struct watch {
 	pthread_mutex_t lock; /* of all that follows */
 	int kmsg;	      /* -1: it cannot be read */
-	int kmsg_errno;	      /* then */
-	char **messages;      /* owned, each too */
-	size_t nr, cap;
-	size_t mark; /* those before it were expected, or of another machine */
-	char **excused; /* owned: a message with one of them is expected */
+	int kmsg_errno;	      /* why not */
+	char **messages;      /* owned, as each message */
+	size_t nr;
+	size_t mark;	/* earlier ones were expected, or of another machine */
+	char **excused; /* owned: texts of expected messages */
 	size_t nr_excused;
-	bool no_memory;	     /* for a message, or for what excuses one */
-	unsigned long taint; /* at the beginning */
+	bool no_memory;	     /* for a message, or for an excused text */
+	unsigned long taint; /* at the start */
 	bool has_taint;
-	int taint_errno; /* of reading it; 0: it was read */
+	int taint_errno; /* why not */
 };
 
-/* From here on. */
+/* Start to watch. */
 void watch_open(struct watch *w);
 void watch_close(struct watch *w);
 
-/* Take in what has come. */
+/* Read new messages. */
 void watch_read(struct watch *w);
-/* What comes from now on counts for the next watch_expect(). */
+/* Have the next watch_expect() look at later messages only. */
 void watch_mark(struct watch *w);
-/* A message with @text has come since the mark: excuse all with that text, mark
- * behind it. */
+/* If there is a message with @text after the mark, set the mark after it and excuse
+ * all messages with @text. Returns false if there is none. */
 bool watch_expect(struct watch *w, const char *text);
-/* /proc/sys/kernel/tainted, in @path; false and errno where it cannot be
- * read. */
+/* Read the taint from @path. Returns false with errno. */
 bool watch_read_taint(const char *path, unsigned long *taint);
 
 #endif

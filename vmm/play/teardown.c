@@ -13,35 +13,30 @@
 #include "play/teardown.h"
 
 #define MAX_CPUS 8192
-#define COUNTS	 5 /* to take the most of */
+#define COUNTS	 5 /* before; the highest one counts */
 
-/* ---- the counters -------------------------------------------------------- */
+/* ---- the counters ------------------------------------------------------- */
 
 static bool read_counters(const char *proc, long *unevictable, long *mlocked)
 {
-	char path[PATH_MAX], line[128];
-	int found = 0;
-	FILE *f;
+	FILE *f = proc_open(proc, "vmstat");
+	unsigned int found = 0;
+	char line[128];
 
-	snprintf(path, sizeof(path), "%s/vmstat", proc);
-	f = fopen(path, "re");
 	if (f)
 		errno = 0;
 	while (f && fgets(line, sizeof(line), f)) {
-		if (!strncmp(line, "nr_unevictable ", 15)) {
-			*unevictable = strtol(line + 15, NULL, 10);
+		if (proc_number(line, "nr_unevictable", unevictable))
 			found |= 1;
-		} else if (!strncmp(line, "nr_mlock ", 9)) {
-			*mlocked = strtol(line + 9, NULL, 10);
+		else if (proc_number(line, "nr_mlock", mlocked))
 			found |= 2;
-		}
 	}
 	if (f)
 		fclose(f);
 	return found == 3;
 }
 
-/* A folio batch is per CPU, and mlock() drains that of the CPU it runs on
+/* mlock() drains the folio batches of the CPU it runs on
  * (mm/mlock.c, mlock_vma_pages_range()). */
 static void drain_this_cpu(void)
 {
@@ -50,7 +45,7 @@ static void drain_this_cpu(void)
 
 	if (p == MAP_FAILED)
 		return;
-	/* Whether it may lock the page does not matter: it drained first. */
+	/* It may fail to lock the page, but it has drained first. */
 	if (mlock(p, PAGE_SIZE))
 		errno = 0;
 	munmap(p, PAGE_SIZE);
@@ -91,23 +86,23 @@ void teardown_settle(void)
 	close(fd);
 }
 
-/* ---- who else could be counted ------------------------------------------- */
+/* ---- others whose memory would count ------------------------------------ */
 
-/* An fd that keeps the memory of a VM, by what kernels call it. */
+/* The names that kernels give a file of guest memory. */
 static bool is_gmem(const char *link)
 {
 	return strstr(link, "guest_memfd") || strstr(link, "guest-memfd") ||
 	       strstr(link, "kvm-gmem");
 }
 
-/* The lab's /init holds a VM, so that KVM stays in use, and nothing in it. */
+/* The lab's /init holds an empty VM, so that KVM stays in use. */
 static bool is_kvm(const char *link, bool init)
 {
 	return is_gmem(link) ||
 	       (!init && !strncmp(link, "anon_inode:kvm-", 15));
 }
 
-/* 1 yes, 0 no, -1 (and errno): it does not show what it has open. */
+/* Returns 1 if it has a VM, 0 if not, -1 with errno if its files cannot be read. */
 static int holds_vm(const char *proc, const char *pid)
 {
 	char path[PATH_MAX], link[128];
@@ -117,14 +112,14 @@ static int holds_vm(const char *proc, const char *pid)
 
 	snprintf(path, sizeof(path), "%s/%.20s/fd", proc, pid);
 	dir = opendir(path);
-	if (!dir) /* it may have ended meanwhile */
+	if (!dir) /* it may have exited */
 		return errno == ENOENT || errno == ESRCH ? 0 : -1;
 	while (!found && (d = readdir(dir))) {
 		ssize_t n = readlinkat(dirfd(dir), d->d_name, link,
 				       sizeof(link) - 1);
 
-		/* "." and ".." are no links; a file may be closed meanwhile, or
-		 * not be for us to see. */
+		/* "." and ".." are no links; a file may have been closed, or may
+		 * not be read by us. */
 		if (n < 0 &&
 		    (errno == EINVAL || errno == ENOENT || errno == EACCES))
 			continue;
@@ -135,18 +130,28 @@ static int holds_vm(const char *proc, const char *pid)
 	return found;
 }
 
-bool teardown_other_vm(const char *proc, pid_t own, char pid[static 24])
+/* The pid of the next process in @dir; NULL at the end. */
+static const char *next_process(DIR *dir)
 {
 	const struct dirent *d;
+
+	while (dir && (d = readdir(dir)))
+		if (d->d_name[0] >= '1' && d->d_name[0] <= '9')
+			return d->d_name;
+	return NULL;
+}
+
+bool teardown_other_vm(const char *proc, pid_t own, char pid[static 24])
+{
 	DIR *dir = opendir(proc);
 	bool found = false;
+	const char *next;
 
-	while (dir && !found && (d = readdir(dir))) {
-		if (d->d_name[0] < '1' || d->d_name[0] > '9' ||
-		    strtol(d->d_name, NULL, 10) == own)
+	while (!found && (next = next_process(dir))) {
+		if (strtol(next, NULL, 10) == own)
 			continue;
-		found = holds_vm(proc, d->d_name) > 0;
-		snprintf(pid, 24, "%.20s", found ? d->d_name : "");
+		found = holds_vm(proc, next) > 0;
+		snprintf(pid, 24, "%.20s", found ? next : "");
 	}
 	if (dir)
 		closedir(dir);
@@ -155,22 +160,22 @@ bool teardown_other_vm(const char *proc, pid_t own, char pid[static 24])
 
 static bool locks_memory(const char *proc, const char *pid)
 {
-	char path[PATH_MAX], line[128];
-	unsigned long kib = 0;
+	char name[32], line[128];
+	long kib = 0;
 	FILE *f;
 
-	snprintf(path, sizeof(path), "%s/%.20s/status", proc, pid);
-	f = fopen(path, "re");
-	while (f && !kib && fgets(line, sizeof(line), f))
-		if (!strncmp(line, "VmLck:", 6))
-			kib = strtoul(line + 6, NULL, 10);
+	snprintf(name, sizeof(name), "%.20s/status", pid);
+	f = proc_open(proc, name);
+	while (f && fgets(line, sizeof(line), f))
+		if (proc_number(line, "VmLck:", &kib))
+			break;
 	if (f)
 		fclose(f);
 	return kib;
 }
 
-/* All processes are those that /proc shows: we are in the first PID namespace
- * (PROC_PID_INIT_INO), or there are none. False: errno, or 0. */
+/* Returns true if /proc shows all processes: we are in the initial PID namespace
+ * (PROC_PID_INIT_INO), or there are none. False with errno, or 0. */
 static bool sees_all(const char *proc)
 {
 	char path[PATH_MAX], link[64];
@@ -185,46 +190,41 @@ static bool sees_all(const char *proc)
 	return !strcmp(link, "pid:[4026531836]");
 }
 
-/* Nobody else has a VM; where that is not so, or not known: @why. And who has
- * memory locked. */
+/* Returns true if no other process has a VM; otherwise, or if that is unknown, false
+ * with @why. Sets @locker to a process that has locked memory. */
 static bool is_alone(const char *proc, char locker[static 24], char *why,
 		     size_t size)
 {
-	const struct dirent *d;
 	DIR *dir = opendir(proc);
+	const char *pid;
 	int r = 0;
 
 	if (!dir || !sees_all(proc)) {
 		snprintf(why, size,
-			 "not all processes are in %s (a PID "
-			 "namespace?)%s%s",
+			 "not all processes are in %s (a PID namespace?)%s%s",
 			 proc, errno ? ": " : "",
 			 errno ? strerrordesc_np(errno) : "");
 		r = -1;
 	}
-	while (!r && (d = readdir(dir))) {
-		if (d->d_name[0] < '1' || d->d_name[0] > '9')
-			continue;
-		if (!locker[0] && locks_memory(proc, d->d_name))
-			snprintf(locker, 24, "%.20s", d->d_name);
-		r = holds_vm(proc, d->d_name);
+	while (!r && (pid = next_process(dir))) {
+		if (!locker[0] && locks_memory(proc, pid))
+			snprintf(locker, 24, "%.20s", pid);
+		r = holds_vm(proc, pid);
 		if (r > 0)
-			snprintf(why, size, "process %.20s has a VM as well",
-				 d->d_name);
+			snprintf(why, size, "process %.20s also has a VM", pid);
 		else if (r < 0)
 			snprintf(why, size,
-				 "what process %.20s has open is "
-				 "not shown: %s",
-				 d->d_name, strerrordesc_np(errno));
+				 "the open files of process %.20s cannot be "
+				 "read: %s",
+				 pid, strerrordesc_np(errno));
 	}
 	if (dir)
 		closedir(dir);
 	return !r;
 }
 
-/* Is a mount of /proc/mounts a ramfs that can be written to? The root file
- * system of an initramfs is one too, unless it says that it has a size: then it
- * is a tmpfs (init/do_mounts.c, init_rootfs()). */
+/* Is a mount a writable ramfs? The root file system of an initramfs is one, unless
+ * it has a size: then it is a tmpfs (init/do_mounts.c, init_rootfs()). */
 static bool is_ramfs(const char *type, const char *options)
 {
 	if (!strncmp(options, "ro", 2) && (!options[2] || options[2] == ','))
@@ -233,17 +233,16 @@ static bool is_ramfs(const char *type, const char *options)
 	       (!strcmp(type, "rootfs") && !strstr(options, "size="));
 }
 
-/* What is said of it, or of why that is not known, is in @why. */
+/* Also true, with the reason in @why, if that cannot be read. */
 static bool has_ramfs(const char *proc, char *why, size_t size)
 {
-	char path[PATH_MAX], line[1024];
+	FILE *f = proc_open(proc, "self/mounts");
 	bool found = false;
-	FILE *f;
+	char line[1024];
 
-	snprintf(path, sizeof(path), "%s/self/mounts", proc);
-	f = fopen(path, "re");
 	if (!f && errno != ENOENT) {
-		snprintf(why, size, "%.64s: %s", path, strerrordesc_np(errno));
+		snprintf(why, size, "%.64s/self/mounts: %s", proc,
+			 strerrordesc_np(errno));
 		return true;
 	}
 	while (f && !found && fgets(line, sizeof(line), f)) {
@@ -264,7 +263,7 @@ static bool has_ramfs(const char *proc, char *why, size_t size)
 	return found;
 }
 
-/* ---- together ------------------------------------------------------------ */
+/* ---- counting ----------------------------------------------------------- */
 
 void teardown_count(struct teardown_count *c, const char *proc)
 {
@@ -273,12 +272,12 @@ void teardown_count(struct teardown_count *c, const char *proc)
 	*c = (struct teardown_count){ 0 };
 	if (geteuid()) {
 		snprintf(c->why, sizeof(c->why),
-			 "only root can tell whether others have a VM");
+			 "only root sees whether other processes have a VM");
 	} else if (has_ramfs(proc, c->why, sizeof(c->why))) {
 		return;
 	} else if (!read_counters(proc, &u, &m)) {
 		snprintf(c->why, sizeof(c->why),
-			 "%s/vmstat does not have the counters%s%s", proc,
+			 "%s/vmstat lacks the counters%s%s", proc,
 			 errno ? ": " : "",
 			 errno ? strerrordesc_np(errno) : "");
 	} else if (is_alone(proc, c->locker, c->why, sizeof(c->why))) {
@@ -323,9 +322,9 @@ long teardown_pages(const struct teardown_count *before,
 	return after->pages - before->pages;
 }
 
-/* The counters are exact but for pages under way between them, of which a busy
- * machine has some; the look at all pages is exact but for those that a kernel
- * has kept before. A leak is in both. */
+/* The counters are exact but for pages in transit between them, of which a busy
+ * host has some. The scan of all pages is exact but for pages that leaked before.
+ * A leak shows in both. */
 static long find_unmapped(const struct teardown_count *before,
 			  const struct teardown_count *after, const char *proc)
 {
@@ -373,8 +372,8 @@ bool teardown_in_doubt(const struct teardown_count *after, long pages,
 	if (pages <= 0 || pages > TEARDOWN_DOUBT || !after->locker[0])
 		return false;
 	snprintf(why, size,
-		 "%ld pages more are unevictable, but process %s, which has "
-		 "memory locked, makes so many come and go",
+		 "%ld more pages are unevictable, but process %s has locked "
+		 "memory, which may be the reason",
 		 pages, after->locker);
 	return true;
 }
