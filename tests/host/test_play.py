@@ -29,7 +29,7 @@ def env(lab):
 
 
 def nothing_left(lab):
-    """No folder, no socket, no process of a machine."""
+    """No directory, no socket, no process of a machine."""
     assert not glob.glob(os.path.join(lab.dir, "gpcvm-play-*"))
     left = []
     for path in glob.glob("/proc/[0-9]*/cmdline"):
@@ -102,7 +102,7 @@ def test_checked_clock_passes(lab):
 
 def test_commands_replies_and_expectations_go_together(lab):
     passes(lab, vm(lab, "--vcpus 2") + """
-        # each on what came last
+        # each about the last reply
         guest 0 write 0x200000 "a b"
         expect-error usage
         guest 1 write 0x200000 0x1122334455667788
@@ -278,7 +278,7 @@ def test_machine_that_dies_is_told_with_what_it_printed(lab):
 
 
 class Player:
-    """A play that runs, and its machine."""
+    """A running player, and its machine."""
 
     def __init__(self, lab, text, *args, sub="play"):
         lab.need_kvm()
@@ -338,7 +338,7 @@ def test_hang_is_ended_by_the_time_limit(lab):
                        ("repeat 1000000\npoke clock0\nend\n", 3)):
         out = overdue(lab, vm(lab) + last)
         assert f"s.scn:{line}: " in out, out
-    # Where each branch stood.
+    # The current statement of each branch.
     out = overdue(lab, vm(lab) +
                   "parallel\nsleep 999999\nand\nwait end\nend\n")
     for text in ("s.scn:3: ended here: sleep 999999",
@@ -723,7 +723,7 @@ def test_control_characters_do_not_reach_the_terminal(lab):
     assert "\x1b" not in out and "\x07" not in out, out
 
 
-# ---- over a socket that is there --------------------------------------------
+# ---- on a running machine ---------------------------------------------------
 
 def test_running_machine_is_played_as_it_is_and_goes_on(lab):
     m = lab.plain("--vcpus", "2")

@@ -112,7 +112,7 @@ def test_socket_that_was_there_before_is_not_removed_with_a_killed_machine(
     p = Running(lab, "guest 0 nop\nwait end\n")
     os.rename(other.path, other.path + "-kept")
     pid = p.machine("guest 0 nop")
-    os.rename(other.path + "-kept", p.path)     # another machine's by now
+    os.rename(other.path + "-kept", p.path)     # now of another machine
     os.kill(pid, signal.SIGKILL)
     assert p.result()[0] == 1
     assert os.path.exists(p.path), "another machine's socket is gone"
@@ -162,7 +162,7 @@ def test_player_that_is_killed_leaves_nothing(lab):
             os.killpg(p.pid, signal.SIGKILL)
         if i % 3 == 2:
             for m in glob.glob(f"/proc/{p.pid}/task/*/children"):
-                with contextlib.suppress(OSError):  # it ends meanwhile
+                with contextlib.suppress(OSError):  # it exits meanwhile
                     with open(m, encoding="ascii") as f:
                         children = [int(pid) for pid in f.read().split()]
                     for pid in children[1:]:    # the first belongs to vm_dir

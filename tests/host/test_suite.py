@@ -21,7 +21,7 @@ def folder(lab, files, name="suite"):
     return top
 
 
-# Each scenario has a limit of its own.
+# In seconds, for all of its scenarios.
 SUITE_LIMIT = 900
 
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Each way to fail: what is fine passes, what is not does not. */
+/* Each way in which a scenario fails. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -216,7 +216,7 @@ static void kernel_message_that_nobody_expects_is_seen(void **state)
 	assert_string_equal(why, "the kernel reports: WARNING: two");
 	assert_true(watch_expect(&w, "two"));
 	assert_true(judge_kernel(&w, false, "", why));
-	/* From then on, and those from before. */
+	/* Later messages, and earlier ones. */
 	report(&w, "another BUG");
 	assert_true(judge_kernel(&w, false, "", why));
 	watch_close(&w);

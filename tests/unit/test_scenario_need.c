@@ -43,7 +43,7 @@ static void row_has_to_be_yes(void **state)
 	assert_string_equal(why, "no xen: cap 38 is 0: needs CONFIG_KVM_XEN");
 	assert_false(holds("kcore"));
 	assert_string_equal(why, "no kcore: not tried");
-	/* A row that was not filled is not there. */
+	/* A row that was not probed. */
 	assert_false(holds("tracefs"));
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What decides about memory that is left behind, on a /proc of our own. */
+/* The leak check, on a /proc of our own. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -107,13 +107,13 @@ static void page_that_stays_is_counted_and_a_locked_one_is_not(void **state)
 	assert_int_equal(before.pages, 240);
 	after = count();
 	assert_int_equal(teardown_pages(&before, &after), 0);
-	put_counters(350, 110); /* somebody has locked ten */
+	put_counters(350, 110); /* another process locked ten */
 	after = count();
 	assert_int_equal(teardown_pages(&before, &after), 0);
 	put_counters(351, 110);
 	after = count();
 	assert_int_equal(teardown_pages(&before, &after), 1);
-	put_counters(300, 110); /* somebody else gave some back */
+	put_counters(300, 110); /* another process freed some */
 	after = count();
 	assert_int_equal(teardown_pages(&before, &after), 0);
 }
@@ -175,12 +175,12 @@ static void page_that_nobody_maps_is_found(void **state)
 	before = count();
 	assert_true(before.known && before.host.has_unmapped);
 	assert_int_equal(before.host.unmapped, 20);
-	/* More, but on their way: no page is like that. */
+	/* More by the counters, but in transit: no page has these flags. */
 	put_host(700, 480, 89800);
 	assert_int_equal(found(&before).unmapped, 0);
 	put_flags(3);
 	assert_int_equal(found(&before).unmapped, 3);
-	put_flags(15000); /* most of them from before */
+	put_flags(15000); /* most leaked before */
 	assert_int_equal(found(&before).unmapped, 200);
 	put_host(500, 480, 90000);
 	assert_int_equal(found(&before).unmapped, 0);
@@ -243,7 +243,7 @@ static void process_that_is_not_seen_makes_it_unknown(void **state)
 	put_link("self/ns/pid", "pid:[4026532836]");
 	assert_unknown("a PID namespace?");
 	put_link("self/ns/pid", "pid:[4026531836]");
-	make_dir("13"); /* ends just now */
+	make_dir("13"); /* exits just now */
 	assert_true(count().known);
 	put("13/fd", "no folder");
 	assert_unknown("open files of process 13 cannot be read");
@@ -284,12 +284,12 @@ static void vm_that_kvm_keeps_is_found_by_its_process(void **state)
 	assert_int_equal(teardown_vm_left(path, 120), -1);
 }
 
-/* On the real kernel: the pages of a shared memory segment that is locked are
- * unevictable and not mlocked, as those of a gmem file are; those of mlock() are
- * both. Each skips where somebody has a machine meanwhile. */
+/* On the real kernel: the pages of a locked shared memory segment are unevictable
+ * and not mlocked, as those of a gmem file; those of mlock() are both. Each test
+ * skips if another process has a VM. */
 #define PAGES 1024
 
-/* What others who have memory locked may add or take away. */
+/* The noise of other processes with locked memory. */
 static long doubt;
 
 static long count_real(void (*fill)(void *p), int shm)
@@ -353,7 +353,7 @@ static long count_segment(void)
 	return n;
 }
 
-/* The memory of a machine that has just ended may be among those before. */
+/* The count before may include a machine that has just ended. */
 static void unevictable_pages_are_counted_on_this_kernel(void **state)
 {
 	long n = count_segment();
