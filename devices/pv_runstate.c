@@ -19,21 +19,9 @@
 #include "devices/pv_read.h"
 #include "devices/pv_runstate.h"
 #include "devices/pvclock.h"
+#include "devices/xen_event.h"
 
 #define RUNNING 0 /* RUNSTATE_running */
-
-static int runstate_activate(struct pv_page *p, struct vcpu *v,
-			     const struct pv_where *to, struct err *e)
-{
-	int r = kvm_xen_vcpu_set_attr(v->fd,
-				      KVM_XEN_VCPU_ATTR_TYPE_RUNSTATE_ADDR,
-				      to->on ? to->gpa : GPC_XEN_INVALID_GPA);
-
-	return r < 0 ? err_kvm(e, -r,
-			       "KVM_XEN_VCPU_SET_ATTR of %s at gpa 0x%" PRIx64,
-			       p->name, to->gpa)
-		     : 0;
-}
 
 enum pv_verdict runstate_judge(const struct agent_op *op, uint64_t set,
 			       uint64_t limit, char why[static 160])
@@ -144,7 +132,8 @@ const struct pv_kind pv_runstate_kind = {
 	/* Splits state and state_entry_time from the times: every
 	 * update changes both parts. */
 	.split = 16,
-	.activate = runstate_activate,
+	.xen_attr = KVM_XEN_VCPU_ATTR_TYPE_RUNSTATE_ADDR,
+	.activate = xen_activate,
 	.poke = pvclock_poke,
 	.check = runstate_check,
 	.look = runstate_look,

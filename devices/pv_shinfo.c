@@ -21,26 +21,6 @@
 #define WALL_CLOCK  0xc00 /* offset of wc_version */
 #define LANDS_TRIES 64
 
-static int shinfo_activate(struct pv_page *p, struct vcpu *v,
-			   const struct pv_where *to, struct err *e)
-{
-	uint64_t gfn = to->on ? to->gpa / PAGE_SIZE : GPC_XEN_INVALID_GPA;
-	int r;
-
-	(void)v;
-	if (to->by_hva)
-		r = kvm_xen_set_attr(p->vm->vm, GPC_XEN_ATTR_SHARED_HVA,
-				     to->on ? to->hva : 0);
-	else
-		r = kvm_xen_set_attr(p->vm->vm, KVM_XEN_ATTR_TYPE_SHARED_INFO,
-				     gfn);
-	return r < 0 ? err_kvm(e, -r,
-			       "KVM_XEN_HVM_SET_ATTR of shared_info at gpa "
-			       "0x%" PRIx64 " by %s",
-			       to->gpa, to->by_hva ? "hva" : "gpa")
-		     : 0;
-}
-
 static int shinfo_poke(struct pv_page *p, struct vcpu *v, struct json *j,
 		       struct err *e)
 {
@@ -226,14 +206,15 @@ const struct pv_kind pv_shinfo_kind = {
 	.flavour = PV_XEN,
 	.cached_by = "gpc",
 	.per_vm = true,
-	.hva_too = true,
 	.fragile = true,
 	.size = PAGE_SIZE,
 	.stride = PAGE_SIZE,
 	.align = PAGE_SIZE,
 	/* vcpu_info[32], each of which may be a pv page of its own */
 	.lead = 32 * 64,
-	.activate = shinfo_activate,
+	.xen_attr = KVM_XEN_ATTR_TYPE_SHARED_INFO,
+	.xen_hva = GPC_XEN_ATTR_SHARED_HVA,
+	.activate = xen_activate,
 	.poke = shinfo_poke,
 	.check = shinfo_check,
 	.look = shinfo_look,

@@ -14,25 +14,6 @@
 #include "devices/pv_vcpuinfo.h"
 #include "devices/pvclock.h"
 
-static int vcpuinfo_activate(struct pv_page *p, struct vcpu *v,
-			     const struct pv_where *to, struct err *e)
-{
-	int r;
-
-	if (to->by_hva)
-		r = kvm_xen_vcpu_set_attr(v->fd, GPC_XEN_VCPU_ATTR_INFO_HVA,
-					  to->on ? to->hva : 0);
-	else
-		r = kvm_xen_vcpu_set_attr(
-			v->fd, KVM_XEN_VCPU_ATTR_TYPE_VCPU_INFO,
-			to->on ? to->gpa : GPC_XEN_INVALID_GPA);
-	return r < 0 ? err_kvm(e, -r,
-			       "KVM_XEN_VCPU_SET_ATTR of %s at gpa 0x%" PRIx64
-			       " by %s",
-			       p->name, to->gpa, to->by_hva ? "hva" : "gpa")
-		     : 0;
-}
-
 static int vcpuinfo_poke(struct pv_page *p, struct vcpu *v, struct json *j,
 			 struct err *e)
 {
@@ -143,13 +124,14 @@ const struct pv_kind pv_vcpuinfo_kind = {
 	.compatible = "gpcvm,xen-vcpu-info",
 	.flavour = PV_XEN,
 	.cached_by = "gpc",
-	.hva_too = true,
 	.fragile = true,
 	.size = 64, /* struct vcpu_info */
 	.stride = 64,
 	.align = 64,
-	.clock = 32, /* time, in struct vcpu_info */
-	.activate = vcpuinfo_activate,
+	.clock = 32,
+	.xen_attr = KVM_XEN_VCPU_ATTR_TYPE_VCPU_INFO,
+	.xen_hva = GPC_XEN_VCPU_ATTR_INFO_HVA,
+	.activate = xen_activate,
 	.poke = vcpuinfo_poke,
 	.check = vcpuinfo_check,
 	.look = pvclock_look, /* no events: only the clock can be judged */

@@ -1,7 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <inttypes.h>
 #include <string.h>
 
 #include "devices/xen_event.h"
+
+int xen_activate(struct pv_page *p, struct vcpu *v, const struct pv_where *to,
+		 struct err *e)
+{
+	const struct pv_kind *k = p->kind;
+	const uint16_t type = to->by_hva ? k->xen_hva : k->xen_attr;
+	uint64_t value = k->per_vm ? to->gpa / PAGE_SIZE : to->gpa;
+	int r;
+
+	if (to->by_hva)
+		value = to->on ? to->hva : 0;
+	else if (!to->on)
+		value = GPC_XEN_INVALID_GPA;
+	r = k->per_vm ? kvm_xen_set_attr(p->vm->vm, type, value)
+		      : kvm_xen_vcpu_set_attr(v->fd, type, value);
+	return r < 0 ? err_kvm(e, -r,
+			       "KVM_XEN_%s_SET_ATTR of %s at gpa 0x%" PRIx64
+			       " by %s",
+			       k->per_vm ? "HVM" : "VCPU", p->name, to->gpa,
+			       to->by_hva ? "hva" : "gpa")
+		     : 0;
+}
 
 /* Advance by words: each port's bit in evtchn_pending_sel differs from those
  * of the 63 ports before it. */

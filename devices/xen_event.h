@@ -22,6 +22,10 @@ struct xen_event {
 	bool masked; /* by the guest; valid if raised */
 };
 
+/* A kind's activate: give KVM the page's gpa, gfn (if per VM) or hva. */
+int xen_activate(struct pv_page *p, struct vcpu *v, const struct pv_where *to,
+		 struct err *e);
+
 /* Return the least recently used port; never 0. Any thread. */
 uint32_t xen_event_port(struct pv_vm *pv);
 /* Return the port's index in evtchn_pending[], which is its

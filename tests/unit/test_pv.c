@@ -211,7 +211,7 @@ static const struct pv_kind fake = {
 	.compatible = "gpcvm,fake",
 	.size = 64,
 	.align = 1,
-	.hva_too = true,
+	.xen_hva = 1,
 	.activate = activate,
 	.check = check,
 };

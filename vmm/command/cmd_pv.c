@@ -35,7 +35,7 @@ static int parse_by(struct request *rq, const struct pv_page *p)
 	rq->arg[2] = p->by_hva;
 	if (rq->argc < 3 || (!hva && strcmp(word, "gpa")))
 		return rq->argc;
-	if (hva && !p->kind->hva_too)
+	if (hva && !p->kind->xen_hva)
 		return err_usage(
 			&rq->err,
 			"pv %s ... hva: KVM accepts only a gpa for this kind",

@@ -340,7 +340,7 @@ int pv_start(struct pv_vm *pv, struct vcpu *vcpus, bool by_hva, struct err *e)
 	for (unsigned int i = 0; i < pv->nr; i++) {
 		struct pv_page *p = &pv->pages[i];
 		struct pv_where w = { .on = true,
-				      .by_hva = by_hva && p->kind->hva_too,
+				      .by_hva = by_hva && p->kind->xen_hva,
 				      .gpa = p->gpa };
 
 		if (!p->kind->msr && pv_switch(p, &vcpus[p->vcpu], &w, e))

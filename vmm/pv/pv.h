@@ -44,7 +44,6 @@ struct pv_kind {
 	enum pv_flavour flavour;
 	const char *cached_by; /* "gpc", "ghc"; see pv_cached_by() */
 	bool per_vm;	       /* one unnumbered page, served by vCPU 0 */
-	bool hva_too;	       /* KVM accepts an hva as well as a gpa */
 	bool private_gpc;      /* cached by a gpc if memory has private_steal */
 	bool fragile;	       /* a poke rewrites only part of the page */
 	uint32_t size;	       /* bytes */
@@ -55,8 +54,11 @@ struct pv_kind {
 	uint32_t split;
 	/* Leading bytes that KVM leaves to pages of other kinds. */
 	uint32_t lead;
-	uint32_t kept;	/* offset of a byte that KVM updates in part; 0: none */
-	uint32_t clock; /* offset of a struct pvclock_vcpu_time_info */
+	uint32_t kept; /* offset of a byte that KVM updates in part; 0: none */
+	/* Offset of the struct pvclock_vcpu_time_info, if the page has one. */
+	uint32_t clock;
+	/* Types of attributes for xen_activate(): by gpa, and by hva or 0. */
+	uint16_t xen_attr, xen_hva;
 
 	/* The guest activates the page by writing gpa | 1 to this MSR
 	 * of its vCPU. If 0, the host calls @activate, in a job on
