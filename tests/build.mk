@@ -34,12 +34,16 @@ rooms: $(O)/gpcvm $(O)/client
 	$(call say,ROOMS,vmm/rooms)
 	$(Q)tests/rooms $(O)
 
+# T="ONE OTHER" chooses the tests that have one of the words in their name.
+space	:= $(subst ,, )
+PYTEST	= pytest $(if $(V),-v,-q) --gpcvm=$(O)/gpcvm \
+	$(if $(T),-k '$(subst $(space), or ,$(strip $(T)))')
+
 host: $(O)/gpcvm $(O)/tests/bench/floor $(MB_IMAGES)
-	$(Q)tests/host/run --jobs 3 --gpcvm $(O)/gpcvm --counts $(O)/host.counts \
-		$(T)
+	$(Q)$(PYTEST) -n 3 --counts=$(O)/host.counts tests/host
 
 host-short: $(O)/gpcvm $(MB_IMAGES)
-	$(Q)tests/host/run --gpcvm $(O)/gpcvm --counts $(O)/host.counts --short
+	$(Q)$(PYTEST) -n 1 -m short --counts=$(O)/host.counts tests/host
 
 # Set up first, then run a separate make, so that -j cannot mix the two.
 check:
@@ -73,8 +77,7 @@ lab:
 	$(Q)$(MAKE) --no-print-directory deps-lab
 	$(Q)$(MAKE) --no-print-directory $(O)/gpcvm $(O)/tests/lab/agent \
 		$(O)/tests/lab/emulate $(LAB_VMMS) $(MB_IMAGES)
-	$(Q)tests/host/run --dir tests/lab --fixture labtest --jobs 2 \
-		--gpcvm $(O)/gpcvm --counts $(O)/lab.counts $(T)
+	$(Q)$(PYTEST) -n 2 --counts=$(O)/lab.counts tests/lab
 
 matrix:
 	$(Q)$(MAKE) --no-print-directory deps-lab
@@ -101,8 +104,7 @@ faults:
 	$(Q)$(MAKE) --no-print-directory deps-lab
 	$(Q)$(MAKE) --no-print-directory $(O)/gpcvm $(O)/tests/lab/agent
 	$(Q)tests/lab/faults --gpcvm $(O)/gpcvm $(F) $(K)
-	$(Q)GPCVM_BUGS=all tests/host/run --dir tests/lab --fixture labtest \
-		--jobs 2 --gpcvm $(O)/gpcvm bugs.
+	$(Q)GPCVM_BUGS=all $(PYTEST) -n 2 tests/lab/test_bugs.py
 
 faults-short: $(O)/gpcvm $(O)/tests/lab/agent
 	$(Q)tests/lab/faults --gpcvm $(O)/gpcvm --counts $(O)/faults.counts \

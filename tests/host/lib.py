@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import threading
 import time
+import unittest
 
 # Generous: nothing here is about speed, and the machine may be busy.
 LIMIT = 60
@@ -28,21 +29,8 @@ def note_failed(name):
             f.write(name + "\n")
 
 
-class Skip(Exception):
+class Skip(unittest.SkipTest):
     """This host cannot run the test; the message says why."""
-
-
-def short(fn):
-    """Part of `make check`."""
-    fn.short = True
-    return fn
-
-
-def alone(fn):
-    """Runs with no other test beside it: it makes the kernel write messages,
-    which fail whoever plays a scenario, or counts what all have."""
-    fn.alone = True
-    return fn
 
 
 def eventually(what, fn, limit=LIMIT):
@@ -382,5 +370,6 @@ class Lab:
             text = p.err_text()
             if text:
                 output.append(f"stderr of {' '.join(p.args)}:\n{text}")
+        self.procs = []
         shutil.rmtree(self.dir, ignore_errors=True)
         return output

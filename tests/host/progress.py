@@ -6,6 +6,7 @@ meanwhile: where this process gets half a CPU, it is twice as long. A step that
 takes longer fails: what waits in the main thread gets Stalled, and if that does
 not end the step either, the whole run ends."""
 
+import glob
 import os
 import signal
 import sys
@@ -31,12 +32,19 @@ def share():
     return max(SHARE_MIN, min(1.0, PROBE_S / took))
 
 
+def children():
+    """Processes that this one has started, whichever thread did."""
+    for path in glob.glob("/proc/self/task/*/children"):
+        with open(path) as f:
+            yield from map(int, f.read().split())
+
+
 class Watch:
     """The steps of this process. @tell() says more of one that stalls, such as
-    what is on the consoles of the lab."""
+    what is on the consoles of the lab; @out is where it is seen at once."""
 
-    def __init__(self, limit, tell=lambda: ""):
-        self.limit, self.tell = limit, tell
+    def __init__(self, limit, tell=lambda: "", out=sys.__stdout__):
+        self.limit, self.tell, self.out = limit, tell, out
         self.what, self.used, self.started = None, 0.0, 0.0
 
     def start(self):
@@ -54,10 +62,8 @@ class Watch:
         return (f"{self.what}: not over after {took:.0f} s, of which this machine"
                 f" had time for {self.used:.0f} s (limit {self.limit:.0f} s)")
 
-    @staticmethod
-    def _say(text):
-        """Where it is seen at once, whoever collects what is printed."""
-        print(f"STALLED {text}", file=sys.__stdout__, flush=True)
+    def _say(self, text):
+        print(f"STALLED {text}", file=self.out, flush=True)
 
     def _raise(self, *_):
         raise Stalled(self._text())
@@ -80,4 +86,6 @@ class Watch:
             time.sleep(0.1)
         if self.what == what:
             self._say(f"{what}: it cannot be stopped; the run ends here")
-            os._exit(1)  # QEMU goes with us (PR_SET_PDEATHSIG)
+            for child in children():
+                os.kill(child, signal.SIGKILL)
+            os._exit(1)

@@ -3,6 +3,8 @@
 import json
 import re
 
+import pytest
+
 import lib
 
 RAM = 64 << 20  # RAM of lab.plain(), from gpa 0 on
@@ -74,7 +76,7 @@ def words(name):
     return [w for w, _ in good(name)[0]]
 
 
-@lib.short
+@pytest.mark.short
 def test_unknown_words_are_refused(lab):
     m = lab.plain()
     for line in "frobnicate", "HELP", "punch8M", "../etc", '"punch 8M"', "'", \

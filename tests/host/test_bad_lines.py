@@ -2,10 +2,12 @@
 """Lines that are not requests: length, bytes, quotes, ends; and garbage."""
 import random
 
+import pytest
+
 import lib
 
 
-@lib.short
+@pytest.mark.short
 def test_a_line_of_4096_bytes_runs_and_one_of_4097_is_refused(lab):
     m = lab.plain()
     assert m.ok("help".ljust(4096))["cmd"] == "help"
@@ -78,7 +80,7 @@ def test_quotes_that_do_not_close_are_refused(lab):
     m.healthy()
 
 
-@lib.short
+@pytest.mark.short
 def test_half_a_line_and_a_hang_up_is_not_run(lab):
     m = lab.plain()
     before = m.fds()
@@ -96,7 +98,7 @@ def test_half_a_line_and_a_hang_up_is_not_run(lab):
     m.healthy()
 
 
-@lib.short
+@pytest.mark.short
 def test_half_a_line_and_a_half_close_gets_a_failure_and_is_not_run(lab):
     m = lab.plain()
     for part in b"quit 5", b"quit", b"punch 8M", b"\xff", b"x" * 4096:

@@ -9,6 +9,8 @@ import sys
 import termios
 import time
 
+import pytest
+
 import lib
 
 # A sanitizer keeps freed memory to detect use after free; a small quarantine
@@ -31,7 +33,7 @@ def send_until_blocked(client, data, most):
     return sent
 
 
-@lib.short
+@pytest.mark.short
 def test_a_client_that_never_reads_is_not_read_from_and_disturbs_nobody(lab):
     m = lab.plain(env=SMALL_QUARANTINE)
     m.healthy()

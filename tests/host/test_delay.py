@@ -2,12 +2,14 @@
 """delay on a kernel without delays; tests/lab/test_delay.py has the rest."""
 import os
 
+import pytest
+
 import lib
 
 WHERE = "/sys/kernel/debug/kvm/test"
 
 
-@lib.short
+@pytest.mark.short
 def test_a_kernel_without_delays_says_so_and_what_has_them(lab):
     if os.path.exists(WHERE):
         raise lib.Skip(f"there is a {WHERE}")
@@ -17,7 +19,7 @@ def test_a_kernel_without_delays_says_so_and_what_has_them(lab):
     m.healthy()
 
 
-@lib.short
+@pytest.mark.short
 def test_what_is_no_delay_is_refused_first(lab):
     m = lab.plain()
     m.fails("delay punch 1", "usage", "punch", "invalidate")

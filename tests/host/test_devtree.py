@@ -4,6 +4,8 @@ import re
 import shutil
 import subprocess
 
+import pytest
+
 import lib
 
 
@@ -77,7 +79,7 @@ for _mode in ("anon", "gmem"):
             make(_mode, _n, "--pv-layout", "packed")
         globals()[_name + "slots_tree_is_the_machine"] = \
             make(_mode, _n, *SLOTS)
-lib.short(globals()["test_gmem_8_vcpus_packed_tree_is_the_machine"])
+pytest.mark.short(globals()["test_gmem_8_vcpus_packed_tree_is_the_machine"])
 
 
 def test_dtc_reads_every_tree_without_a_warning(lab):

@@ -10,6 +10,8 @@ import glob
 import os
 import re
 
+import pytest
+
 import lib
 from test_docs import documents, pages, text_of
 
@@ -52,14 +54,14 @@ def wrong_names(text, read):
                 yield path, word
 
 
-@lib.short
+@pytest.mark.short
 def test_names_are_where_documents_say(lab):
     for name in NAMES:
         wrong = list(wrong_names(text_of(lab, name), lambda p: text_of(lab, p)))
         assert not wrong, f"{name}: {wrong}"
 
 
-@lib.short
+@pytest.mark.short
 def test_wrong_names_are_noticed(lab):
     def wrong(text):
         return list(wrong_names(text, lambda path: {"a/b.c": SOURCE}[path]))
@@ -74,7 +76,7 @@ def test_wrong_names_are_noticed(lab):
     assert wrong("`a/b.c`\n\n`f()`") == [("no file", "f()")]
 
 
-@lib.short
+@pytest.mark.short
 def test_files_that_are_named_exist(lab):
     for name in documents(lab) + pages(lab):
         for found in PATH.findall(text_of(lab, name)):
@@ -84,7 +86,7 @@ def test_files_that_are_named_exist(lab):
                 f"{name} names {found}, which is not there"
 
 
-@lib.short
+@pytest.mark.short
 def test_architecture_has_every_room(lab):
     rooms = set(re.findall(r"^(\w+):", text_of(lab, "vmm/rooms"), re.M))
     assert {"base", "memory", "play"} <= rooms, rooms
@@ -103,7 +105,7 @@ def test_architecture_has_every_room(lab):
                     assert room in may[left].split(), f"{left} -> {room}"
 
 
-@lib.short
+@pytest.mark.short
 def test_recipes_have_at_most_five_steps(lab):
     recipes = re.findall(r"^## Add (.*)\n((?:.*\n)*?)(?=^## |\Z)",
                          text_of(lab, NAMES[1]), re.M)

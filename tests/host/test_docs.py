@@ -17,6 +17,8 @@ import subprocess
 import sys
 import types
 
+import pytest
+
 import lib
 import multiboot
 
@@ -225,7 +227,7 @@ def test_readme_shows_the_demo(lab):
         "\n".join(shown[0]) + "\nseen:\n" + r.stdout
 
 
-@lib.short
+@pytest.mark.short
 def test_readme_shows_the_fault_of_its_page(lab):
     # tests/lab/test_bugs.py checks the page on the kernel.
     readme, page = text_of(lab, "README.md"), text_of(lab, "docs/bugs/no-punch.md")
@@ -260,7 +262,7 @@ def test_no_document_is_left_out(lab):
                 f"{name}: give it a test of its session"
 
 
-@lib.short
+@pytest.mark.short
 def test_every_fault_of_the_kernel_has_its_page_and_scenario(lab):
     faults = bugs.names()
     assert len(faults) == len(set(faults)) >= 20, faults
@@ -280,7 +282,7 @@ def test_every_fault_of_the_kernel_has_its_page_and_scenario(lab):
         assert re.match(r"# .*docs/rules\.md", text_of(lab, path), re.S), path
 
 
-@lib.short
+@pytest.mark.short
 def test_patterns_match_what_they_should(lab):
     assert matches(["a 12 ... 0x1f"], "a 7 and more 0xabc\n")
     assert matches(["...", "end 1.5 s"], "x\ny\nend 30 s\n")
@@ -296,7 +298,7 @@ def test_patterns_match_what_they_should(lab):
 
 # ---- make -------------------------------------------------------------------
 
-@lib.short
+@pytest.mark.short
 def test_make_targets_are_there(lab):
     wanted = set()
     for name in documents(lab):
@@ -318,7 +320,7 @@ def test_make_targets_are_there(lab):
 
 # ---- the manual pages -------------------------------------------------------
 
-@lib.short
+@pytest.mark.short
 def test_reference_is_up_to_date(lab):
     path = os.path.join(lab.root, "tests", "host", "reference")
     reference = types.ModuleType("reference")  # a script, without .py
@@ -329,7 +331,7 @@ def test_reference_is_up_to_date(lab):
             reference.diff(name, page, wanted)
 
 
-@lib.short
+@pytest.mark.short
 def test_pages_lint_clean(lab):
     if not shutil.which("mandoc"):
         raise lib.Skip("mandoc is not installed")
@@ -340,7 +342,7 @@ def test_pages_lint_clean(lab):
         assert r.returncode == 0 and not r.stdout, r.stdout + r.stderr
 
 
-@lib.short
+@pytest.mark.short
 def test_pages_render_without_warnings(lab):
     if not shutil.which("groff"):
         raise lib.Skip("groff is not installed")
@@ -362,7 +364,7 @@ def version(lab):
     return lab.run("--version")[1].split()[1]
 
 
-@lib.short
+@pytest.mark.short
 def test_pages_see_each_other(lab):
     """Each page refers to all others, sorted by section, then by name."""
     names = [os.path.basename(p).rsplit(".", 1)[::-1] for p in pages(lab)]
@@ -375,7 +377,7 @@ def test_pages_see_each_other(lab):
                          text_of(lab, page), re.M), f"{page}: expected\n{wanted}"
 
 
-@lib.short
+@pytest.mark.short
 def test_pages_have_every_option(lab):
     for sub in ("run", "play", "suite", "ctl", "probe"):
         page = text_of(lab, f"docs/gpcvm-{sub}.1")
@@ -390,7 +392,7 @@ def test_pages_have_every_option(lab):
         assert not surplus, f"gpcvm {sub} does not know: {surplus}"
 
 
-@lib.short
+@pytest.mark.short
 def test_pages_have_every_exit_status(lab):
     text = text_of(lab, "vmm/base/status.h")
     told = set(re.findall(r"STATUS_\w+ = (\d+),", text)) - {"128"}
@@ -400,7 +402,7 @@ def test_pages_have_every_exit_status(lab):
     assert told <= there, f"not in gpcvm-run.1: {told - there}"
 
 
-@lib.short
+@pytest.mark.short
 def test_control_has_every_command_and_field(lab):
     page = text_of(lab, "docs/gpcvm-control.7")
     fields = set(re.findall(r"^\.Va (\w+)", page, re.M))

@@ -4,6 +4,8 @@ import os
 import signal
 import socket
 
+import pytest
+
 import lib
 
 REGISTERS = ("rip", "rsp", "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp",
@@ -69,8 +71,8 @@ def triple_fault(m):
     m.client.send(f"guest 0 fill {cr3} 4K 0\n")
 
 
-@lib.alone
-@lib.short
+@pytest.mark.alone
+@pytest.mark.short
 def test_triple_fault_ends_with_10_registers_and_the_reason(lab):
     m = breakable(lab)
     m.ok("guest 1 nop")
@@ -81,7 +83,7 @@ def test_triple_fault_ends_with_10_registers_and_the_reason(lab):
     ended(m, 10, "triple fault", "vCPU 0", *REGISTERS)
 
 
-@lib.alone
+@pytest.mark.alone
 def test_kvm_internal_error_ends_with_11_and_registers(lab):
     m = breakable(lab)
     r = plant(m, b"\xcc")  # int3
@@ -92,7 +94,7 @@ def test_kvm_internal_error_ends_with_11_and_registers(lab):
     ended(m, 11, "internal error", "suberror", "vCPU 0", *REGISTERS)
 
 
-@lib.alone
+@pytest.mark.alone
 def test_unexpected_exception_ends_with_13_its_name_and_registers(lab):
     m = breakable(lab)
     r = plant(m, b"\x0f\x0b")  # ud2
@@ -100,7 +102,7 @@ def test_unexpected_exception_ends_with_13_its_name_and_registers(lab):
     ended(m, 13, "#UD", "vCPU 0", *REGISTERS)
 
 
-@lib.alone
+@pytest.mark.alone
 def test_unexpected_page_fault_tells_the_address(lab):
     m = breakable(lab)
     # mov 0xfffffffffffff000, %rax
@@ -109,7 +111,7 @@ def test_unexpected_page_fault_tells_the_address(lab):
     ended(m, 13, "#PF", "fffffffffffff000", "vCPU 0", *REGISTERS)
 
 
-@lib.alone
+@pytest.mark.alone
 def test_exceptions_in_the_handler_end_with_13_or_10(lab):
     m = breakable(lab)
     # ud2 where db_call continues: the handler also goes through there.
@@ -121,7 +123,7 @@ def test_exceptions_in_the_handler_end_with_13_or_10(lab):
     ended(m, status, "vCPU 0")
 
 
-@lib.alone
+@pytest.mark.alone
 def test_all_waiting_clients_are_answered_when_the_guest_dies(lab):
     m = breakable(lab)
     clients = [m.connect() for _ in range(10)]
@@ -145,7 +147,7 @@ def test_all_waiting_clients_are_answered_when_the_guest_dies(lab):
 
 # ---- ended by the user -----------------------------------------------------
 
-@lib.short
+@pytest.mark.short
 def test_quit_ends_with_its_code(lab):
     for code in 0, 1, 10, 255:
         m = lab.plain("--vcpus", "2")
@@ -174,7 +176,7 @@ def test_requests_behind_quit_are_not_run(lab):
     ended(m, 3)
 
 
-@lib.short
+@pytest.mark.short
 def test_signals_end_with_128_and_their_number(lab):
     for sig in signal.SIGINT, signal.SIGTERM, signal.SIGHUP:
         m = lab.plain("--vcpus", "2")
@@ -206,7 +208,7 @@ def test_signals_that_are_none_of_its_business_do_no_harm(lab):
         m.healthy()
 
 
-@lib.short
+@pytest.mark.short
 def test_hello_prints_and_ends_with_0(lab):
     lab.need_kvm()
     for n in "1", "3":

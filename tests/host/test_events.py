@@ -2,6 +2,8 @@
 """The event log: its content, reading it, subscribing to it."""
 import os
 
+import pytest
+
 import lib
 from kmsg import Kmsg, kernel_warns
 
@@ -163,7 +165,7 @@ def test_end_of_the_machine_is_the_last_event(lab):
 
 # ---- kernel messages ------------------------------------------------------
 
-@lib.alone
+@pytest.mark.alone
 def test_kernel_warning_is_an_event_and_nothing_else_is(lab):
     m = lab.machine()
     kmsg = Kmsg()
@@ -183,7 +185,7 @@ def test_kernel_warning_is_an_event_and_nothing_else_is(lab):
     assert m.ok("status")["kernel_messages"] >= len(wanted)
 
 
-@lib.alone
+@pytest.mark.alone
 def test_subscriber_is_told_of_a_kernel_warning(lab):
     m = lab.machine()
     events = m.events()
@@ -193,5 +195,5 @@ def test_subscriber_is_told_of_a_kernel_warning(lab):
     assert e["text"] == kmsg.read()[0], e
 
 
-lib.short(test_subscriber_sees_what_another_client_does_as_it_does_it)
-lib.short(test_every_request_is_in_the_log_in_order)
+pytest.mark.short(test_subscriber_sees_what_another_client_does_as_it_does_it)
+pytest.mark.short(test_every_request_is_in_the_log_in_order)

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Slots without a gmem file, and slots that lose theirs."""
+import pytest
+
 import lib
 
 PAGE = 0x1000
@@ -35,7 +37,7 @@ def use_a_slot_without_file(m):
     m.check("clock0")
 
 
-@lib.short
+@pytest.mark.short
 def test_slot_without_file_works_in_gmem(lab):
     m = start(lab, "gmem")
     row = m.slots()[2]
@@ -57,7 +59,7 @@ def test_closing_takes_the_file_from_all_its_slots_and_says_which(lab):
     m.healthy()
 
 
-@lib.short
+@pytest.mark.short
 def test_what_needs_a_closed_file_is_refused_with_the_reason(lab):
     m = start(lab, "gmem")
     m.ok("slot close 1")

@@ -11,6 +11,8 @@ import shlex
 import shutil
 import threading
 
+import pytest
+
 import lib
 from kmsg import undisturbed
 
@@ -196,13 +198,13 @@ def test_replies_and_events_stay_as_they_are(lab):
     same(lab, "replies")
 
 
-@lib.short
+@pytest.mark.short
 @undisturbed
 def test_output_of_the_subcommands_stays_as_it_is(lab):
     same(lab, "output")
 
 
-@lib.short
+@pytest.mark.short
 def test_golden_session_has_every_command_operation_and_option(lab):
     m = lab.plain()
     requests = "\n".join(lines_of("requests"))

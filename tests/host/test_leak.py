@@ -2,6 +2,8 @@
 """leak: refusals, and results if the direct map can be read."""
 import os
 
+import pytest
+
 import lib
 
 KCORE = "/proc/kcore"
@@ -18,7 +20,7 @@ def names(m):
     return [p["name"] for p in m.ok("gpc")["pages"] if p["on"]]
 
 
-@lib.short
+@pytest.mark.short
 def test_without_kcore_it_is_unsupported_with_what_to_do(lab):
     if os.path.exists(KCORE):
         raise lib.Skip(f"there is a {KCORE}")
@@ -38,7 +40,7 @@ def test_without_the_right_it_is_unsupported_with_what_to_do(lab):
     m.healthy()
 
 
-@lib.short
+@pytest.mark.short
 def test_what_is_no_page_to_measure_is_refused_first(lab):
     m = lab.plain()
     m.fails("leak", "usage")

@@ -10,6 +10,8 @@ import shutil
 import struct
 import subprocess
 
+import pytest
+
 import lib
 import linux_image as li
 from images import refused, write
@@ -173,7 +175,7 @@ def tree(lab, kernel, *args):
     return r.stdout
 
 
-@lib.short
+@pytest.mark.short
 def test_the_tree_of_linux_passes_dtcs_checks_and_has_its_initrd(lab):
     initrd = write(lab, "initrd", b"x" * 5000)
     for kernel, at in zip(kernels(lab), (HERE + 0x10000, HERE + 0x1000)):

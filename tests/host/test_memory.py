@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The guest's memory as guest and host see it: writes, punches, canaries."""
+import pytest
+
 import lib
 
 FREE = 0x2000000        # 32M: nobody's, with the default layout
@@ -226,7 +228,7 @@ def test_gmem_no_guard_lets_commands_into_low_memory(lab):
     no_guard(lab, "gmem")
 
 
-@lib.alone
+@pytest.mark.alone
 def test_no_guard_deletes_slot_0_and_gpcvm_says_how_the_guest_died(lab):
     m = lab.machine("--memory", "anon", "--no-guard")
     m.ok("guest 0 nop")
@@ -237,7 +239,7 @@ def test_no_guard_deletes_slot_0_and_gpcvm_says_how_the_guest_died(lab):
     assert "vCPU 0" in m.stderr(), m.stderr()
 
 
-lib.short(globals()["test_gmem_"
+pytest.mark.short(globals()["test_gmem_"
                     "punch_gives_the_page_back_and_looking_does_not_bring_it_in"
                     ])
-lib.short(globals()["test_gmem_own_memory_of_the_guest_is_guarded"])
+pytest.mark.short(globals()["test_gmem_own_memory_of_the_guest_is_guarded"])

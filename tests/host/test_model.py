@@ -3,6 +3,8 @@
 the guest, and reports disagreements."""
 import threading
 
+import pytest
+
 import lib
 
 OLD_MSR = 0x12          # kvm-clock's old one: see test_stale.py
@@ -153,6 +155,6 @@ def test_gmem_no_race_is_a_disagreement(lab):
     no_race_is_a_disagreement(lab, "--memory", "gmem")
 
 
-lib.short(globals()["test_gmem_cache_is_followed_through_what_is_done_to_it"])
-lib.short(globals()[
+pytest.mark.short(globals()["test_gmem_cache_is_followed_through_what_is_done_to_it"])
+pytest.mark.short(globals()[
     "test_gmem_clock_that_was_moved_behind_its_back_is_a_disagreement"])

@@ -10,6 +10,8 @@ import re
 import signal
 import time
 
+import pytest
+
 import lib
 import multiboot as mb
 from images import refused, write
@@ -47,7 +49,7 @@ test_fed_through_the_window_it_finds_the_same = everything(
     "anon", 2, "--bounce")
 test_gmem_fed_through_the_window_finds_the_same = everything(
     "gmem", 2, "--bounce")
-lib.short(globals()["test_gmem_4_cpus_find_the_machine_of_a_pc"])
+pytest.mark.short(globals()["test_gmem_4_cpus_find_the_machine_of_a_pc"])
 
 
 with open("/proc/cpuinfo") as _f:
@@ -135,7 +137,7 @@ def test_a_power_off_by_acpi_ends_it(lab):
                                    "enable is kept", "SLP_EN reads 0"], out
 
 
-@lib.alone  # some KVMs log a kernel message about it
+@pytest.mark.alone  # some KVMs log a kernel message about it
 def test_a_triple_fault_is_told(lab):
     lab.need_kvm()
     status, out, err = lab.run(

@@ -6,6 +6,8 @@ import select
 import signal
 import struct
 
+import pytest
+
 import lib
 from hostile import DOORBELL, EXCEPTION, HALT, HERE, REPORT, SERIAL, \
     START_APS, TRIPLE_FAULT, forever, guest, mov, out
@@ -80,7 +82,7 @@ def test_exception_reports_to_a_stderr_that_nobody_reads_stop_nothing(lab):
     deaf.close()
 
 
-@lib.alone     # KVM may log a triple fault
+@pytest.mark.alone     # KVM may log a triple fault
 def test_a_triple_fault_with_full_pipes_ends_with_10(lab):
     for which in ["stderr"], ["stdout", "stderr"]:
         deaf, m = deaf_machine(lab, which, TRIPLE_FAULT, connect=False)
@@ -141,7 +143,7 @@ def test_a_slow_reader_gets_all_of_the_console(lab):
     assert m.stderr() == "", m.stderr()
 
 
-@lib.alone     # KVM may log a triple fault
+@pytest.mark.alone     # KVM may log a triple fault
 def test_messages_and_console_on_one_file_keep_their_order(lab):
     code = mov("eax", ord("A")) + out(SERIAL, 1) + TRIPLE_FAULT
     r, w = os.pipe()

@@ -10,6 +10,8 @@ import subprocess
 import threading
 import time
 
+import pytest
+
 import lib
 
 ATTEMPTS = 5
@@ -263,7 +265,7 @@ def test_exit_status_of_a_machine_is_judged(lab):
     passes(lab, vm(lab) + "quit\n")
 
 
-@lib.alone
+@pytest.mark.alone
 def test_machine_that_dies_is_told_with_what_it_printed(lab):
     out = play(lab, vm(lab, "--memory anon --no-guard") + """
         guest 0 nop
@@ -412,7 +414,7 @@ def warned(lab, text, good):
     raise lib.Skip("nothing makes this kernel write a warning: " + out)
 
 
-@lib.alone
+@pytest.mark.alone
 def test_kernel_warning_that_nobody_expects_fails_the_scenario(lab):
     out = warned(lab, "vm --memory anon --no-guard\n" + KILL,
                  lambda status, out: status == 1)
@@ -420,7 +422,7 @@ def test_kernel_warning_that_nobody_expects_fails_the_scenario(lab):
     assert "#   kernel: " in out, out
 
 
-@lib.alone
+@pytest.mark.alone
 def test_kernel_warning_that_is_expected_is_excused(lab):
     line = f'expect-kernel "{TEXT}"\n'
     kill = "vm --memory anon --no-guard\n" + KILL
@@ -495,7 +497,7 @@ def test_vm_that_kvm_keeps_fails_the_scenario(lab):
     assert f"# KVM still has a VM of process {pid}" in out, out
 
 
-@lib.alone
+@pytest.mark.alone
 def test_page_that_is_not_given_back_fails_the_scenario(lab):
     vmstat = "/proc/vmstat"
     for _ in range(ATTEMPTS):
@@ -539,7 +541,7 @@ sys.stdin.readline()
 """
 
 
-@lib.alone
+@pytest.mark.alone
 def test_memory_that_is_kept_fails_the_scenario(lab):
     """Another process's unevictable memory stands in for folios that the
     kernel has leaked."""
@@ -928,4 +930,4 @@ for _test in (test_field_that_is_otherwise_fails_and_shows_both,
               test_syntax_error_anywhere_plays_nothing,
               test_running_machine_is_played_as_it_is_and_goes_on,
               test_hang_is_ended_by_the_time_limit):
-    lib.short(_test)
+    pytest.mark.short(_test)

@@ -5,6 +5,8 @@ import os
 import shutil
 import subprocess
 
+import pytest
+
 import lib
 import multiboot
 
@@ -23,7 +25,7 @@ def threads(m):
     return found
 
 
-@lib.short
+@pytest.mark.short
 def test_no_thread_keeps_a_capability(lab):
     m = lab.plain("--vcpus", "4")
     m.healthy()

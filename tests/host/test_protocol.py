@@ -2,6 +2,8 @@
 """The protocol: the shape of replies, their order, help, several clients."""
 import re
 
+import pytest
+
 import lib
 
 KINDS = {"usage", "range", "state", "unsupported", "kvm", "os"}
@@ -77,7 +79,7 @@ def check_shape(reply, word):
     assert isinstance(e["message"], str) and len(e["message"]) > 8, reply
 
 
-@lib.short
+@pytest.mark.short
 def test_a_reply_of_every_command_has_the_shape_of_the_protocol(lab):
     m = lab.plain()
     words = {request.split()[0] for request in REQUESTS}
@@ -99,7 +101,7 @@ def test_a_line_without_a_command_is_answered_with_null(lab):
     m.healthy()
 
 
-@lib.short
+@pytest.mark.short
 def test_help_lists_every_command_and_explains_each(lab):
     m = lab.plain()
     rows = m.ok("help")["commands"]
@@ -136,7 +138,7 @@ def test_numbers_come_with_suffixes_in_hex_and_in_quotes(lab):
     assert m.ok("punch steal0")["gpa"] == gpa["steal0"]
 
 
-@lib.short
+@pytest.mark.short
 def test_10000_requests_in_one_write_are_answered_in_order(lab):
     m = lab.plain()
     lines = []

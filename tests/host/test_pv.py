@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The pages that the kernel writes: punched, moved, switched, and back."""
+import pytest
+
 import lib
 
 FREE = 0x2000000        # 32M: nobody's, with the default layout
@@ -266,10 +268,10 @@ def test_moves_that_cannot_be_are_refused_and_change_nothing(lab):
     m.check("all")
 
 
-lib.short(globals()["test_gmem_packed_clock_recovers_from_a_punch"])
-lib.short(globals()["test_gmem_separate_steal_time_recovers_from_a_punch"])
-lib.short(globals()["test_gmem_separate_clock_moves_to_another_page"])
-lib.short(globals()["test_gmem_packed_clocks_all_recover_from_one_punch"])
+pytest.mark.short(globals()["test_gmem_packed_clock_recovers_from_a_punch"])
+pytest.mark.short(globals()["test_gmem_separate_steal_time_recovers_from_a_punch"])
+pytest.mark.short(globals()["test_gmem_separate_clock_moves_to_another_page"])
+pytest.mark.short(globals()["test_gmem_packed_clocks_all_recover_from_one_punch"])
 
 
 def steals_what_it_waits(lab, mode):

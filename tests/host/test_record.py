@@ -9,6 +9,8 @@ import stat
 import subprocess
 
 import kmsg
+import pytest
+
 import lib
 
 
@@ -65,7 +67,7 @@ def begun(m):
 # ---- a session, and the same again ------------------------------------------
 
 def round_trip(mode):
-    @lib.short
+    @pytest.mark.short
     def test(lab):
         lab.need_mode(mode)
         m = lab.machine("--memory", mode, "--vcpus", "2")
@@ -101,7 +103,7 @@ for _mode in "anon", "gmem":
         = round_trip(_mode)
 
 
-@lib.short
+@pytest.mark.short
 def test_lines_stand_in_order_with_what_their_replies_were(lab):
     m = lab.plain("--vcpus", "2")
     path = new(lab)
@@ -326,7 +328,7 @@ def test_a_recording_that_ends_while_a_storm_runs_plays(lab):
 
 # ---- its end ----------------------------------------------------------------
 
-@lib.short
+@pytest.mark.short
 def test_the_end_of_the_machine_ends_it(lab):
     m = lab.plain("--vcpus", "2")
     path = new(lab)

@@ -5,6 +5,8 @@ how."""
 import os
 import subprocess
 
+import pytest
+
 import lib
 
 TABLE = """\
@@ -57,12 +59,12 @@ def rooms(lab, table=TABLE, **changed):
     return r.returncode, r.stdout + r.stderr
 
 
-@lib.short
+@pytest.mark.short
 def test_house_in_order_passes_without_a_word(lab):
     assert rooms(lab) == (0, "")
 
 
-@lib.short
+@pytest.mark.short
 def test_include_of_a_room_above_fails_and_names_line_and_row(lab):
     status, said = rooms(lab, base__num__h='int num(void);\n#include "machine/later.h"\n',
                          machine__later__h="int later(void);\n")
@@ -71,7 +73,7 @@ def test_include_of_a_room_above_fails_and_names_line_and_row(lab):
                     "vmm/rooms:3: base: \n"), said
 
 
-@lib.short
+@pytest.mark.short
 def test_symbol_of_a_room_above_fails_and_names_it_and_the_row(lab):
     status, said = rooms(lab, ctl__ctl__c="int board(void);\nint ctl(void);\n"
                                           "int ctl(void) { return board(); }\n")
@@ -80,7 +82,7 @@ def test_symbol_of_a_room_above_fails_and_names_it_and_the_row(lab):
                     "vmm/rooms:5: ctl: base \n"), said
 
 
-@lib.short
+@pytest.mark.short
 def test_two_files_of_a_room_that_call_each_other_fail(lab):
     status, said = rooms(
         lab, machine__bus__h="int bus(void);\nint fault(void);\n",
@@ -93,7 +95,7 @@ def test_two_files_of_a_room_that_call_each_other_fail(lab):
     assert "num" not in said, said
 
 
-@lib.short
+@pytest.mark.short
 def test_two_headers_that_include_each_other_fail(lab):
     guard = "#ifndef %s\n#define %s\n#include \"%s\"\n#endif\n"
     status, said = rooms(lab, base__a__h=guard % ("A", "A", "base/b.h"),
@@ -103,14 +105,14 @@ def test_two_headers_that_include_each_other_fail(lab):
     assert 'vmm/base/b.h:3: #include "base/a.h"' in said, said
 
 
-@lib.short
+@pytest.mark.short
 def test_include_without_its_room_fails(lab):
     status, said = rooms(lab, base__num__c='#include "num.h"\nint num(void) { return 1; }\n')
     assert status == 1, said
     assert said == 'vmm/base/num.c:1: #include "num.h": write "room/file.h"\n', said
 
 
-@lib.short
+@pytest.mark.short
 def test_row_that_names_a_room_below_it_and_a_room_without_a_row_fail(lab):
     status, said = rooms(lab, table=TABLE.replace("base:\n", "base: ctl\n"),
                          attic__a__h="int a(void);\n")
@@ -129,7 +131,7 @@ def test_house_of_gpcvm_is_in_order(lab):
     assert (r.returncode, r.stderr) == (0, ""), r.stderr
 
 
-@lib.short
+@pytest.mark.short
 def test_object_that_was_not_built_fails(lab):
     assert rooms(lab) == (0, "")
     top = os.path.join(lab.dir, "house")

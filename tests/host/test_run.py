@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Machines of every size and mode start, and end as they should."""
+import pytest
+
 import lib
 
 
@@ -24,4 +26,4 @@ for _mode in ("anon", "gmem"):
     for _n in (1, 2, 8, 64):
         globals()[f"test_{_mode}_{_n}_vcpus_come_up_and_are_fresh"] = \
             make(_mode, _n)
-lib.short(globals()["test_gmem_2_vcpus_come_up_and_are_fresh"])
+pytest.mark.short(globals()["test_gmem_2_vcpus_come_up_and_are_fresh"])

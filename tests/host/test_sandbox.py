@@ -5,6 +5,8 @@ import signal
 import struct
 
 import inject
+import pytest
+
 import lib
 
 PT_LOAD, PT_DYNAMIC, PT_INTERP = 1, 2, 3
@@ -38,7 +40,7 @@ def elf64(path):
     return e_type, headers, dynamic, data
 
 
-@lib.short
+@pytest.mark.short
 def test_the_program_is_a_hardened_static_pie(lab):
     if sanitized(lab):
         raise lib.Skip("a build with sanitizers is linked dynamically")
@@ -208,7 +210,7 @@ def fields(pid, tid):
         return {k: v.split() for k, v in (line.split(":", 1) for line in f)}
 
 
-@lib.short
+@pytest.mark.short
 def test_a_machine_that_root_starts_leaves_uid_0(lab):
     if os.geteuid():
         raise lib.Skip("not root")
@@ -239,7 +241,7 @@ def test_a_machine_through_sudo_becomes_the_user_who_called_it(lab):
         m.quit()
 
 
-@lib.short
+@pytest.mark.short
 def test_status_says_what_is_in_force(lab):
     m = lab.plain()
     s = m.ok("status")["sandbox"]

@@ -5,6 +5,8 @@ import signal
 import socket
 import stat
 
+import pytest
+
 import lib
 
 def refused(lab, path, *words):
@@ -21,7 +23,7 @@ def refused(lab, path, *words):
     return err
 
 
-@lib.short
+@pytest.mark.short
 def test_the_socket_is_for_its_owner_only_whatever_the_umask(lab):
     for umask in 0, 0o022, 0o077, 0o777:
         m = lab.plain(umask=umask)
@@ -32,7 +34,7 @@ def test_the_socket_is_for_its_owner_only_whatever_the_umask(lab):
         m.quit()
 
 
-@lib.short
+@pytest.mark.short
 def test_the_socket_of_a_killed_gpcvm_is_replaced(lab):
     m = lab.plain()
     # Together with the process that would remove it, as in a power failure.
@@ -45,7 +47,7 @@ def test_the_socket_of_a_killed_gpcvm_is_replaced(lab):
     n.quit()
 
 
-@lib.short
+@pytest.mark.short
 def test_the_socket_of_a_live_gpcvm_is_not_taken(lab):
     m = lab.plain()
     m.alive()
@@ -98,7 +100,7 @@ def test_what_is_no_socket_is_left_alone(lab):
     refused(lab, dangling, dangling)
 
 
-@lib.short
+@pytest.mark.short
 def test_a_path_that_cannot_be_made_is_refused(lab):
     refused(lab, "", "--control")
     refused(lab, os.path.join(lab.dir, "no", "where"), "no/where",

@@ -10,6 +10,8 @@ import signal
 import socket
 import time
 
+import pytest
+
 import lib
 
 
@@ -24,7 +26,7 @@ def locked(path):
         os.close(fd)
 
 
-@lib.short
+@pytest.mark.short
 def test_a_lock_on_the_directory_delays_neither_start_nor_end(lab):
     with locked(lab.dir):
         m = lab.plain()
@@ -120,7 +122,7 @@ def knock_until(path, end):
     return seen
 
 
-@lib.short
+@pytest.mark.short
 def test_a_client_that_knocks_all_the_time_is_never_refused(lab):
     """The path exists while gpcvm listens."""
     path = os.path.join(lab.dir, "vm")
@@ -135,7 +137,7 @@ def test_a_client_that_knocks_all_the_time_is_never_refused(lab):
         assert m.wait() == 0, m.stderr()
 
 
-@lib.short
+@pytest.mark.short
 def test_the_socket_goes_where_no_file_can_be_opened_any_more(lab):
     # A leak sanitizer opens some.
     m = lab.plain(env={**os.environ, "ASAN_OPTIONS": "detect_leaks=0"})

@@ -5,6 +5,8 @@ MSR 0x12, kvm-clock's old one, takes KVM's cache to another page behind the
 back of gpcvm, which follows the new one (Documentation/virt/kvm/x86/msr.rst):
 the page that clock0 stands for is then left behind.
 """
+import pytest
+
 import lib
 
 OLD_MSR = 0x12
@@ -34,6 +36,6 @@ def test_anon_clock_that_is_left_behind_is_stale(lab):
     left_behind(lab, "anon")
 
 
-@lib.short
+@pytest.mark.short
 def test_gmem_clock_that_is_left_behind_is_stale(lab):
     left_behind(lab, "gmem")

@@ -3,6 +3,8 @@
 import json
 import os
 
+import pytest
+
 import lib
 
 
@@ -26,7 +28,7 @@ def refused(lab, status, args, *words, **kw):
     return err
 
 
-@lib.short
+@pytest.mark.short
 def test_memory_sizes_that_cannot_be_are_refused(lab):
     for size in "0", "1", "4K", "1M", "2M1", "2097151", "2T", "1025G", \
             "0x10000000001", "16777216T", "18446744073709551615", \
@@ -54,7 +56,7 @@ def test_too_little_memory_for_many_vcpus_is_refused(lab):
     m.healthy()
 
 
-@lib.short
+@pytest.mark.short
 def test_numbers_of_vcpus_that_cannot_be_are_refused(lab):
     for n in "0", "4097", "100000", "4294967297", "18446744073709551617", \
             "-1", "+1", "", "two", "1.0", "0x", "1 2":
@@ -71,7 +73,7 @@ def test_more_vcpus_than_kvm_has_are_refused(lab):
     refused(lab, 1, args, "4096", "at most")
 
 
-@lib.short
+@pytest.mark.short
 def test_wrong_options_are_refused(lab):
     refused(lab, 2, ["--frobnicate"], "--frobnicate", "--help")
     refused(lab, 2, ["-x"], "x", "--help")
@@ -97,7 +99,7 @@ def test_wrong_options_are_refused(lab):
         refused(lab, 2, ["--slot", bad], "slot")
 
 
-@lib.short
+@pytest.mark.short
 def test_options_of_the_xen_flavour_alone_are_refused(lab):
     refused(lab, 2, ["--pv-layout", "split"], "split", "--pv xen")
     refused(lab, 2, ["--pv-by", "hva", "--pv", "kvm"], "hva", "--pv xen")
@@ -147,7 +149,7 @@ def test_memory_modes_that_the_kernel_lacks_are_refused_with_a_reason(lab):
         refused(lab, 1, ["--family", "none", "--memory", mode], "guest_memfd")
 
 
-@lib.short
+@pytest.mark.short
 def test_a_device_that_is_not_kvm_is_refused(lab):
     missing = os.path.join(lab.dir, "no-kvm")
     mode = ["--memory", "anon", "--device"]
@@ -190,7 +192,7 @@ def test_a_device_tree_that_cannot_be_written_is_refused(lab):
         assert f.read(4) == b"\xd0\x0d\xfe\xed", "not a device tree"
 
 
-@lib.short
+@pytest.mark.short
 def test_help_and_version_of_every_subcommand_work(lab):
     for args in ["--help"], ["help"], ["run", "--help"], ["probe", "--help"], \
             ["ctl", "--help"]:
@@ -206,7 +208,7 @@ def test_help_and_version_of_every_subcommand_work(lab):
         assert out.startswith("gpcvm ") and out[6].isdigit(), (args, out)
 
 
-@lib.short
+@pytest.mark.short
 def test_no_or_an_unknown_subcommand_is_wrong_usage(lab):
     status, out, err = lab.run()
     assert status == 2 and out == "" and "Usage" in err, (status, out, err)

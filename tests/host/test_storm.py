@@ -5,6 +5,8 @@ import threading
 import time
 
 import kmsg
+import pytest
+
 import lib
 
 LONG = "for 3000"  # something else ends it before that
@@ -87,7 +89,7 @@ ALONE = [
 
 
 def each_alone(mode):
-    @lib.short
+    @pytest.mark.short
     def test(lab):
         lab.need_mode(mode)
         m = lab.machine("--memory", mode, "--vcpus", "2")
@@ -189,7 +191,7 @@ def orders(r):
     return [w["order"] for w in r["workers"]]
 
 
-@lib.short
+@pytest.mark.short
 def test_the_same_seed_and_count_give_the_same_order(lab):
     m = lab.plain("--vcpus", "2")
     first = storm(m, f"count 60 seed 7 {ORDERED}")
@@ -268,7 +270,7 @@ def test_vcpus_may_run_where_they_could_before_a_storm(lab):
 
 # ---- failures ---------------------------------------------------------------
 
-@lib.short
+@pytest.mark.short
 def test_failed_operations_are_counted_by_kind_and_do_not_end_it(lab):
     m = lab.plain("--vcpus", "2")
     m.ok("pv clock0 off")
@@ -387,7 +389,7 @@ BAD = [
 ]
 
 
-@lib.short
+@pytest.mark.short
 def test_what_is_no_storm_is_refused_and_nothing_starts(lab):
     m = lab.plain()
     m.healthy()
@@ -462,7 +464,7 @@ def test_the_end_of_the_guest_ends_it(lab):
     assert r is None or r["ended_by"] == "machine", r
 
 
-@lib.alone
+@pytest.mark.alone
 def test_a_message_of_the_kernel_ends_it(lab):
     m = lab.plain("--vcpus", "2")
     log = kmsg.Kmsg()

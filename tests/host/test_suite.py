@@ -5,6 +5,8 @@ import json
 import os
 import signal
 
+import pytest
+
 import lib
 import test_play
 from test_play import disturbed, env, nothing_left, vm
@@ -224,7 +226,7 @@ def test_scenarios_of_the_project_pass(lab):
 
 for _test in (test_scenarios_of_a_folder_are_played_in_order_and_counted,
               test_hang_fails_alone, test_scenarios_of_the_project_pass):
-    lib.short(_test)
+    pytest.mark.short(_test)
 
 
 def test_equal_files_of_two_folders_have_different_names(lab):

@@ -7,6 +7,8 @@ import pty
 import signal
 import termios
 
+import pytest
+
 import lib
 
 
@@ -83,7 +85,7 @@ def triple_fault(_, client):
     client.send(f"guest 0 fill {cr3} 4K 0\n")
 
 
-@lib.short
+@pytest.mark.short
 def test_the_terminal_is_as_before_after_quit(lab):
     check(at_terminal(lab, lambda proc, c: c.ok("quit 2")), 2)
 
@@ -94,7 +96,7 @@ def test_the_terminal_is_as_before_after_a_signal(lab):
               128 + sig)
 
 
-@lib.alone
+@pytest.mark.alone
 def test_the_terminal_is_as_before_after_a_triple_fault(lab):
     check(at_terminal(lab, triple_fault), 10)
 

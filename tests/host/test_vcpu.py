@@ -2,6 +2,8 @@
 """vCPUs: paused, resumed, halted, pinned; and operations they cannot do."""
 import os
 
+import pytest
+
 import lib
 
 FREE = 0x2000000
@@ -235,5 +237,5 @@ def test_hello_prints_its_line_and_ends_well(lab):
         assert f": {vcpus} vCPU{s}, {size} MiB" in lines[0], out
 
 
-lib.short(test_hello_prints_its_line_and_ends_well)
-lib.short(test_paused_vcpu_answers_state_at_once_and_goes_on_later)
+pytest.mark.short(test_hello_prints_its_line_and_ends_well)
+pytest.mark.short(test_paused_vcpu_answers_state_at_once_and_goes_on_later)

@@ -5,6 +5,8 @@ misplaced writes are found.
 MSR 0x12, kvm-clock's old one, does things to KVM's cache behind the back of
 gpcvm, which follows the new one (Documentation/virt/kvm/x86/msr.rst).
 """
+import pytest
+
 import lib
 
 OLD_MSR = 0x12
@@ -36,7 +38,7 @@ def start(lab, *args):
     return m
 
 
-@lib.short
+@pytest.mark.short
 def test_fresh_clock_is_what_the_kernel_says_it_wrote(lab):
     m = start(lab, "--vcpus", "2")
     for name in ("clock0", "clock1"):
@@ -51,7 +53,7 @@ def test_fresh_clock_is_what_the_kernel_says_it_wrote(lab):
                 assert "kernel" not in r, r
 
 
-@lib.short
+@pytest.mark.short
 def test_stale_clock_is_found_where_kvm_wrote_it(lab):
     m = start(lab)
     behind(m, ELSEWHERE | 1)
@@ -108,7 +110,7 @@ def test_punched_clock_that_kvm_does_not_write_reads_as_zeros(lab):
     assert "zeros" in m.check("clock0", "stale")["why"]
 
 
-@lib.short
+@pytest.mark.short
 def test_clock_whose_version_the_guest_made_odd_is_torn(lab):
     m = start(lab)
     m.ok("guest 0 write clock0 3 4")

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """clockwatch: silent while all is well; reports each fault once."""
+import pytest
+
 import lib
 
 
@@ -222,5 +224,5 @@ def test_pages_without_a_slot_do_not_flood_the_log(lab):
     m.ok("slot restore 1")
 
 
-lib.short(globals()["test_gmem_"
+pytest.mark.short(globals()["test_gmem_"
                     "punched_clock_is_told_once_and_once_when_it_is_back"])
