@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 import xml.etree.ElementTree
 
 import pytest
@@ -220,9 +221,15 @@ def make(i):
 for i in range(6):
     globals()[f"test_{i}"] = make(i)
 """)
+    def twice(pid, signo):
+        os.killpg(pid, signo)
+        time.sleep(0.05)
+        os.killpg(pid, signo)
+
     for args, n in ([], 1), (["-n", "2"], 2):
         for signo, kill in ((signal.SIGINT, os.killpg), (signal.SIGTERM, os.killpg),
-                            (signal.SIGTERM, os.kill), (signal.SIGINT, os.kill)):
+                            (signal.SIGTERM, os.kill), (signal.SIGINT, os.kill),
+                            (signal.SIGTERM, twice)):
             p = tests.start(*args)
             lib.eventually("tests that run", lambda: len(
                 [x for x in os.listdir(tests.dir) if x.startswith("up")]) == n)

@@ -40,7 +40,7 @@ static void type(struct lineedit *le, const char *keys)
 static void assert_types(struct lineedit *le, const char *keys,
 			 const char *want)
 {
-	lineedit_reset(le, false);
+	lineedit_reset(le);
 	type(le, keys);
 	assert_string_equal(le->buf, want);
 }
@@ -49,7 +49,8 @@ static void enter(struct lineedit *le, const char *line)
 {
 	type(le, line);
 	assert_int_equal(lineedit_byte(le, '\r'), LINEEDIT_DONE);
-	lineedit_reset(le, true);
+	lineedit_remember(le, le->buf, le->len);
+	lineedit_reset(le);
 }
 
 static void text_goes_in_where_the_cursor_is(void **state)
@@ -63,7 +64,6 @@ static void text_goes_in_where_the_cursor_is(void **state)
 	assert_types(le, "bc\033OHa\033OFd", "abcd");
 	assert_types(le, "bc\001a\005d", "abcd");
 	assert_types(le, LEFT LEFT "a" RIGHT RIGHT "b", "ab");
-	assert_types(le, "a\tb", "a b");
 }
 
 static void every_key_that_deletes_deletes_its_part(void **state)
@@ -128,8 +128,53 @@ static void history_skips_empty_and_repeated_lines(void **state)
 	enter(le, "a");
 	assert_int_equal(le->nr, 1);
 	type(le, "abandoned");
-	lineedit_reset(le, false);
+	lineedit_reset(le);
 	assert_int_equal(le->nr, 1);
+}
+
+static void search_shows_the_last_line_that_has_what_is_typed(void **state)
+{
+	struct lineedit *le = *state;
+
+	enter(le, "punch clock0");
+	enter(le, "check all");
+	enter(le, "punch steal0");
+	type(le, "draft\022pun");
+	assert_string_equal(le->buf, "punch steal0");
+	type(le, "\022");
+	assert_string_equal(le->buf, "punch clock0");
+	type(le, "\022");
+	assert_true(le->missing);
+	assert_string_equal(le->buf, "punch clock0");
+	type(le, "\x7f\x7f\x7fk");
+	assert_false(le->missing);
+	assert_string_equal(le->buf, "check all");
+	type(le, "\007");
+	assert_false(le->searching);
+	assert_string_equal(le->buf, "draft");
+	/* What is found can be edited, or sent as it is. */
+	type(le, "\022ck0" HOME "x");
+	assert_string_equal(le->buf, "xpunch clock0");
+	lineedit_reset(le);
+	type(le, "\022all");
+	assert_int_equal(lineedit_byte(le, '\r'), LINEEDIT_DONE);
+	assert_string_equal(le->buf, "check all");
+}
+
+static void search_takes_any_text(void **state)
+{
+	struct lineedit *le = *state;
+
+	type(le, "\022\x7f\022x\007");
+	enter(le, "\xe2\x82\xac");
+	type(le, "\022\xe2\x82\xac\xe2\x82\xac\x7f");
+	assert_string_equal(le->wanted, "\xe2\x82\xac");
+	assert_string_equal(le->buf, "\xe2\x82\xac");
+	for (size_t i = 0; i < 2 * sizeof(le->wanted); i++)
+		type(le, "x");
+	assert_true(le->missing);
+	assert_int_equal(lineedit_byte(le, 3), LINEEDIT_ABANDONED);
+	assert_false(le->searching);
 }
 
 static void full_history_forgets_the_oldest(void **state)
@@ -154,6 +199,7 @@ static void keys_that_end_the_line_are_told_apart(void **state)
 
 	assert_int_equal(lineedit_byte(le, 4), LINEEDIT_EOF);
 	assert_int_equal(lineedit_byte(le, 12), LINEEDIT_CLEAR);
+	assert_int_equal(lineedit_byte(le, '\t'), LINEEDIT_TAB);
 	type(le, "a");
 	assert_int_equal(lineedit_byte(le, 4), LINEEDIT_MORE);
 	assert_int_equal(lineedit_byte(le, 3), LINEEDIT_ABANDONED);
@@ -167,7 +213,7 @@ static void ctrl_c_within_an_escape_sequence_still_abandons(void **state)
 
 	type(le, "a\033[1");
 	assert_int_equal(lineedit_byte(le, 3), LINEEDIT_ABANDONED);
-	lineedit_reset(le, false);
+	lineedit_reset(le);
 	type(le, "b");
 	assert_string_equal(le->buf, "b");
 }
@@ -192,6 +238,8 @@ int main(void)
 		TEST(unknown_sequences_leave_no_rubbish_in_the_line),
 		TEST(history_goes_up_and_down_and_back_to_the_draft),
 		TEST(history_skips_empty_and_repeated_lines),
+		TEST(search_shows_the_last_line_that_has_what_is_typed),
+		TEST(search_takes_any_text),
 		TEST(full_history_forgets_the_oldest),
 		TEST(keys_that_end_the_line_are_told_apart),
 		TEST(ctrl_c_within_an_escape_sequence_still_abandons),

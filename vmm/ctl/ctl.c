@@ -276,7 +276,7 @@ int ctl_main(int argc, char **argv)
 	if (argc)
 		ret = run_arguments(&l, argc, argv);
 	else if (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))
-		ret = ctl_shell(&l, o.json);
+		ret = ctl_shell(&l, argv[-1], o.json);
 	else
 		ret = run_input(&l);
 	link_close(&l);

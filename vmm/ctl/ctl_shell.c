@@ -4,11 +4,14 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "ctl/complete.h"
 #include "ctl/ctl_shell.h"
 #include "ctl/ctl_status.h"
+#include "ctl/history.h"
 #include "ctl/lineedit.h"
 
 /*
@@ -20,6 +23,10 @@ struct shell {
 	struct ctl_link *l;
 	struct lineedit le;
 	struct lineedit_tty tty;
+	struct history history;
+	struct complete words;
+	const char *path; /* of the machine */
+	int keys;	  /* readable where the terminal or a signal is */
 	bool json;
 	bool leaving; /* no more input; what was sent is still answered */
 	int signal;   /* the one to die of */
@@ -84,7 +91,9 @@ static void submit(struct shell *s)
 	struct err e;
 	int ret = request_line(s->le.buf, s->le.len, &q, &e);
 
-	lineedit_reset(&s->le, true);
+	if (lineedit_remember(&s->le, s->le.buf, s->le.len))
+		history_append(&s->history, s->le.buf);
+	lineedit_reset(&s->le);
 	if (ret < 0) {
 		warn_err(&e);
 	} else if (ret > 0 && request_is(&q, "exit")) {
@@ -97,7 +106,55 @@ static void submit(struct shell *s)
 		show_prompt(s);
 }
 
-static void take_key(struct shell *s, unsigned char c)
+static void print_words(struct shell *s, const struct complete_words *w)
+{
+	size_t width = lineedit_tty_width(&s->tty);
+	size_t widest = 0, column = 0;
+
+	for (size_t i = 0; i < w->nr; i++)
+		if (strlen(w->word[i]) + 2 > widest)
+			widest = strlen(w->word[i]) + 2;
+	lineedit_tty_finish(&s->tty, &s->le, "");
+	for (size_t i = 0; i < w->nr; i++) {
+		if (column && column + widest > width) {
+			putchar('\n');
+			column = 0;
+		}
+		printf("%-*s", (int)widest, w->word[i]);
+		column += widest;
+	}
+	putchar('\n');
+	fflush(stdout);
+	lineedit_tty_draw(&s->tty, &s->le);
+}
+
+/* The machine is asked for its tables once. A blank where more keys follow at
+ * once: that is a tab in a text that was pasted. */
+static void complete_word(struct shell *s, bool pasted)
+{
+	struct complete_words w;
+
+	if (pasted || s->tty.plain) {
+		lineedit_insert(&s->le, ' ');
+		return;
+	}
+	if (!s->words.reply[NR_TABLES - 1])
+		complete_load(&s->words, s->path, s->keys);
+	complete_line(&s->words, s->le.buf, s->le.pos, &w);
+	if (w.nr > 1 && w.common == w.typed) {
+		print_words(s, &w);
+		return;
+	}
+	if (!w.nr)
+		putchar('\a');
+	fflush(stdout);
+	for (size_t i = w.typed; i < w.common; i++)
+		lineedit_insert(&s->le, w.word[0][i]);
+	if (w.nr == 1 && s->le.pos == s->le.len)
+		lineedit_insert(&s->le, ' ');
+}
+
+static void take_key(struct shell *s, unsigned char c, bool more)
 {
 	switch (lineedit_byte(&s->le, c)) {
 	case LINEEDIT_MORE:
@@ -105,13 +162,16 @@ static void take_key(struct shell *s, unsigned char c)
 	case LINEEDIT_CLEAR:
 		lineedit_tty_clear(&s->tty);
 		break;
+	case LINEEDIT_TAB:
+		complete_word(s, more);
+		break;
 	case LINEEDIT_EOF:
 		lineedit_tty_finish(&s->tty, &s->le, "");
 		leave(s);
 		break;
 	case LINEEDIT_ABANDONED:
 		lineedit_tty_finish(&s->tty, &s->le, "^C");
-		lineedit_reset(&s->le, false);
+		lineedit_reset(&s->le);
 		show_prompt(s);
 		break;
 	case LINEEDIT_DONE:
@@ -134,7 +194,7 @@ static void take_input(struct shell *s)
 		return;
 	}
 	for (ssize_t i = 0; i < n && !s->leaving; i++)
-		take_key(s, keys[i]);
+		take_key(s, keys[i], i + 1 < n);
 	redraw(s);
 }
 
@@ -181,9 +241,20 @@ static void shell_loop(struct shell *s, int sigfd)
 	lineedit_tty_leave(&s->tty);
 }
 
-int ctl_shell(struct ctl_link *l, bool json)
+/* One descriptor that is readable when one of both is. -1: none. */
+static int either(int a, int b)
 {
-	struct shell s = { .l = l, .json = json };
+	struct epoll_event in = { .events = EPOLLIN };
+	int fd = epoll_create1(EPOLL_CLOEXEC);
+
+	epoll_ctl(fd, EPOLL_CTL_ADD, a, &in);
+	epoll_ctl(fd, EPOLL_CTL_ADD, b, &in);
+	return fd;
+}
+
+int ctl_shell(struct ctl_link *l, const char *path, bool json)
+{
+	struct shell s = { .l = l, .path = path, .json = json };
 	sigset_t set, old;
 	int sigfd;
 
@@ -196,8 +267,13 @@ int ctl_shell(struct ctl_link *l, bool json)
 	}
 	lineedit_init(&s.le);
 	lineedit_tty_init(&s.tty, STDIN_FILENO, STDOUT_FILENO, "gpcvm> ");
+	history_load(&s.history, &s.le);
+	s.keys = either(sigfd, s.tty.in);
 	shell_loop(&s, sigfd);
 	lineedit_free(&s.le);
+	complete_free(&s.words);
+	if (s.keys >= 0)
+		close(s.keys);
 	close(sigfd);
 	if (s.signal) {
 		raise(s.signal);

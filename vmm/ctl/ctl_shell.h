@@ -6,7 +6,7 @@
 
 #include "ctl/ctl_link.h"
 
-/* The prompt, until the user or the machine ends it: the exit status. */
-int ctl_shell(struct ctl_link *l, bool json);
+/* The prompt for the machine at @path, until the user or the machine ends it: the exit status. */
+int ctl_shell(struct ctl_link *l, const char *path, bool json);
 
 #endif

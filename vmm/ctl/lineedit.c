@@ -17,16 +17,14 @@ void lineedit_free(struct lineedit *le)
 	lineedit_init(le);
 }
 
-static void remember_line(struct lineedit *le)
+bool lineedit_remember(struct lineedit *le, const char *line, size_t n)
 {
-	char *copy;
+	char *copy = n ? strndup(line, n) : NULL;
 
-	if (!le->len ||
-	    (le->nr && strcmp(le->history[le->nr - 1], le->buf) == 0))
-		return;
-	copy = strdup(le->buf);
-	if (!copy)
-		return;
+	if (!copy || (le->nr && strcmp(le->history[le->nr - 1], copy) == 0)) {
+		free(copy);
+		return false;
+	}
 	if (le->nr == LINEEDIT_HISTORY) {
 		free(le->history[0]);
 		memmove(le->history, le->history + 1,
@@ -34,12 +32,13 @@ static void remember_line(struct lineedit *le)
 		le->nr--;
 	}
 	le->history[le->nr++] = copy;
+	le->at = le->nr;
+	return true;
 }
 
-void lineedit_reset(struct lineedit *le, bool remember)
+void lineedit_reset(struct lineedit *le)
 {
-	if (remember)
-		remember_line(le);
+	le->searching = false;
 	le->len = le->pos = 0;
 	le->buf[0] = 0;
 	le->at = le->nr;
@@ -75,7 +74,7 @@ static void erase(struct lineedit *le, size_t from, size_t to)
 	le->pos = from;
 }
 
-static void insert(struct lineedit *le, char c)
+void lineedit_insert(struct lineedit *le, char c)
 {
 	if (le->len == sizeof(le->buf) - 1)
 		return;
@@ -123,6 +122,45 @@ static void older(struct lineedit *le)
 static void newer(struct lineedit *le)
 {
 	show_history(le, le->at + 1);
+}
+
+/* Show the last line before @below that has what is wanted. */
+static void search_before(struct lineedit *le, size_t below)
+{
+	le->missing = true;
+	while (le->missing && below--) {
+		if (strstr(le->history[below], le->wanted)) {
+			show_history(le, below);
+			le->missing = false;
+		}
+	}
+}
+
+/* false: the key ends the search, and does what it does to the line found. */
+static bool search_key(struct lineedit *le, unsigned char c)
+{
+	size_t n = strlen(le->wanted);
+
+	if (c == CTRL('R')) {
+		search_before(le, le->at);
+	} else if (c == CTRL('H') || c == 0x7f) {
+		while (n && is_tail(le->wanted[--n]))
+			;
+		le->wanted[n] = 0;
+		search_before(le, le->nr);
+	} else if (c >= 0x20) {
+		if (n < sizeof(le->wanted) - 1) {
+			le->wanted[n] = (char)c;
+			le->wanted[n + 1] = 0;
+		}
+		search_before(le, le->at < le->nr ? le->at + 1 : le->nr);
+	} else {
+		le->searching = false;
+		if (c == CTRL('G'))
+			show_history(le, le->nr);
+		return c == CTRL('G');
+	}
+	return true;
 }
 
 /* The end of ESC [ or ESC O: xterm's and the Linux console's keys,
@@ -210,14 +248,16 @@ static void control_key(struct lineedit *le, unsigned char c)
 	case CTRL('P'):
 		older(le);
 		break;
+	case CTRL('R'):
+		le->searching = true;
+		le->missing = false;
+		le->wanted[0] = 0;
+		break;
 	case CTRL('U'):
 		erase(le, 0, le->pos);
 		break;
 	case CTRL('W'):
 		erase(le, word_before(le), le->pos);
-		break;
-	case '\t':
-		insert(le, ' ');
 		break;
 	case 0x1b:
 		le->state = KEY_ESC;
@@ -231,21 +271,26 @@ enum lineedit_result lineedit_byte(struct lineedit *le, unsigned char c)
 {
 	if (c == CTRL('C')) {
 		le->state = KEY_PLAIN;
+		le->searching = false;
 		return LINEEDIT_ABANDONED;
 	}
 	if (le->state != KEY_PLAIN) {
 		escape_byte(le, c);
 		return LINEEDIT_MORE;
 	}
+	if (le->searching && search_key(le, c))
+		return LINEEDIT_MORE;
 	if (c == '\r' || c == '\n')
 		return LINEEDIT_DONE;
 	if (c == CTRL('D') && !le->len)
 		return LINEEDIT_EOF;
 	if (c == CTRL('L'))
 		return LINEEDIT_CLEAR;
+	if (c == '\t')
+		return LINEEDIT_TAB;
 	if (c < 0x20 || c == 0x7f)
 		control_key(le, c);
 	else
-		insert(le, (char)c);
+		lineedit_insert(le, (char)c);
 	return LINEEDIT_MORE;
 }

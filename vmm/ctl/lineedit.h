@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A small line editor. What a key does to the line (lineedit.c) knows nothing
+ * A small line editor, which needs no terminfo and no locale, as there are none
+ * where gpcvm often runs: in an initramfs. What a key does to the line (lineedit.c) knows nothing
  * of terminals; drawing and the terminal's modes (lineedit_tty.c) know nothing
  * of keys.
  */
@@ -21,6 +22,7 @@ enum lineedit_result {
 	LINEEDIT_ABANDONED, /* Ctrl-C: the same, but do not run it */
 	LINEEDIT_EOF,	    /* Ctrl-D on an empty line */
 	LINEEDIT_CLEAR,	    /* Ctrl-L: the screen, not the line */
+	LINEEDIT_TAB,	    /* complete what is before the cursor */
 };
 
 struct lineedit {
@@ -31,15 +33,21 @@ struct lineedit {
 	enum { KEY_PLAIN, KEY_ESC, KEY_CSI } state;
 	unsigned int param; /* of the escape sequence */
 	char *history[LINEEDIT_HISTORY];
-	size_t nr, at; /* at == nr: the line that is being written */
-	char *draft;   /* that line while an older one is shown */
+	size_t nr, at;	/* at == nr: the line that is being written */
+	char *draft;	/* that line while an older one is shown */
+	bool searching; /* Ctrl-R: keys go into what is searched for */
+	bool missing;	/* which no line has */
+	char wanted[64];
 };
 
 void lineedit_init(struct lineedit *le);
 void lineedit_free(struct lineedit *le);
-/* Start an empty line; @remember puts the one that was there into the history
- * (not if it is empty or the same as the one before). */
-void lineedit_reset(struct lineedit *le, bool remember);
+/* Start an empty line. */
+void lineedit_reset(struct lineedit *le);
+/* Put a line into the history. false if that is of no use: it is empty or the
+ * same as the one before; or if memory ran out. */
+bool lineedit_remember(struct lineedit *le, const char *line, size_t n);
+void lineedit_insert(struct lineedit *le, char c);
 enum lineedit_result lineedit_byte(struct lineedit *le, unsigned char c);
 
 struct lineedit_tty {

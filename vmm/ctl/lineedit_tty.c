@@ -110,12 +110,25 @@ static size_t skip_chars(const char *s, size_t n, size_t chars)
 	return i;
 }
 
+/* Put the prompt into @text; -> how many characters. */
+static size_t prompt_of(const struct lineedit_tty *t, const struct lineedit *le,
+			char *text, size_t size)
+{
+	if (le->searching)
+		snprintf(text, size, "(%s '%s') ",
+			 le->missing ? "not found:" : "search:", le->wanted);
+	else
+		snprintf(text, size, "%s", t->prompt);
+	return count_chars(text, strlen(text));
+}
+
 /* One row: a line that is longer than the terminal is wide moves sideways
  * under the cursor. One write, so that it does not flicker. */
 void lineedit_tty_draw(struct lineedit_tty *t, const struct lineedit *le)
 {
-	char out[sizeof(le->buf) + 128];
-	size_t prompt = strlen(t->prompt);
+	char out[sizeof(le->buf) + 256];
+	char text[128];
+	size_t prompt = prompt_of(t, le, text, sizeof(text));
 	size_t width = lineedit_tty_width(t);
 	size_t room = MIN_ROOM;
 	size_t column, skip, shown;
@@ -134,8 +147,8 @@ void lineedit_tty_draw(struct lineedit_tty *t, const struct lineedit *le)
 	column -= skip;
 	skip = skip_chars(le->buf, le->len, skip);
 	shown = skip_chars(le->buf + skip, le->len - skip, room);
-	n = snprintf(out, sizeof(out), "\r%.64s%.*s\033[K\r\033[%zuC",
-		     t->prompt, (int)shown, le->buf + skip, prompt + column);
+	n = snprintf(out, sizeof(out), "\r%s%.*s\033[K\r\033[%zuC", text,
+		     (int)shown, le->buf + skip, prompt + column);
 	tty_put(t, out, (size_t)n);
 	t->shown = true;
 }
