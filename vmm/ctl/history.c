@@ -15,7 +15,7 @@
 static void history_fail(struct history *h)
 {
 	warn("%s: %s; lines are remembered for this session only", h->path,
-		 strerror(errno));
+	     strerror(errno));
 	h->path[0] = 0;
 }
 
