@@ -210,8 +210,8 @@ def moved_slot_takes_its_content_along(m):
 def impossible_moves_change_nothing(m):
     fill(m, BASE, 0x95)
     before = m.slots()
-    for gpa, word in ((BASE + SMALL, "slot 2 is there"),
-                      (BASE - PAGE, "slot 0 is there"),
+    for gpa, word in ((BASE + SMALL, "overlaps slot 2"),
+                      (BASE - PAGE, "overlaps slot 0"),
                       (HIGH + 1, "unaligned"),
                       ((1 << 64) - PAGE, "wraps")):
         m.fails(f"slot move 1 {gpa:#x}", "range", hex(gpa), word)

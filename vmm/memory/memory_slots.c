@@ -81,7 +81,7 @@ static int check_target(struct memory *m, const struct mem_slot *s,
 	if (gpa & (PAGE_SIZE - 1) || gpa + s->size < gpa)
 		return err_range(e,
 				 "slot %u cannot move to gpa 0x%" PRIx64 ": "
-				 "unaligned, or it would wrap around",
+				 "unaligned, or it wraps around",
 				 id, gpa);
 	for (unsigned int i = 0; i < m->nr_slots; i++) {
 		const struct mem_slot *o = &m->slots[i];
