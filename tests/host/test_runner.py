@@ -62,10 +62,18 @@ class Tests:
             env=env, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, start_new_session=True)
 
+    def end(self, p):
+        """-> what it printed"""
+        try:
+            return p.communicate(timeout=2 * lib.LIMIT)[0]
+        except subprocess.TimeoutExpired:
+            os.killpg(p.pid, signal.SIGKILL)
+            raise
+
     def run(self, *args, **env):
         """-> exit status, what it printed, its last line, names of what failed"""
         p = self.start(*args, **env)
-        out = p.communicate(timeout=4 * lib.LIMIT)[0]
+        out = self.end(p)
         failed = ""
         if os.path.exists(self.failed):
             with open(self.failed) as f:
@@ -234,7 +242,7 @@ for i in range(6):
             lib.eventually("tests that run", lambda: len(
                 [x for x in os.listdir(tests.dir) if x.startswith("up")]) == n)
             kill(p.pid, signo)
-            out = p.communicate(timeout=lib.LIMIT)[0]
+            out = tests.end(p)
             assert p.returncode == 2, (args, signo, kill, out)
             assert out.splitlines()[-1].endswith(" skipped"), out
             assert not tests.left(), (args, signo, kill, tests.left(), out)
