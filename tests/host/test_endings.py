@@ -221,6 +221,15 @@ def test_hello_prints_and_ends_with_0(lab):
     ended(m, 0)
 
 
+def test_the_path_is_free_when_quit_is_answered(lab):
+    """A script starts the next machine there while this one still ends."""
+    for _ in range(5):
+        m = lab.plain()
+        m.ok("quit")
+        assert not os.path.lexists(m.path)
+        assert m.wait() == 0, m.stderr()
+
+
 # ---- standard files ---------------------------------------------------------
 
 def test_a_stdout_that_takes_nothing_does_not_hang_or_kill_the_machine(lab):

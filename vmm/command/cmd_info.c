@@ -283,11 +283,16 @@ int cmd_gpc(struct request *rq)
 int cmd_quit(struct request *rq)
 {
 	uint64_t code = 0;
+	struct err e;
 
 	if (rq->argc && num_parse_range(rq->argv[0], "the exit status", 0, 255,
 					&code, &rq->err))
 		return -1;
 	json_num(&rq->reply, "code", code);
+	/* Before the reply: whoever reads it may start the next gpcvm at the same
+	 * path, while this one still ends. */
+	if (rq->s->keeper && keeper_unlisten(rq->s->keeper, &e))
+		warn_err(&e);
 	machine_end(rq->m, (int)code, "quit");
 	return 0;
 }

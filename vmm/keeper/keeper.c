@@ -140,6 +140,11 @@ int keeper_listen(struct keeper *k, struct err *e)
 	return nr ? fds[0] : err_state(e, "the keeper sent no socket");
 }
 
+int keeper_unlisten(struct keeper *k, struct err *e)
+{
+	return keeper_ask_path(k, KEEPER_UNLISTEN, "", e);
+}
+
 int keeper_record_try(struct keeper *k, const char *path, struct err *e)
 {
 	return keeper_ask_path(k, KEEPER_RECORD_TRY, path, e);

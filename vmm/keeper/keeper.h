@@ -60,6 +60,9 @@ int keeper_delay_get(struct keeper *k, enum delay which, uint32_t *us,
  * keeper then drops the capability to open stacks. @out is always filled. */
 int keeper_tasks(struct keeper *k, const pid_t *tids, unsigned int nr,
 		 struct task_files *out, struct err *e);
+/* Remove the socket's path: nobody connects any more, and another gpcvm can use
+ * the path. */
+int keeper_unlisten(struct keeper *k, struct err *e);
 /* Remove the socket and wait until the keeper ends. */
 void keeper_stop(struct keeper *k);
 
@@ -67,6 +70,7 @@ void keeper_stop(struct keeper *k);
 
 enum keeper_op {
 	KEEPER_LISTEN,
+	KEEPER_UNLISTEN,
 	KEEPER_RECORD_TRY,
 	KEEPER_RECORD_OPEN,
 	KEEPER_RECORD_KEEP,

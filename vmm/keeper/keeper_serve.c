@@ -136,6 +136,9 @@ static void serve(struct server *s, const struct keeper_request *rq)
 	case KEEPER_LISTEN:
 		r = fd = serve_listen(s, e);
 		break;
+	case KEEPER_UNLISTEN:
+		r = socket_remove(&s->socket, e);
+		break;
 	case KEEPER_RECORD_TRY:
 		r = serve_try(s, rq->path, e);
 		break;
