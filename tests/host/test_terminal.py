@@ -409,7 +409,7 @@ def test_the_history_is_kept_from_prompt_to_prompt(lab):
     other = Prompt(lab, m.path)
     for line in "help caps", "help caps":
         p.enter(line)
-    p.enter("help \u00e9", "no command")
+    p.enter("help \u00e9", "unknown command")
     p.type("\r", "abandoned", CTRL["C"])
     p.until("gpcvm> ", above="abandoned^C")
     p.end()
