@@ -31,5 +31,6 @@ static void ps2_access(void *arg, struct vcpu *v, uint16_t port,
 const struct device ps2_device = {
 	.name = "ps2",
 	.boards = BOARD_PC,
-	.ports = { { DATA, 1, ps2_access }, { COMMAND, 1, ps2_access } },
+	.ports = { { .port = DATA, .count = 1, .access = ps2_access },
+		   { .port = COMMAND, .count = 1, .access = ps2_access } },
 };

@@ -66,7 +66,11 @@ const struct device testdev_device = {
 	.boards = BOARD_PC,
 	.size = sizeof(struct testdev),
 	.ports = { { ECHO, ECHO_LEN, echo_access, "testdev", "gpcvm,testdev" },
-		   { ECHO_BYTES, ECHO_LEN, echo_access },
-		   { LINES, LINES_NR, lines_access } },
+		   { .port = ECHO_BYTES,
+		     .count = ECHO_LEN,
+		     .access = echo_access },
+		   { .port = LINES,
+		     .count = LINES_NR,
+		     .access = lines_access } },
 	.init = testdev_init,
 };

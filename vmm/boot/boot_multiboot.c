@@ -342,7 +342,7 @@ static int put_info(struct boot *b, const uint64_t *places, uint32_t *gpa,
 
 static int multiboot_load(struct boot *b, struct err *e)
 {
-	uint64_t header = find_header(&b->kernel), entry;
+	uint64_t header = find_header(&b->kernel), entry = 0;
 	uint64_t places[CONFIG_MAX_MODULES] = { 0 };
 	uint32_t flags = bytes_u32(&b->kernel, header + 4), info;
 	uint64_t rsdp; /* the kernel searches for it */
