@@ -14,7 +14,7 @@ static const char *const requests[NR_TABLES] = {
 	[TABLE_PAGES] = "gpc",
 };
 
-/* Which table a placeholder in the arguments of a command stands for. */
+/* The table for a placeholder in the arguments of a command. */
 static const struct {
 	const char *name;
 	enum complete_table table;
@@ -57,7 +57,7 @@ void complete_free(struct complete *c)
 	*c = (struct complete){ 0 };
 }
 
-/* The words of a line up to the cursor; the last one is being written. */
+/* The words of a line up to the cursor; the last is being typed. */
 struct typed {
 	const struct complete *c;
 	struct complete_words *w;
@@ -75,7 +75,7 @@ static bool is_name(const char *s, size_t n)
 	return n && n < COMPLETE_NAME;
 }
 
-/* @s can stand at the cursor, if it begins as what is written there. */
+/* Add @s if it starts with the typed word. */
 static void offer(struct typed *t, const char *s, size_t n)
 {
 	struct complete_words *w = t->w;
@@ -134,7 +134,7 @@ static bool find_name(void *arg, const struct json_read *value)
 	return !row->found;
 }
 
-/* Those of word @i, if the table has it. */
+/* Find the row of word @i. */
 static bool find_row(const struct typed *t, enum complete_table table, size_t i,
 		     struct row *row)
 {
@@ -172,7 +172,7 @@ static void offer_argument(struct typed *t, const char *s, size_t n)
 static void offer_row(struct typed *t, const struct row *row, size_t at,
 		      bool operations);
 
-/* Word @i is an operation of @table, perhaps: then go on with its arguments. */
+/* If word @i is an operation of @table, complete its arguments. */
 static bool offer_operation(struct typed *t, enum complete_table table,
 			    size_t i)
 {
@@ -184,8 +184,8 @@ static bool offer_operation(struct typed *t, enum complete_table table,
 	return true;
 }
 
-/* The cursor is in an argument of @row; the first of them is word @at. Those of an
- * operation are no @operations in turn. */
+/* Complete an argument of @row, of which the first is word @at. An operation's
+ * arguments are no @operations themselves. */
 static void offer_row(struct typed *t, const struct row *row, size_t at,
 		      bool operations)
 {

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Which words can stand at the cursor: the machine's commands, their arguments,
- * operations and pv pages. All come from the machine's own tables, as `help` and
- * `gpc` show them.
+ * Complete the word at the cursor: commands, their arguments, operations and pv
+ * pages. All come from the machine's own tables, as `help` and `gpc` report them.
  */
 #ifndef GPCVM_COMPLETE_H
 #define GPCVM_COMPLETE_H
@@ -22,22 +21,22 @@ enum complete_table {
 };
 
 struct complete {
-	char *reply[NR_TABLES]; /* NULL: not known */
+	char *reply[NR_TABLES]; /* NULL: unknown */
 };
 
-/* Ask the machine at @path, on a connection of its own. Gives up when @halt is
- * readable. -1: some table is missing. */
+/* Query the machine at @path, on a separate connection, until @halt becomes
+ * readable. Returns -1 if a table is missing. */
 int complete_load(struct complete *c, const char *path, int halt);
 void complete_free(struct complete *c);
 
 struct complete_words {
 	char word[COMPLETE_MAX][COMPLETE_NAME];
 	size_t nr;
-	size_t typed;  /* bytes before the cursor, which all begin with */
-	size_t common; /* bytes that all begin with; no less than typed */
+	size_t typed;  /* length of the word before the cursor */
+	size_t common; /* length of the prefix that all have; at least @typed */
 };
 
-/* For the cursor behind the @n bytes of @line. */
+/* List the words for the cursor after the first @n bytes of @line. */
 void complete_line(const struct complete *c, const char *line, size_t n,
 		   struct complete_words *w);
 

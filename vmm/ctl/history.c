@@ -9,7 +9,7 @@
 
 #include "ctl/history.h"
 
-/* A file of so many lines is written anew with those that are remembered. */
+/* A longer file is rewritten with the lines that are remembered. */
 #define MAX_LINES ((size_t)4 * LINEEDIT_HISTORY)
 
 static void history_fail(struct history *h)
@@ -25,7 +25,7 @@ static bool find_path(struct history *h)
 	const char *home = getenv("HOME");
 	int n = -1;
 
-	/* A relative path is invalid and ignored, says the specification. */
+	/* Ignore a relative path (XDG Base Directory Specification). */
 	if (state && *state == '/')
 		n = snprintf(h->path, sizeof(h->path), "%s/gpcvm/history",
 			     state);
@@ -37,7 +37,7 @@ static bool find_path(struct history *h)
 	return h->path[0];
 }
 
-/* Errors show when the file is opened. */
+/* Opening the file reports errors. */
 static void make_directories(struct history *h)
 {
 	for (char *p = h->path + 1; (p = strchr(p, '/')); *p++ = '/') {
@@ -85,7 +85,7 @@ void history_load(struct history *h, struct lineedit *le)
 	while ((n = getline(&line, &size, f)) > 0) {
 		n -= line[n - 1] == '\n';
 		lines++;
-		/* The file may have been written by anybody. */
+		/* The content is untrusted. */
 		if ((size_t)n < sizeof(le->buf) &&
 		    utf8_harmless(line, (size_t)n))
 			lineedit_remember(le, line, (size_t)n);

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A small line editor, which needs no terminfo and no locale, as there are none
- * where gpcvm often runs: in an initramfs. What a key does to the line (lineedit.c) knows nothing
- * of terminals; drawing and the terminal's modes (lineedit_tty.c) know nothing
- * of keys.
+ * A small line editor, which needs neither terminfo nor a locale: an initramfs has
+ * neither. Keys and what they do to the line (lineedit.c) are separate from drawing
+ * and the terminal's modes (lineedit_tty.c).
  */
 #ifndef GPCVM_LINEEDIT_H
 #define GPCVM_LINEEDIT_H
@@ -27,16 +26,16 @@ enum lineedit_result {
 
 struct lineedit {
 	/* One byte more than a request may have, so that a line that is too
-	 * long is seen to be, and not sent without its end. Terminated. */
+	 * long is detected, not truncated. Terminated. */
 	char buf[LINE_MAX_BYTES + 2];
 	size_t len, pos;
 	enum { KEY_PLAIN, KEY_ESC, KEY_CSI } state;
 	unsigned int param; /* of the escape sequence */
 	char *history[LINEEDIT_HISTORY];
-	size_t nr, at;	/* at == nr: the line that is being written */
+	size_t nr, at;	/* at == nr: the line being typed */
 	char *draft;	/* that line while an older one is shown */
-	bool searching; /* Ctrl-R: keys go into what is searched for */
-	bool missing;	/* which no line has */
+	bool searching; /* Ctrl-R: keys are added to @wanted */
+	bool missing;	/* no line contains @wanted */
 	char wanted[64];
 };
 
@@ -44,8 +43,8 @@ void lineedit_init(struct lineedit *le);
 void lineedit_free(struct lineedit *le);
 /* Start an empty line. */
 void lineedit_reset(struct lineedit *le);
-/* Put a line into the history. false if that is of no use: it is empty or the
- * same as the one before; or if memory ran out. */
+/* Add a line to the history. Returns false if it is empty or a repetition, or if
+ * memory ran out. */
 bool lineedit_remember(struct lineedit *le, const char *line, size_t n);
 void lineedit_insert(struct lineedit *le, char c);
 enum lineedit_result lineedit_byte(struct lineedit *le, unsigned char c);
