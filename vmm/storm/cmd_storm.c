@@ -144,13 +144,17 @@ static void restore_and_check(struct request *rq, struct storm *s)
 static int storm_main(struct request *rq)
 {
 	struct storm *s = rq->own;
+	struct err e;
 	int r;
 
 	prctl(PR_SET_NAME, "storm", 0, 0, 0);
 	r = storm_run(s);
 	if (!r) {
-		storm_json(s, &rq->reply);
+		/* Restore the machine even if the results do not fit. */
+		r = storm_json(s, &rq->reply, &e);
 		restore_and_check(rq, s);
+		if (r)
+			rq->err = e;
 	}
 	storm_free(s);
 	free(s);

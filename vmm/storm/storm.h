@@ -210,8 +210,9 @@ void storm_gather(struct storm *s);
 
 /* ---- storm_stats.c ------------------------------------------------------ */
 
-/* Write the results as fields of the reply. */
-void storm_json(const struct storm *s, struct json *j);
+/* Write the results as fields of the reply. Returns -1 and an error if memory
+ * runs out. */
+int storm_json(const struct storm *s, struct json *j, struct err *e);
 
 /* ---- cmd_storm.c: the command ------------------------------------------- */
 

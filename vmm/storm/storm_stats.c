@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Count a storm's operations and write the reply. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -243,15 +244,17 @@ static void group_json(const struct storm *s, unsigned int group,
 	json_object_end(j);
 }
 
-void storm_json(const struct storm *s, struct json *j)
+int storm_json(const struct storm *s, struct json *j, struct err *e)
 {
 	struct storm_count *sum = malloc(sizeof(*sum));
 
+	if (!sum)
+		return err_os(e, ENOMEM, "memory for the storm's results");
 	json_hex(j, "seed", s->seed);
 	json_str(j, "ended_by", storm_end_name(s->end));
 	json_num(j, "run_ns", s->ended_ns - s->began.ns);
 	json_array(j, "workers");
-	for (unsigned int i = 0; i < s->nr_workers && sum; i++)
+	for (unsigned int i = 0; i < s->nr_workers; i++)
 		worker_json(s, i, sum, j);
 	json_array_end(j);
 	json_array(j, "groups");
@@ -259,4 +262,5 @@ void storm_json(const struct storm *s, struct json *j)
 		group_json(s, i, j);
 	json_array_end(j);
 	free(sum);
+	return 0;
 }
