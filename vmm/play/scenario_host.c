@@ -71,13 +71,12 @@ static void check_messages(struct player *p)
 	struct branch *b = &p->main;
 	char why[JUDGE_WHY];
 
-	if (p->watch.kmsg < 0) {
+	host_look(p);
+	if (p->watch.kmsg < 0)
 		branch_note_host(&p->main,
 				 "kernel messages not checked: /dev/kmsg: %s",
 				 strerrordesc_np(p->watch.kmsg_errno));
-		return;
-	}
-	host_look(p);
+	/* Judge what was read before that. */
 	if (judge_kernel(&p->watch, b->ended, p->other, why))
 		return;
 	if (b->ended && !b->failed) {
