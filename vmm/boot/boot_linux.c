@@ -49,8 +49,8 @@ static bool linux_match(const struct boot *b)
 }
 
 /* The jump over the header gives its length; the rest is zeros. */
-static int read_header(const struct bytes *im, struct setup_header *h,
-		       struct err *e)
+static int read_setup_header(const struct bytes *im, struct setup_header *h,
+			     struct err *e)
 {
 	uint64_t end = MAGIC_AT + im->data[MAGIC_AT - 1];
 	uint64_t len = end - HEADER;
@@ -252,7 +252,8 @@ static int linux_load(struct boot *b, struct err *e)
 	struct setup_header h;
 	uint64_t end, entry, zero_page;
 
-	if (read_header(&b->kernel, &h, e) || check_setup(&b->kernel, &h, e) ||
+	if (read_setup_header(&b->kernel, &h, e) ||
+	    check_setup(&b->kernel, &h, e) ||
 	    linux_put(b, &h, &end, &entry, e) || put_initrd(b, &h, end, e) ||
 	    put_zero_page(b, &h, &zero_page, e) ||
 	    put_tables(b, &b->lm.cr3, e) || put_gdt(b, &b->lm.gdt, e))

@@ -135,8 +135,8 @@ static bool find_name(void *arg, const struct json_read *value)
 }
 
 /* Find the row of word @i. */
-static bool find_row(const struct typed *t, enum complete_table table, size_t i,
-		     struct row *row)
+static bool find_operation(const struct typed *t, enum complete_table table,
+			   size_t i, struct row *row)
 {
 	const char *reply = t->c->reply[table];
 
@@ -178,7 +178,7 @@ static bool offer_operation(struct typed *t, enum complete_table table,
 {
 	struct row row;
 
-	if (i + 1 >= t->nr || !find_row(t, table, i, &row))
+	if (i + 1 >= t->nr || !find_operation(t, table, i, &row))
 		return false;
 	offer_row(t, &row, i + 1, false);
 	return true;
@@ -235,6 +235,6 @@ void complete_line(const struct complete *c, const char *line, size_t n,
 	w->typed = t.len[t.nr - 1];
 	if (t.nr == 1)
 		offer_table(&t, TABLE_COMMANDS);
-	else if (find_row(&t, TABLE_COMMANDS, 0, &row))
+	else if (find_operation(&t, TABLE_COMMANDS, 0, &row))
 		offer_row(&t, &row, 1, true);
 }

@@ -83,7 +83,7 @@ size_t lineedit_tty_width(const struct lineedit_tty *t)
 	return w.ws_col;
 }
 
-static bool is_tail(char c)
+static bool is_utf8_tail(char c)
 {
 	return (c & 0xc0) == 0x80;
 }
@@ -93,7 +93,7 @@ static size_t count_chars(const char *s, size_t n)
 	size_t chars = 0;
 
 	for (size_t i = 0; i < n; i++)
-		chars += !is_tail(s[i]);
+		chars += !is_utf8_tail(s[i]);
 	return chars;
 }
 
@@ -103,7 +103,7 @@ static size_t skip_chars(const char *s, size_t n, size_t chars)
 	size_t i = 0;
 
 	while (i < n) {
-		if (!is_tail(s[i]) && !chars--)
+		if (!is_utf8_tail(s[i]) && !chars--)
 			break;
 		i++;
 	}
