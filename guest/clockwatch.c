@@ -41,7 +41,7 @@ static void set_now(struct watch *w, uint64_t now, uint64_t backwards)
 	w->last = now;
 }
 
-/* Compare with KVM_GET_CLOCK: @what is the fault, or 0 if there is none. */
+/* Report a change of the fault against KVM_GET_CLOCK; 0: no fault. */
 static void set_off(struct clockwatch *c, uint64_t what, uint64_t a, uint64_t b)
 {
 	if (what == c->off)

@@ -23,7 +23,7 @@
 /* Calls, in the low 16 bits of eax. */
 #define DB_READY     1 /* w0 vCPU, w1 DB_VERSION: this vCPU serves operations */
 #define DB_NEXT	     2 /* w0 status, w1..7 last results; waits for the next */
-#define DB_POLL	     3 /* the same, but answers OP_NONE if there is none */
+#define DB_POLL	     3 /* as DB_NEXT, but returns OP_NONE at once */
 #define DB_START_APS 4 /* w0 physical address of their 32-bit entry */
 #define DB_REPORT    5 /* w0 REPORT_*, w1..7 its words: an event */
 #define DB_EXCEPTION                                                           \

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""gpcvm play: passes, failures and skips, and what is left behind."""
+"""gpcvm play: passes, failures, skips, and leftovers."""
 import glob
 import json
 import os

@@ -423,7 +423,7 @@ def test_the_history_is_kept_from_prompt_to_prompt(lab):
         p.type(UP)
         p.until("gpcvm> " + want)
     p.end(CTRL["C"], CTRL["D"])
-    # The default place; and nothing where there is none.
+    # The default path; without a home directory, no file.
     p = Prompt(lab, m.path, XDG_STATE_HOME=None, HOME=lab.dir)
     p.end(b"exit\r")
     with open(os.path.join(lab.dir, ".local/state/gpcvm/history")) as f:

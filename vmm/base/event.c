@@ -150,7 +150,7 @@ static uint64_t first_put(const struct event_ring *r)
 	return r->put > r->size ? r->put - r->size : 0;
 }
 
-/* Return the first event after @seq, or NULL. Cheap when there is none. */
+/* Return the first event after @seq, or NULL. O(1) if no event is newer. */
 static const struct event *event_after(const struct event_ring *r, uint64_t seq)
 {
 	uint64_t lo = first_put(r), hi = r->put;

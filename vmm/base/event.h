@@ -58,7 +58,7 @@ struct events {
 	bool armed;		 /* there are subscribers */
 };
 
-/* Find a type by its name, @n bytes. Returns -1 if there is none. */
+/* Find a type by its name, @n bytes. Returns -1 if unknown. */
 int event_type_find(const char *name, size_t n);
 
 int events_init(struct events *ev, struct err *e);

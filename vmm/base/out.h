@@ -25,7 +25,7 @@
  */
 int out_start(unsigned int vcpus);
 /*
- * Write what is left while somebody reads. Stops after 3 s without progress,
+ * Flush the rest while somebody reads. Stops after 3 s without progress,
  * after 30 s in all, and after half a second without progress once SIGINT,
  * SIGTERM or SIGHUP, which must be blocked, is pending. Later output is
  * dropped.

@@ -11,7 +11,7 @@
 
 /* Is its kernel left to gpcvm to find? */
 bool guest_linux_default(const struct config *cfg);
-/* Write the path of the kernel for @cfg to @buf; unsupported if there is none. */
+/* Write the path of the kernel for @cfg to @buf; fails as unsupported without one. */
 int guest_linux_kernel(const struct config *cfg, char *buf, size_t len,
 		       struct err *e);
 /* Build the initramfs; free it with bytes_free(). */
